@@ -1,0 +1,166 @@
+//! The journal of a run: what its entries are.
+//!
+//! A journal is append-only and is the total order of everything that the run's workflow code was told. It also holds what
+//! is needed to check that replayed code asks for the same operations. Entries are written by one place only, the
+//! [`Machine`](crate::machine::Machine).
+
+use serde::{Deserialize, Serialize};
+use sha1::{Digest as _, Sha1};
+
+use crate::Json;
+use crate::failure::Failure;
+use crate::operation::Kind;
+
+/// The number of an operation in its run: 0, 1, 2… over all attempts of the workflow code.
+pub type OpNumber = u32;
+
+/// Stands in place of an operation's number for the workflow code itself: its retry timer, its log lines.
+pub const WORKFLOW_OP: OpNumber = u32::MAX;
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// With this result: JSON.
+    Done(Json),
+    /// For good.
+    Failed(Failure),
+    /// Without a result: a wait timed out.
+    Empty,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// An attempt at the workflow code began; the clock stood at `at_ms`.
+    AttemptStarted {
+        /// Counts from 0.
+        attempt: u32,
+        /// Milliseconds since the Unix epoch.
+        at_ms: u64,
+    },
+    /// The workflow code started an operation. Its ticket is the count of these within the attempt.
+    OperationStarted {
+        /// Its number. Smaller than the count of operations so far if an earlier attempt of the workflow code had started it
+        /// already: then this attempt takes it over.
+        op: OpNumber,
+        /// How many completions this attempt had been told when it asked.
+        after: u32,
+        /// What it asked for.
+        kind: Kind,
+        /// The step's id as the author wrote it.
+        id: String,
+        /// How many operations of this attempt had the same id before.
+        occurrence: u32,
+        /// [`Operation::digest`](crate::operation::Operation::digest).
+        digest: u64,
+        /// [`Operation::summary`](crate::operation::Operation::summary).
+        summary: String,
+        /// Milliseconds since the Unix epoch.
+        at_ms: u64,
+    },
+    /// An attempt at a step's body began that may reach outside.
+    BodyStarted {
+        /// The operation.
+        op: OpNumber,
+        /// Counts from 0.
+        attempt: u32,
+        /// Milliseconds since the Unix epoch.
+        at_ms: u64,
+    },
+    /// An attempt at a step's body failed, and another one is due.
+    BodyFailed {
+        /// The operation.
+        op: OpNumber,
+        /// Counts from 0.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+        /// When the attempt began.
+        started_ms: u64,
+        /// When it failed.
+        at_ms: u64,
+        /// When the next one is due.
+        retry_at_ms: u64,
+    },
+    /// An operation is complete. Completions are told to the workflow code in the order of these entries.
+    Completed {
+        /// The operation.
+        op: OpNumber,
+        /// How.
+        outcome: Outcome,
+        /// Attempts that it took, for operations that have any.
+        attempts: u32,
+        /// When the last attempt began, or the operation itself where there are none.
+        started_ms: u64,
+        /// When it was complete: what the workflow's clock shows once it was told.
+        at_ms: u64,
+    },
+    /// An operation that an earlier attempt of the workflow code completed is told again to this one.
+    Recalled {
+        /// The operation.
+        op: OpNumber,
+        /// What the workflow's clock shows once it was told.
+        at_ms: u64,
+    },
+    /// The workflow code gave up on an operation.
+    Cancelled {
+        /// The operation.
+        op: OpNumber,
+        /// Milliseconds since the Unix epoch.
+        at_ms: u64,
+    },
+    /// The workflow code of this attempt has logged this many lines so far.
+    Logged {
+        /// Lines.
+        lines: u32,
+    },
+    /// The attempt at the workflow code failed.
+    WorkflowFailed {
+        /// Why.
+        failure: Failure,
+        /// When.
+        at_ms: u64,
+        /// When the next attempt is due; absent when it was the last.
+        retry_at_ms: Option<u64>,
+    },
+    /// The workflow code returned this output.
+    WorkflowReturned {
+        /// JSON.
+        output: Json,
+        /// When.
+        at_ms: u64,
+    },
+}
+
+/// The id by which a step is unique in its run: `id`, then `id:1`, `id:2`…
+pub fn step_key(id: &str, occurrence: u32) -> String {
+    match occurrence {
+        0 => id.to_owned(),
+        n => format!("{id}:{n}"),
+    }
+}
+
+/// The public hash of a step: hex SHA-1 of its key.
+pub fn step_hash(id: &str, occurrence: u32) -> String {
+    use std::fmt::Write;
+    let digest = Sha1::digest(step_key(id, occurrence).as_bytes());
+    digest.iter().fold(String::with_capacity(40), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_hash_is_the_sha1_of_its_key() {
+        assert_eq!(
+            step_hash("my-step-id", 0),
+            "e7d8a2f140845095749d60246ff1110c9d01d76a"
+        );
+        assert_eq!(step_key("a", 2), "a:2");
+        assert_ne!(step_hash("a", 0), step_hash("a", 1));
+    }
+}

@@ -1,0 +1,44 @@
+//! The limits of the platform, each a named setting with its reason. SEMANTICS lists those that users meet.
+
+use serde::{Deserialize, Serialize};
+
+use crate::DAY_MS;
+
+/// The longest sleep or wait: one leap year. Longer ones are nearly always a mistake in units.
+pub const MAX_WAIT_MS: u64 = 366 * DAY_MS;
+
+/// The longest event name, step id and signal name, in characters: they are keys, not documents.
+pub const MAX_NAME_CHARS: usize = 256;
+
+/// Limits that an operator can set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Largest event, in bytes of its JSON fields together.
+    pub event_bytes: usize,
+    /// Most events in one request or one `send-events`.
+    pub events_per_request: usize,
+    /// Operations that one run may start: a run's journal must stay quick to replay.
+    pub steps_per_run: u32,
+    /// Largest result of one step, in bytes of JSON.
+    pub step_result_bytes: usize,
+    /// All results of a run together, in bytes: they are in memory while it is replayed.
+    pub run_state_bytes: usize,
+    /// Log lines and bytes of one run: a log is for people.
+    pub log_lines_per_run: u32,
+    /// Longest log line in bytes; the rest is cut.
+    pub log_line_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            event_bytes: 3 << 20,
+            events_per_request: 5_000,
+            steps_per_run: 10_000,
+            step_result_bytes: 4 << 20,
+            run_state_bytes: 32 << 20,
+            log_lines_per_run: 10_000,
+            log_line_bytes: 8 << 10,
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The records of the store, as data.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Json;
+use crate::failure::Failure;
+use crate::function::FunctionConfig;
+use crate::ids::{Digest, EventId, FunctionId, RunId};
+use crate::journal::{Entry, OpNumber};
+use crate::operation::{AiInfer, Fetch, Invoke};
+use crate::retry::RetryPolicy;
+
+/// One deployed version of an app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// The SHA-256 of its component.
+    pub digest: Digest,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// The component's size.
+    pub bytes: u64,
+    /// Its functions.
+    pub functions: Vec<FunctionConfig>,
+}
+
+/// An app: the code that new runs start with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct App {
+    /// kebab-case.
+    pub id: Arc<str>,
+    /// What is served now.
+    pub current: Deployed,
+    /// Configured variables: the environment of step bodies.
+    pub variables: BTreeMap<String, String>,
+    /// `HOST` or `HOST:PORT` that step bodies may reach although they are not public.
+    pub allow_net: Vec<String>,
+    /// How many deployments there have been.
+    pub deployments: u32,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RunStatus {
+    /// It has not begun.
+    Queued,
+    /// Its code executes, or will as soon as there is room.
+    Running,
+    /// It waits for a time.
+    Sleeping,
+    /// It waits for an event, a signal, another run or a request.
+    Waiting,
+    /// It is stopped and can go on: the reason is in `end`.
+    Paused,
+    /// It returned.
+    Completed,
+    /// It failed for good.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// All of them, in the order of a run's life.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Running,
+        Self::Sleeping,
+        Self::Waiting,
+        Self::Paused,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// Whether nothing will ever happen to the run again.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// Its name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "Queued",
+            Self::Running => "Running",
+            Self::Sleeping => "Sleeping",
+            Self::Waiting => "Waiting",
+            Self::Paused => "Paused",
+            Self::Completed => "Completed",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+/// What came of a run, or why it is paused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunEnd {
+    /// Its output: JSON.
+    Output(Json),
+    /// Why it failed, was cancelled, or is paused.
+    Failure(Failure),
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// What runs.
+    pub function: FunctionId,
+    /// The code that it is pinned to.
+    pub digest: Digest,
+    /// Retries of its steps and of its code, pinned with the code.
+    pub policy: RetryPolicy,
+    /// The events that started it, at least one; the first is the one that functions see as `event`.
+    pub events: Vec<EventId>,
+    /// The run and the operation that invoked it.
+    pub parent: Option<(RunId, OpNumber)>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// When it was created, in milliseconds since the Unix epoch.
+    pub queued_ms: u64,
+    /// When its code first ran.
+    pub started_ms: Option<u64>,
+    /// When it ended.
+    pub ended_ms: Option<u64>,
+    /// What came of it.
+    pub end: Option<RunEnd>,
+    /// Entries in its journal.
+    pub entries: u32,
+    /// Chunks of log lines.
+    pub log_chunks: u32,
+}
+
+/// Consecutive entries of a run's journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalChunk {
+    /// The index of the first entry.
+    pub first: u32,
+    /// The entries.
+    pub entries: Vec<Entry>,
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Every detail.
+    Trace,
+    /// For the author.
+    Debug,
+    /// What happened.
+    Info,
+    /// Something to look at.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A line that a function logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// The operation whose body logged it; none for workflow code.
+    pub op: Option<OpNumber>,
+    /// Which attempt of the body or of the workflow code, from 0.
+    pub attempt: u32,
+    /// How much it matters.
+    pub level: LogLevel,
+    /// The text, without a line end.
+    pub message: String,
+}
+
+/// Something pending outside the code of a run that the engine watches for it: what will make it go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Registration {
+    /// A sleep that ends.
+    Sleep {
+        /// When, in milliseconds since the Unix epoch.
+        due_ms: u64,
+    },
+    /// A step's next attempt, or that of the workflow code.
+    Retry {
+        /// When.
+        due_ms: u64,
+    },
+    /// A run that is to begin later.
+    Start {
+        /// When.
+        due_ms: u64,
+    },
+    /// A wait for an event.
+    Event {
+        /// The exact name.
+        name: String,
+        /// What must be equal: the canonical value that the arriving event must have at `match_path`.
+        match_path: Option<(String, String)>,
+        /// CEL over `event` and `async`.
+        if_expr: Option<String>,
+        /// When it times out.
+        due_ms: u64,
+    },
+    /// A wait for a signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// Whether it takes the place of an earlier wait.
+        replace: bool,
+        /// When it times out.
+        due_ms: u64,
+    },
+    /// Another run's result. Boxed: it is rare and large.
+    Invoke {
+        /// What to start.
+        invoke: Box<Invoke>,
+        /// When it times out.
+        due_ms: u64,
+        /// The run, once it is created.
+        child: Option<RunId>,
+    },
+    /// An HTTP request that the host performs.
+    Fetch {
+        /// The request.
+        fetch: Box<Fetch>,
+        /// Its retries.
+        policy: RetryPolicy,
+        /// The attempt that is under way or due, from 0.
+        attempt: u32,
+        /// When that attempt is due, where it has to wait.
+        due_ms: Option<u64>,
+    },
+    /// A model request that the host performs.
+    AiInfer {
+        /// The request.
+        infer: Box<AiInfer>,
+        /// Its retries.
+        policy: RetryPolicy,
+        /// The attempt that is under way or due, from 0.
+        attempt: u32,
+        /// When that attempt is due, where it has to wait.
+        due_ms: Option<u64>,
+    },
+}
+
+impl Registration {
+    /// When time itself makes something of it happen.
+    pub fn due_ms(&self) -> Option<u64> {
+        match self {
+            Self::Sleep { due_ms }
+            | Self::Retry { due_ms }
+            | Self::Start { due_ms }
+            | Self::Event { due_ms, .. }
+            | Self::Signal { due_ms, .. }
+            | Self::Invoke { due_ms, .. } => Some(*due_ms),
+            Self::Fetch { due_ms, .. } | Self::AiInfer { due_ms, .. } => *due_ms,
+        }
+    }
+
+    /// Whether the run is said to sleep (and not to wait) for it.
+    pub fn is_sleep(&self) -> bool {
+        matches!(self, Self::Sleep { .. } | Self::Retry { .. } | Self::Start { .. })
+    }
+
+    /// Whether a request is to be performed for it.
+    pub fn is_request(&self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::AiInfer { .. })
+    }
+}
+
+/// The place of a timer in the order in which timers come due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TimerKey {
+    /// When, in milliseconds since the Unix epoch.
+    pub due_ms: u64,
+    /// Whose.
+    pub run: RunId,
+    /// Which operation's.
+    pub op: OpNumber,
+}
+
+/// Names one wait for an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct WaitKey {
+    /// Whose.
+    pub run: RunId,
+    /// Which operation's.
+    pub op: OpNumber,
+}
+
+/// A signal that nobody waits for yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BufferedSignal {
+    /// What the waiting run will receive: JSON.
+    pub data: Json,
+    /// Until when it is kept, in milliseconds since the Unix epoch.
+    pub until_ms: u64,
+}

@@ -1,0 +1,103 @@
+//! The writes: every change that the engine can make, as data.
+
+use std::sync::Arc;
+
+use crate::event::Event;
+use crate::ids::{EventId, FunctionId, RunId};
+use crate::journal::{OpNumber, Outcome};
+use crate::state::{App, BufferedSignal, JournalChunk, LogLine, Registration, Run};
+
+/// One change. The writes of one step of the engine are committed together or not at all, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// Records an event.
+    PutEvent(Arc<Event>),
+    /// Records that an event started a run.
+    LinkEvent {
+        /// The event.
+        event: EventId,
+        /// The run.
+        run: RunId,
+    },
+    /// Remembers until `until_ms` that an event with this external id started this function.
+    PutDedupe {
+        /// The function.
+        function: FunctionId,
+        /// The sender's own event id.
+        external_id: String,
+        /// The run that it started.
+        run: RunId,
+        /// When it may be forgotten.
+        until_ms: u64,
+    },
+    /// Creates or changes a run.
+    PutRun(Arc<Run>),
+    /// Notes that a run's code is to execute: after a restart the engine begins with these.
+    PutReady(RunId),
+    /// Notes that a run's code has nothing to do now.
+    DeleteReady(RunId),
+    /// Appends to a run's journal.
+    AppendJournal {
+        /// The run.
+        run: RunId,
+        /// The entries and where they belong.
+        chunk: JournalChunk,
+    },
+    /// Appends to a run's log.
+    AppendLog {
+        /// The run.
+        run: RunId,
+        /// The number of this chunk in the run: 0, 1, 2…
+        chunk: u32,
+        /// The lines.
+        lines: Vec<LogLine>,
+    },
+    /// Watches something for a run: the record, and the indexes by time, event name, signal and request that it implies.
+    Register {
+        /// The run.
+        run: RunId,
+        /// The operation.
+        op: OpNumber,
+        /// What to watch.
+        registration: Arc<Registration>,
+    },
+    /// Stops watching: removes exactly what `Register` with the same registration wrote.
+    Unregister {
+        /// The run.
+        run: RunId,
+        /// The operation.
+        op: OpNumber,
+        /// What was watched.
+        registration: Arc<Registration>,
+    },
+    /// Keeps what came for an operation until the run's journal has it.
+    PutArrival {
+        /// The run.
+        run: RunId,
+        /// The operation.
+        op: OpNumber,
+        /// What came, after how many attempts, and when the last of them began.
+        arrival: (Outcome, u32, u64),
+    },
+    /// The journal has it.
+    DeleteArrival {
+        /// The run.
+        run: RunId,
+        /// The operation.
+        op: OpNumber,
+    },
+    /// Keeps a signal for whoever will wait for it.
+    PutSignal {
+        /// Its name.
+        name: String,
+        /// The signal.
+        signal: BufferedSignal,
+    },
+    /// The signal was delivered or has expired.
+    DeleteSignal {
+        /// Its name.
+        name: String,
+    },
+    /// Deploys an app.
+    PutApp(Arc<App>),
+}
