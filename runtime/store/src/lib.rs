@@ -1,1 +1,35 @@
-//! placeholder
+//! abide-store: the durable, ordered key-value store under Abide.
+//!
+//! ```text
+//!  View ── reads ──►  overlay of pending writes ─┐
+//!  Store::submit ──►  committer: one group, one sync ─► envelope, payload files ─► Backend (sled | memory)
+//! ```
+//! A write is visible to views at once, durable when its ticket completes. The store must not know what a run is (only `keys`, `codec` and
+//! `typed` do), must not decide, and must not retry a failed sync.
+
+pub mod backend;
+mod batch;
+mod blobs;
+mod committer;
+mod envelope;
+mod error;
+mod memory;
+mod overlay;
+mod progress;
+mod sled;
+mod stats;
+mod store;
+mod sweep;
+mod view;
+
+pub use backend::{Backend, CommitWatch, Direction, KeyRange};
+pub use batch::{Batch, Fence, Op};
+pub use committer::SPILL_ABOVE;
+pub use error::{Error, PrintedKey, Result};
+pub use memory::{Fault, MemoryBackend, MemoryDisk};
+pub use progress::Ticket;
+pub use sled::{AuditReport, OpenReport, SledBackend, SledOptions};
+pub use stats::{Histogram, Stats};
+pub use store::{Commits, Store};
+pub use sweep::Sweep;
+pub use view::View;

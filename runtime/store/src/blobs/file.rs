@@ -1,0 +1,203 @@
+//! Payloads as files: `blobs/ab/cdef…`, where `abcdef…` is the SHA-256 of the content in hexadecimal.
+//!
+//! Written to `blobs/tmp/N`, synced, renamed; then each directory that changed is synced once for the whole group.
+//! A file that exists already is written again: only this way is it certain that it is sound and durable.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+
+use super::{BlobRef, Blobs, Digest, Found};
+use crate::error::{Error, Result};
+
+const TEMPORARY: &str = "tmp";
+
+/// The payload directory of one store.
+#[derive(Debug)]
+pub(crate) struct FileBlobs {
+    root: PathBuf,
+    next: AtomicU64,
+}
+
+impl FileBlobs {
+    /// Opens the directory, creates it when needed and removes what an interrupted write left.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let temporary = root.join(TEMPORARY);
+        match fs::remove_dir_all(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", temporary, error));
+            }
+            _ => {}
+        }
+        fs::create_dir_all(&temporary).map_err(|error| Error::io("create", &temporary, error))?;
+        sync_dir(root)?;
+        Ok(Self {
+            root: root.to_owned(),
+            next: AtomicU64::new(0),
+        })
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        let name = hex::encode(digest);
+        self.root.join(&name[..2]).join(&name[2..])
+    }
+
+    fn write_temporary(&self, value: &[u8]) -> Result<(PathBuf, File)> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.root.join(TEMPORARY).join(number.to_string());
+        let written = File::create_new(&path).and_then(|mut file| {
+            file.write_all(value)?;
+            Ok(file)
+        });
+        match written {
+            Ok(file) => Ok((path, file)),
+            Err(error) => Err(Error::io("write", path, error)),
+        }
+    }
+}
+
+impl Blobs for FileBlobs {
+    fn put(&self, group: &[(BlobRef, Bytes)]) -> Result<()> {
+        // All files are written before the first is synced, so that the syncs after the first find little left to do.
+        let mut written = Vec::with_capacity(group.len());
+        for (blob, value) in group {
+            written.push((blob, self.write_temporary(value)?));
+        }
+        let mut changed = BTreeSet::new();
+        for (blob, (temporary, file)) in written {
+            file.sync_all()
+                .map_err(|error| Error::io("sync", &temporary, error))?;
+            let path = self.path(&blob.sha256);
+            let shard = path.parent().unwrap_or(&self.root).to_owned();
+            match fs::create_dir(&shard) {
+                Ok(()) => {
+                    changed.insert(self.root.clone());
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(Error::io("create", shard, error)),
+            }
+            fs::rename(&temporary, &path)
+                .map_err(|error| Error::io("rename", &temporary, error))?;
+            changed.insert(shard);
+        }
+        changed.iter().try_for_each(|dir| sync_dir(dir))
+    }
+
+    fn get(&self, blob: &BlobRef) -> Result<Found> {
+        let path = self.path(&blob.sha256);
+        match fs::read(&path) {
+            Ok(content) => Ok(Found::verified(blob, content.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Missing),
+            Err(error) => Err(Error::io("read", path, error)),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<Digest>> {
+        let mut digests = Vec::new();
+        for shard in entries(&self.root)? {
+            let name = shard
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if name.len() != 2 || !shard.is_dir() {
+                continue;
+            }
+            for file in entries(&shard)? {
+                let rest = file.file_name().unwrap_or_default().to_string_lossy();
+                let mut digest = Digest::default();
+                // Foreign files are none of our business: left alone.
+                if hex::decode_to_slice(format!("{name}{rest}"), &mut digest).is_ok() {
+                    digests.push(digest);
+                }
+            }
+        }
+        Ok(digests)
+    }
+
+    fn remove(&self, digest: &Digest) -> Result<()> {
+        let path = self.path(digest);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    fs::read_dir(dir)
+        .and_then(|entries| {
+            entries
+                .map(|entry| entry.map(|entry| entry.path()))
+                .collect()
+        })
+        .map_err(|error| Error::io("list", dir, error))
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| Error::io("sync", dir, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened() -> (tempfile::TempDir, FileBlobs) {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = FileBlobs::open(dir.path()).unwrap();
+        (dir, blobs)
+    }
+
+    fn payload(content: &'static [u8]) -> (BlobRef, Bytes) {
+        (BlobRef::of(content), Bytes::from_static(content))
+    }
+
+    #[test]
+    fn payloads_are_found_listed_and_removed() {
+        let (_dir, blobs) = opened();
+        let (a, b) = (payload(b"one"), payload(b"two"));
+        blobs.put(&[a.clone(), b.clone(), a.clone()]).unwrap();
+        assert_eq!(blobs.get(&a.0).unwrap(), Found::Value(a.1.clone()));
+        assert_eq!(blobs.list().unwrap().len(), 2);
+        blobs.remove(&a.0.sha256).unwrap();
+        blobs.remove(&a.0.sha256).unwrap();
+        assert_eq!(blobs.get(&a.0).unwrap(), Found::Missing);
+        assert_eq!(blobs.list().unwrap(), [b.0.sha256]);
+    }
+
+    #[test]
+    fn damage_is_noticed_and_a_new_write_repairs_it() {
+        let (_dir, blobs) = opened();
+        let a = payload(b"content");
+        blobs.put(std::slice::from_ref(&a)).unwrap();
+        fs::write(blobs.path(&a.0.sha256), b"kontent").unwrap();
+        assert!(matches!(blobs.get(&a.0).unwrap(), Found::Damaged(_)));
+        fs::write(blobs.path(&a.0.sha256), b"con").unwrap();
+        assert!(matches!(blobs.get(&a.0).unwrap(), Found::Damaged(_)));
+        blobs.put(std::slice::from_ref(&a)).unwrap();
+        assert_eq!(blobs.get(&a.0).unwrap(), Found::Value(a.1));
+    }
+
+    #[test]
+    fn leftovers_of_an_interrupted_write_are_removed() {
+        let (dir, blobs) = opened();
+        blobs.write_temporary(b"half").unwrap();
+        drop(blobs);
+        FileBlobs::open(dir.path()).unwrap();
+        assert_eq!(
+            entries(&dir.path().join(TEMPORARY)).unwrap(),
+            Vec::<PathBuf>::new()
+        );
+    }
+}

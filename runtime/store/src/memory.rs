@@ -1,0 +1,286 @@
+//! The in-memory backend: a simulated disk that outlives the process, and whose power can be cut.
+//!
+//! [`MemoryDisk`] is the disk, [`MemoryBackend`] one life of a process on it. A commit is first written, then synced; a
+//! [`Fault`] decides what happens in between. Everything is deterministic: the caller chooses the faults, or a seed does.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    backend::{Backend, CommitWatch, Direction, KeyRange, Visitor, check_key},
+    batch::{Batch, Op},
+    blobs::{BlobRef, Blobs, Digest, Found},
+    error::{Error, PrintedKey, Result},
+};
+
+/// What happens to a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The power fails before the sync: the commit is lost, and the process gets an error.
+    Lost,
+    /// The power fails after the sync but before the answer: the commit is durable, and the process gets an error.
+    WrittenWithoutAnswer,
+    /// The disk reports an error and keeps nothing; the power stays on.
+    Refused,
+}
+
+/// A simulated disk. Clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDisk {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    rows: RwLock<BTreeMap<Bytes, Bytes>>,
+    blobs: Mutex<BTreeMap<Digest, Bytes>>,
+    commit: AtomicU64,
+    life: AtomicU64,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    next: VecDeque<Option<Fault>>,
+    random: Option<(SplitMix, u64)>,
+}
+
+impl Plan {
+    fn draw(&mut self) -> Option<Fault> {
+        if let Some(planned) = self.next.pop_front() {
+            return planned;
+        }
+        let (random, one_in) = self.random.as_mut()?;
+        if random.next() % *one_in != 0 {
+            return None;
+        }
+        Some(match random.next() % 3 {
+            0 => Fault::Lost,
+            1 => Fault::WrittenWithoutAnswer,
+            _ => Fault::Refused,
+        })
+    }
+}
+
+impl MemoryDisk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts a life on this disk; earlier ones end, as if their process had been killed.
+    pub fn open(&self) -> MemoryBackend {
+        let life = self.shared.life.fetch_add(1, Ordering::SeqCst) + 1;
+        let commit = self.shared.commit.load(Ordering::SeqCst);
+        MemoryBackend {
+            disk: self.clone(),
+            life,
+            failed: Mutex::new(None),
+            watch: Arc::new(CommitWatch::starting_at(commit)),
+        }
+    }
+
+    /// Cuts the power: every open backend is dead from now on. What was durable stays.
+    pub fn crash(&self) {
+        self.shared.life.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Plans a fault for the next commit that has none yet.
+    pub fn fail_next_commit(&self, fault: Fault) {
+        self.shared.plan.lock().next.push_back(Some(fault));
+    }
+
+    /// Lets the next commit that has no plan yet succeed, whatever the seed says.
+    pub fn pass_next_commit(&self) {
+        self.shared.plan.lock().next.push_back(None);
+    }
+
+    /// From now on one commit in `one_in` fails on average; the seed decides which, and how. Zero ends it.
+    pub fn fail_at_random(&self, seed: u64, one_in: u64) {
+        self.shared.plan.lock().random = (one_in > 0).then(|| (SplitMix(seed), one_in));
+    }
+
+    /// Changes a stored row behind the store's back, for damage tests.
+    pub fn tamper(&self, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(value) = self.shared.rows.write().get_mut(key) {
+            let mut bytes = value.to_vec();
+            change(&mut bytes);
+            *value = bytes.into();
+        }
+    }
+
+    /// The payloads of this disk.
+    pub(crate) fn blobs(&self) -> Arc<dyn Blobs> {
+        Arc::new(MemoryBlobs(self.clone()))
+    }
+}
+
+/// One life on a [`MemoryDisk`].
+#[derive(Debug)]
+pub struct MemoryBackend {
+    disk: MemoryDisk,
+    life: u64,
+    failed: Mutex<Option<Error>>,
+    watch: Arc<CommitWatch>,
+}
+
+impl MemoryBackend {
+    /// The disk below.
+    pub fn disk(&self) -> &MemoryDisk {
+        &self.disk
+    }
+
+    fn check_alive(&self) -> Result<()> {
+        if self.disk.shared.life.load(Ordering::SeqCst) == self.life {
+            Ok(())
+        } else {
+            Err(Error::Closed)
+        }
+    }
+
+    fn write(&self, batch: &Batch) -> u64 {
+        let shared = &self.disk.shared;
+        let mut rows = shared.rows.write();
+        for op in batch.ops() {
+            match op {
+                // Copies, so that a small row never keeps a large buffer alive.
+                Op::Put(key, value) => {
+                    rows.insert(Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
+                }
+                Op::Delete(key) => {
+                    rows.remove(key);
+                }
+            }
+        }
+        shared.commit.fetch_add(1, Ordering::SeqCst) + 1
+    }
+}
+
+impl Backend for MemoryBackend {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        check_key(key)?;
+        self.check_alive()?;
+        Ok(self
+            .disk
+            .shared
+            .rows
+            .read()
+            .get(key)
+            .map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, range: &KeyRange, direction: Direction, visit: Visitor<'_>) -> Result<()> {
+        self.check_alive()?;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let rows = self.disk.shared.rows.read();
+        let mut found = rows.range::<[u8], _>(range.bounds());
+        loop {
+            let row = match direction {
+                Direction::Forward => found.next(),
+                Direction::Backward => found.next_back(),
+            };
+            match row {
+                Some((key, value)) if visit(key, value) == ControlFlow::Continue(()) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<u64> {
+        batch.ops().iter().try_for_each(|op| check_key(op.key()))?;
+        let mut failed = self.failed.lock();
+        self.check_alive()?;
+        if let Some(cause) = &*failed {
+            return Err(cause.clone());
+        }
+        if let Some(fence) = batch.fence()
+            && self.get(&fence.key)?.as_deref() != fence.expected.as_deref()
+        {
+            return Err(Error::Fenced {
+                key: PrintedKey::from(&*fence.key),
+            });
+        }
+        let fault = self.disk.shared.plan.lock().draw();
+        match fault {
+            None => {
+                let commit = self.write(batch);
+                self.watch.publish(commit);
+                return Ok(commit);
+            }
+            Some(Fault::WrittenWithoutAnswer) => {
+                self.write(batch);
+                self.disk.crash();
+            }
+            Some(Fault::Lost) => self.disk.crash(),
+            Some(Fault::Refused) => {}
+        }
+        let error = Error::Engine {
+            action: "commit",
+            reason: format!("simulated fault: {fault:?}"),
+        }
+        .poison();
+        *failed = Some(error.clone());
+        Err(error)
+    }
+
+    fn watch(&self) -> Arc<CommitWatch> {
+        Arc::clone(&self.watch)
+    }
+
+    fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct MemoryBlobs(MemoryDisk);
+
+impl Blobs for MemoryBlobs {
+    fn put(&self, group: &[(BlobRef, Bytes)]) -> Result<()> {
+        let mut blobs = self.0.shared.blobs.lock();
+        blobs.extend(
+            group
+                .iter()
+                .map(|(blob, value)| (blob.sha256, value.clone())),
+        );
+        Ok(())
+    }
+
+    fn get(&self, blob: &BlobRef) -> Result<Found> {
+        let content = self.0.shared.blobs.lock().get(&blob.sha256).cloned();
+        Ok(content.map_or(Found::Missing, |content| Found::verified(blob, content)))
+    }
+
+    fn list(&self) -> Result<Vec<Digest>> {
+        Ok(self.0.shared.blobs.lock().keys().copied().collect())
+    }
+
+    fn remove(&self, digest: &Digest) -> Result<()> {
+        self.0.shared.blobs.lock().remove(digest);
+        Ok(())
+    }
+}
+
+/// A small seeded generator (SplitMix64): the same seed, the same faults, on every machine.
+#[derive(Debug, Clone)]
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}

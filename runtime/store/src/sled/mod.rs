@@ -1,0 +1,296 @@
+//! The embedded default: sled 0.34, with everything around it that its documentation does not tell.
+//!
+//! ```text
+//! DIR/lock         flock and the owner's pid          DIR/log/     sled's own files
+//! DIR/commits      the witness                        DIR/blobs/   payloads above 4 KiB
+//! DIR/accept-loss  made by an operator: serve what is readable, once
+//! ```
+//! What this module must not do: group commits, interpret rows, retry a failed sync.
+//!
+//! Invariants:
+//! - everything sled writes, it writes inside [`Backend::commit`], on the committer's thread, and each commit ends with a real sync. For this
+//!   reason its own flusher thread is off: with it, page moves could reuse a segment between a commit and the commit's sync;
+//! - the commit number inside sled is never below the one in the witness, else rows were lost and the store refuses to open;
+//! - no panic of sled leaves this module.
+
+mod audit;
+mod format;
+mod lock;
+mod open;
+pub(crate) mod quiet;
+mod witness;
+
+use std::{
+    fs::File,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::{Mutex, RwLock};
+
+pub use self::audit::AuditReport;
+use self::{
+    lock::DirLock,
+    quiet::calling,
+    witness::{State, Testimony, Witness},
+};
+use crate::{
+    backend::{Backend, CommitWatch, Direction, KeyRange, Visitor, check_key},
+    batch::{Batch, Op},
+    error::{Error, PrintedKey, Result},
+};
+
+/// The row that holds the commit number: u64 LE, then its crc32. The zero byte keeps it out of every scan.
+const COMMIT_KEY: &[u8] = b"\0commit";
+/// The lowest key that belongs to the caller.
+const FIRST_KEY: &[u8] = &[1];
+
+/// How to open a store directory.
+#[derive(Debug, Clone)]
+pub struct SledOptions {
+    /// sled's page cache in bytes. 64 MiB: the pages of some ten thousand live runs; sled's own default is 1 GiB.
+    pub cache_bytes: u64,
+    /// Logs up to this length are audited completely at open, longer ones as far as sled replays them. 1 GiB: below a second of reading.
+    pub full_audit_up_to: u64,
+}
+
+impl Default for SledOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 << 20,
+            full_audit_up_to: 1 << 30,
+        }
+    }
+}
+
+/// What opening the store found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// The audit of the log; zero for a new store.
+    pub audit: AuditReport,
+    /// How long the audit took.
+    pub audit_time: Duration,
+    /// How long sled took to replay its log.
+    pub replay_time: Duration,
+    /// The newest commit in the log.
+    pub commit: u64,
+    /// Whether damage was found and accepted by the operator.
+    pub loss_accepted: bool,
+}
+
+/// A sled database with real durability.
+pub struct SledBackend {
+    db: RwLock<Option<sled::Db>>,
+    writer: Mutex<Writer>,
+    watch: Arc<CommitWatch>,
+    report: OpenReport,
+    dir: PathBuf,
+    /// Released at the end of an orderly close.
+    lock: Mutex<Option<DirLock>>,
+}
+
+struct Writer {
+    commit: u64,
+    witness: Witness,
+    log: File,
+    log_path: PathBuf,
+    failed: Option<Error>,
+}
+
+impl SledBackend {
+    /// Opens or creates the store in `dir`: takes the lock, audits the files, replays the log, compares commit numbers.
+    pub fn open(dir: &Path, options: &SledOptions) -> Result<Self> {
+        open::open(dir, options)
+    }
+
+    /// What opening found.
+    pub fn report(&self) -> OpenReport {
+        self.report
+    }
+
+    /// The bytes of sled's log.
+    pub fn log_bytes(&self) -> Result<u64> {
+        let writer = self.writer.lock();
+        Ok(writer
+            .log
+            .metadata()
+            .map_err(|error| Error::io("read", &writer.log_path, error))?
+            .len())
+    }
+
+    fn with_db<T>(
+        &self,
+        action: &'static str,
+        call: impl FnOnce(&sled::Db) -> sled::Result<T>,
+    ) -> Result<T> {
+        let db = self.db.read();
+        let db = db.as_ref().ok_or(Error::Closed)?;
+        calling(action, || call(db))
+    }
+
+    fn check_fence(&self, batch: &Batch) -> Result<()> {
+        let Some(fence) = batch.fence() else {
+            return Ok(());
+        };
+        let found = self.get(&fence.key)?;
+        if found.as_deref() == fence.expected.as_deref() {
+            Ok(())
+        } else {
+            Err(Error::Fenced {
+                key: PrintedKey::from(&*fence.key),
+            })
+        }
+    }
+
+    fn commit_durably(&self, batch: &Batch, writer: &mut Writer) -> Result<u64> {
+        let commit = writer.commit + 1;
+        let mut writes = sled::Batch::default();
+        for op in batch.ops() {
+            match op {
+                Op::Put(key, value) => writes.insert(&**key, &**value),
+                Op::Delete(key) => writes.remove(&**key),
+            }
+        }
+        writes.insert(COMMIT_KEY, &commit_row(commit)[..]);
+        let stable_lsn = self.with_db("commit", |db| {
+            db.apply_batch(writes)?;
+            // Only hands the log to the system: on Linux sled stops short of a real sync.
+            db.flush()?;
+            Ok(db.context.pagecache.log.stable_offset())
+        })?;
+        writer
+            .log
+            .sync_data()
+            .map_err(|error| Error::io("sync", &writer.log_path, error))?;
+        writer.witness.record(&Testimony {
+            commit,
+            stable_lsn,
+            state: State::Running,
+        })?;
+        writer.commit = commit;
+        Ok(commit)
+    }
+}
+
+impl Backend for SledBackend {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        check_key(key)?;
+        self.with_db("read a row", |db| {
+            Ok(db.get(key)?.map(|value| value.to_vec()))
+        })
+    }
+
+    fn scan(&self, range: &KeyRange, direction: Direction, visit: Visitor<'_>) -> Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let db = self.db.read();
+        let db = db.as_ref().ok_or(Error::Closed)?;
+        let (start, end) = range.bounds();
+        // sled keeps the bounds; rows of the backend itself come first and are skipped below.
+        let mut rows = calling("scan", || Ok(db.range::<&[u8], _>((start, end))))?;
+        loop {
+            let row = calling("scan", || {
+                match direction {
+                    Direction::Forward => rows.next(),
+                    Direction::Backward => rows.next_back(),
+                }
+                .transpose()
+            })?;
+            let Some((key, value)) = row else {
+                return Ok(());
+            };
+            if key.as_ref() < FIRST_KEY {
+                match direction {
+                    Direction::Forward => continue,
+                    Direction::Backward => return Ok(()),
+                }
+            }
+            if visit(&key, &value) == ControlFlow::Break(()) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<u64> {
+        batch.ops().iter().try_for_each(|op| check_key(op.key()))?;
+        let mut writer = self.writer.lock();
+        if let Some(cause) = &writer.failed {
+            return Err(cause.clone());
+        }
+        self.check_fence(batch)?;
+        match self.commit_durably(batch, &mut writer) {
+            Ok(commit) => {
+                self.watch.publish(commit);
+                Ok(commit)
+            }
+            Err(error) => {
+                // After a failed sync nobody knows what the disk holds: no retry, no later success.
+                let error = error.poison();
+                writer.failed = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    fn watch(&self) -> Arc<CommitWatch> {
+        Arc::clone(&self.watch)
+    }
+
+    fn close(&self) -> Result<()> {
+        let Some(db) = self.db.write().take() else {
+            return Ok(());
+        };
+        let mut writer = self.writer.lock();
+        let stable_lsn = calling("close", move || {
+            let stable_lsn = db.context.pagecache.log.stable_offset();
+            drop(db);
+            Ok(stable_lsn)
+        })?;
+        if writer.failed.is_some() {
+            return Ok(());
+        }
+        let settled = open::wait_until_released(&writer.log, &self.dir)?;
+        writer
+            .log
+            .sync_all()
+            .map_err(|error| Error::io("sync", &writer.log_path, error))?;
+        let state = if settled {
+            State::Clean(audit::census(&writer.log, &writer.log_path)?)
+        } else {
+            State::Running
+        };
+        let commit = writer.commit;
+        writer.witness.record_durably(&Testimony {
+            commit,
+            stable_lsn,
+            state,
+        })?;
+        self.lock.lock().take();
+        Ok(())
+    }
+}
+
+impl Drop for SledBackend {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "the store could not be closed in order; the next start checks it like after a crash");
+        }
+    }
+}
+
+fn commit_row(commit: u64) -> [u8; 12] {
+    let mut row = [0; 12];
+    row[..8].copy_from_slice(&commit.to_le_bytes());
+    let crc = crc32fast::hash(&row[..8]);
+    row[8..].copy_from_slice(&crc.to_le_bytes());
+    row
+}
+
+/// The commit number in its row; `None` when the row is damaged.
+fn parse_commit_row(row: &[u8]) -> Option<u64> {
+    let commit = u64::from_le_bytes(row.get(..8)?.try_into().ok()?);
+    (row == commit_row(commit)).then_some(commit)
+}

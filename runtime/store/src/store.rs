@@ -1,0 +1,185 @@
+//! The store: a backend, its payload files, the committer and views, put together.
+
+use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+
+use parking_lot::Mutex;
+
+use crate::{
+    backend::{Backend, CommitWatch},
+    batch::Batch,
+    blobs::{Blobs, file::FileBlobs},
+    committer::{Committer, OnDurable},
+    error::{Error, Result},
+    memory::MemoryDisk,
+    progress::Ticket,
+    sled::{OpenReport, SledBackend, SledOptions},
+    stats::Stats,
+    sweep::{self, Sweep},
+    view::View,
+};
+
+/// How long an orderly end may spend on unreferenced payload files. The next one goes on.
+const SWEEP_AT_CLOSE: Duration = Duration::from_secs(2);
+
+/// Who runs the commit groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commits {
+    /// A thread of the store.
+    InThread,
+    /// The caller, through [`Store::run_group`]: for tests in virtual time.
+    ByHand,
+}
+
+/// An open store. Clones share it; it closes when the last one is dropped, or by [`Store::close`].
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    committer: Arc<Committer>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    report: OpenReport,
+}
+
+impl Store {
+    /// Opens or creates the store in a directory, on sled.
+    pub fn open(dir: &Path, options: &SledOptions) -> Result<Self> {
+        let backend = SledBackend::open(dir, options)?;
+        let report = backend.report();
+        let blobs = FileBlobs::open(&dir.join("blobs"))?;
+        Self::start(
+            Arc::new(backend),
+            Arc::new(blobs),
+            Commits::InThread,
+            report,
+        )
+    }
+
+    /// Opens a store on a simulated disk.
+    pub fn in_memory(disk: &MemoryDisk, commits: Commits) -> Result<Self> {
+        Self::start(
+            Arc::new(disk.open()),
+            disk.blobs(),
+            commits,
+            OpenReport::default(),
+        )
+    }
+
+    fn start(
+        backend: Arc<dyn Backend>,
+        blobs: Arc<dyn Blobs>,
+        commits: Commits,
+        report: OpenReport,
+    ) -> Result<Self> {
+        let committer = Arc::new(Committer::new(backend, blobs));
+        let thread = match commits {
+            Commits::InThread => Some(committer.start()?),
+            Commits::ByHand => None,
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                committer,
+                thread: Mutex::new(thread),
+                report,
+            }),
+        })
+    }
+
+    /// Queues a batch. Its writes are visible to views at once; the ticket completes when they are durable.
+    pub fn submit(&self, batch: Batch) -> Ticket {
+        self.inner.committer.submit(batch, None)
+    }
+
+    /// Like [`Store::submit`], and calls `on_durable` with the outcome: on the committer's thread, in the order of submission. It must not block.
+    pub fn submit_then(
+        &self,
+        batch: Batch,
+        on_durable: impl FnOnce(Result<()>) + Send + 'static,
+    ) -> Ticket {
+        let on_durable: OnDurable = Box::new(on_durable);
+        self.inner.committer.submit(batch, Some(on_durable))
+    }
+
+    /// Reads that see everything submitted.
+    pub fn view(&self) -> View {
+        View::new(Arc::clone(&self.inner.committer))
+    }
+
+    /// Completes when everything that a view shows now is durable.
+    pub fn read_barrier(&self) -> Ticket {
+        self.inner.committer.barrier()
+    }
+
+    /// Commits one group in the caller's thread, for [`Commits::ByHand`]; false when nothing was queued.
+    pub fn run_group(&self) -> bool {
+        self.inner.committer.run_group()
+    }
+
+    /// Counters since the store was opened.
+    pub fn stats(&self) -> Stats {
+        self.inner.committer.stats()
+    }
+
+    /// What opening found.
+    pub fn open_report(&self) -> OpenReport {
+        self.inner.report
+    }
+
+    /// The commit counter, for everyone who waits for news.
+    pub fn watch(&self) -> Arc<CommitWatch> {
+        self.inner.committer.backend.watch()
+    }
+
+    /// Why the store accepts no more writes, if so. The process should exit.
+    pub fn failure(&self) -> Option<Error> {
+        self.inner.committer.failure()
+    }
+
+    /// The writes that are not applied yet.
+    pub fn pending_rows(&self) -> usize {
+        self.inner.committer.overlay.len()
+    }
+
+    /// Housekeeping, to be called rarely (once an hour is plenty): removes payload files that no row refers to. Reads every row.
+    pub fn maintain(&self) -> Result<Sweep> {
+        sweep::sweep(&self.inner.committer, None)
+    }
+
+    /// Makes everything submitted durable and closes the store. Later submissions are refused.
+    pub fn close(&self) -> Result<()> {
+        let inner = &self.inner;
+        inner.stop();
+        let failure = inner.committer.failure();
+        if failure.is_none() {
+            // Best effort: what is left over is removed next time.
+            match sweep::sweep(&inner.committer, Some(SWEEP_AT_CLOSE)) {
+                Ok(_) | Err(Error::Closed) => {}
+                Err(error) => tracing::warn!(%error, "unreferenced payload files were not removed"),
+            }
+        }
+        inner.committer.backend.close()?;
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Inner {
+    /// Ends the committer after what is queued.
+    fn stop(&self) {
+        self.committer.close();
+        let thread = self.thread.lock().take();
+        match thread {
+            // The last handle was dropped by a listener on the committer's own thread, which ends by itself.
+            Some(thread) if thread.thread().id() == std::thread::current().id() => {}
+            // Its panics are caught and reported where they happen.
+            Some(thread) => drop(thread.join()),
+            None => while self.committer.run_group() {},
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,114 @@
+//! The sweep: removes payload files that no row refers to.
+//!
+//! Safe beside running commits: it lists the files first, then collects the references of all rows. A payload that is written meanwhile
+//! is protected, because the committer notes it before it writes it; the sweep begins while no group is between its payloads and its commit.
+
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    backend::{Backend, Direction, KeyRange},
+    blobs::Digest,
+    committer::Committer,
+    envelope,
+    error::Result,
+};
+
+/// Rows that are read at once; between steps the backend is free for others.
+const STEP: usize = 1024;
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sweep {
+    /// Payload files that existed when it began.
+    pub found: u64,
+    /// Files removed because no row referred to them.
+    pub removed: u64,
+    /// Whether it ended early because its time was up; then nothing was removed.
+    pub cut_short: bool,
+}
+
+/// Removes unreferenced payloads, or nothing when `budget` does not suffice to read all rows.
+pub(crate) fn sweep(committer: &Arc<Committer>, budget: Option<Duration>) -> Result<Sweep> {
+    let deadline = budget.map(|budget| Instant::now() + budget);
+    {
+        let _no_group_is_under_way = committer.gate.write();
+        let mut protected = committer.protected.lock();
+        if protected.is_some() {
+            // Another sweep is under way and does the work.
+            return Ok(Sweep::default());
+        }
+        *protected = Some(HashSet::new());
+    }
+    let outcome = run(committer, deadline);
+    *committer.protected.lock() = None;
+    outcome
+}
+
+fn run(committer: &Committer, deadline: Option<Instant>) -> Result<Sweep> {
+    let listed = committer.blobs.list()?;
+    let mut report = Sweep {
+        found: listed.len() as u64,
+        ..Sweep::default()
+    };
+    if listed.is_empty() {
+        return Ok(report);
+    }
+    let Some(referenced) = references(&*committer.backend, deadline)? else {
+        report.cut_short = true;
+        return Ok(report);
+    };
+    for digest in listed.iter().filter(|digest| !referenced.contains(*digest)) {
+        // Under the lock, so that a payload is either noted before this check or written again after the removal.
+        let protected = committer.protected.lock();
+        if protected
+            .as_ref()
+            .is_some_and(|protected| !protected.contains(digest))
+        {
+            committer.blobs.remove(digest)?;
+            report.removed += 1;
+        }
+    }
+    Ok(report)
+}
+
+/// The payloads that rows refer to; `None` when time is up.
+fn references(backend: &dyn Backend, deadline: Option<Instant>) -> Result<Option<HashSet<Digest>>> {
+    let mut referenced = HashSet::new();
+    let mut range = KeyRange::all();
+    loop {
+        let mut rows = 0;
+        let mut last = None;
+        let mut failure = None;
+        backend.scan(&range, Direction::Forward, &mut |key, row| {
+            rows += 1;
+            match envelope::reference(key, row) {
+                Ok(blob) => referenced.extend(blob.map(|blob| blob.sha256)),
+                Err(error) => failure = Some(error),
+            }
+            if rows == STEP || failure.is_some() {
+                last = Some(Bytes::copy_from_slice(key));
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        if let Some(error) = failure {
+            // A row that cannot be read may refer to anything: remove nothing.
+            return Err(error);
+        }
+        let Some(last) = last else {
+            return Ok(Some(referenced));
+        };
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return Ok(None);
+        }
+        range = range.after(last, Direction::Forward);
+    }
+}

@@ -1,0 +1,100 @@
+//! What the store's tests share.
+#![allow(dead_code, missing_docs, reason = "each test binary uses a part of it")]
+
+use std::{ops::ControlFlow, path::Path};
+
+use abide_store::{
+    Backend, Batch, Direction, KeyRange, MemoryDisk, SledBackend, SledOptions, Store,
+};
+
+/// A place that outlives the stores opened on it.
+pub trait Disk {
+    fn backend(&self) -> Box<dyn Backend>;
+    fn store(&self) -> Store;
+}
+
+impl Disk for MemoryDisk {
+    fn backend(&self) -> Box<dyn Backend> {
+        Box::new(self.open())
+    }
+
+    fn store(&self) -> Store {
+        Store::in_memory(self, abide_store::Commits::InThread).unwrap()
+    }
+}
+
+impl Disk for tempfile::TempDir {
+    fn backend(&self) -> Box<dyn Backend> {
+        Box::new(SledBackend::open(self.path(), &options()).unwrap())
+    }
+
+    fn store(&self) -> Store {
+        open(self.path())
+    }
+}
+
+/// Small caches, so that tests read from the disk too.
+pub fn options() -> SledOptions {
+    SledOptions {
+        cache_bytes: 1 << 20,
+        ..SledOptions::default()
+    }
+}
+
+pub fn open(dir: &Path) -> Store {
+    Store::open(dir, &options()).unwrap()
+}
+
+pub fn puts(rows: &[(&str, &str)]) -> Batch {
+    let mut batch = Batch::new();
+    for (key, value) in rows {
+        batch.put(key.as_bytes().to_vec(), value.as_bytes().to_vec());
+    }
+    batch
+}
+
+pub fn raw_rows(
+    backend: &dyn Backend,
+    range: &KeyRange,
+    direction: Direction,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut rows = Vec::new();
+    backend
+        .scan(range, direction, &mut |key, value| {
+            rows.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    rows
+}
+
+pub fn all_rows(store: &Store) -> abide_store::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let rows = store
+        .view()
+        .rows(&KeyRange::all(), Direction::Forward, usize::MAX)?;
+    Ok(rows
+        .into_iter()
+        .map(|(key, value)| (key.to_vec(), value.to_vec()))
+        .collect())
+}
+
+/// SplitMix64: the same seed, the same test.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.next() as u8).collect()
+    }
+}
