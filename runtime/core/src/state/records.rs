@@ -201,6 +201,8 @@ pub enum Registration {
         match_path: Option<(String, String)>,
         /// CEL over `event` and `async`.
         if_expr: Option<String>,
+        /// Events received from this time on count too.
+        since_ms: Option<u64>,
         /// When it times out.
         due_ms: u64,
     },

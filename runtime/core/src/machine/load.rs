@@ -1,0 +1,228 @@
+//! From entries to a machine: what every entry of a journal means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Asked, Change, Completion, Machine, Op, OpState, Position, RunInfo};
+use crate::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP};
+use crate::state::RunEnd;
+
+/// A journal that no machine can have written: the store is damaged, or the entries belong to another run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("entry {index} of the run's journal cannot be right: {problem}")]
+pub struct InvalidJournal {
+    /// Which entry, from 0.
+    pub index: usize,
+    /// Why.
+    pub problem: String,
+}
+
+impl Machine {
+    /// The machine of a run with this journal. Where no attempt at the workflow code is open, the next one begins at
+    /// `now_ms`.
+    pub fn load(
+        info: Arc<RunInfo>,
+        entries: Vec<Entry>,
+        now_ms: u64,
+    ) -> Result<Self, InvalidJournal> {
+        let count = entries.len();
+        let mut machine = Self::empty(info);
+        let mut open = false;
+        let mut attempts = 0;
+        for (index, entry) in entries.into_iter().enumerate() {
+            match &entry {
+                Entry::AttemptStarted { .. } => {
+                    open = true;
+                    attempts += 1;
+                }
+                Entry::WorkflowFailed { .. } | Entry::WorkflowReturned { .. } => open = false,
+                _ => {}
+            }
+            machine
+                .replay(entry)
+                .map_err(|problem| InvalidJournal { index, problem })?;
+        }
+        machine.entries_recorded = u32::try_from(count).map_err(|_| InvalidJournal {
+            index: count,
+            problem: "there are too many".into(),
+        })?;
+        machine.position_reported = Some(machine.position.clone());
+        if !open && !matches!(machine.position, Position::Ended(_)) {
+            machine.begin(attempts, now_ms);
+        }
+        for (number, op) in (0..).zip(&machine.ops) {
+            match op.state {
+                OpState::BodyDue if op.ticket.is_some() => {
+                    machine.bodies_due.insert(number);
+                }
+                OpState::Watched | OpState::RetryWait => {
+                    machine.pending.insert(number);
+                }
+                OpState::BodyDue | OpState::Executing { .. } | OpState::Complete | OpState::Cancelled => {}
+            }
+        }
+        Ok(machine)
+    }
+
+    fn empty(info: Arc<RunInfo>) -> Self {
+        Self {
+            info,
+            ops: Vec::new(),
+            by_key: BTreeMap::new(),
+            attempt: 0,
+            asked: Vec::new(),
+            completions: Vec::new(),
+            recorded_cancels: 0,
+            recorded_lines: 0,
+            occurrences: BTreeMap::new(),
+            started: 0,
+            next_completion: 0,
+            told: 0,
+            outstanding: 0,
+            replayed_cancels: 0,
+            seen_lines: 0,
+            clock_ms: 0,
+            attempt_began_ms: 0,
+            blocked: false,
+            position: Position::Running,
+            bodies_due: BTreeSet::new(),
+            executing: BTreeSet::new(),
+            pending: BTreeSet::new(),
+            state_bytes: 0,
+            log_lines: 0,
+            fatal: None,
+            entries_recorded: 0,
+            entries: Vec::new(),
+            changes: BTreeMap::new(),
+            sends: Vec::new(),
+            logs: Vec::new(),
+            position_reported: None,
+        }
+    }
+
+    /// Begins the attempt of this number.
+    fn begin(&mut self, attempt: u32, now_ms: u64) {
+        self.reset_attempt(attempt, now_ms);
+        self.position = Position::Running;
+        self.entries.push(Entry::AttemptStarted {
+            attempt,
+            at_ms: now_ms,
+        });
+        if attempt > 0 {
+            // The timer that brought us here.
+            self.changes.insert(WORKFLOW_OP, Change::Unregister);
+        }
+    }
+
+    fn reset_attempt(&mut self, attempt: u32, at_ms: u64) {
+        self.attempt = attempt;
+        self.attempt_began_ms = at_ms;
+        self.clock_ms = at_ms;
+        self.asked.clear();
+        self.completions.clear();
+        self.recorded_cancels = 0;
+        self.recorded_lines = 0;
+        for op in &mut self.ops {
+            op.ticket = None;
+        }
+    }
+
+    fn replay(&mut self, entry: Entry) -> Result<(), String> {
+        match entry {
+            Entry::AttemptStarted { attempt, at_ms } => self.reset_attempt(attempt, at_ms),
+            Entry::OperationStarted {
+                op,
+                after,
+                kind,
+                id,
+                occurrence,
+                digest,
+                summary,
+                at_ms,
+            } => {
+                let ticket = u32::try_from(self.asked.len()).map_err(|_| "too many operations")?;
+                if op as usize == self.ops.len() {
+                    let id: Arc<str> = id.into();
+                    self.by_key.insert((id.clone(), occurrence), op);
+                    self.ops.push(Op {
+                        id,
+                        occurrence,
+                        kind,
+                        operation: None,
+                        ticket: Some(ticket),
+                        state: Op::state_at_start(kind),
+                        attempt: 0,
+                        outcome: None,
+                        started_ms: at_ms,
+                        watched: Op::state_at_start(kind) == OpState::Watched,
+                    });
+                } else {
+                    self.known(op)?.ticket = Some(ticket);
+                }
+                self.asked.push(Asked {
+                    op,
+                    after,
+                    digest,
+                    summary,
+                    given_up: false,
+                    told: false,
+                });
+            }
+            Entry::BodyStarted { op, .. } => {
+                self.known(op)?;
+            }
+            Entry::BodyFailed { op, attempt, .. } => {
+                let record = self.known(op)?;
+                record.attempt = attempt + 1;
+                record.state = OpState::RetryWait;
+                record.watched = true;
+            }
+            Entry::Completed {
+                op, outcome, at_ms, ..
+            } => {
+                if let Outcome::Done(json) = &outcome {
+                    self.state_bytes += json.len();
+                }
+                let record = self.known(op)?;
+                record.state = OpState::Complete;
+                record.outcome = Some(outcome);
+                record.watched = false;
+                if let Some(ticket) = record.ticket {
+                    self.completions.push(Completion { ticket, at_ms });
+                }
+            }
+            Entry::Recalled { op, at_ms } => {
+                let record = self.known(op)?;
+                let ticket = record.ticket.ok_or("it recalls what this attempt never asked for")?;
+                self.completions.push(Completion { ticket, at_ms });
+            }
+            Entry::Cancelled { op, .. } => {
+                let record = self.known(op)?;
+                record.state = OpState::Cancelled;
+                record.watched = false;
+                self.recorded_cancels += 1;
+            }
+            Entry::Logged { lines } => self.recorded_lines = lines,
+            Entry::WorkflowFailed {
+                failure,
+                retry_at_ms,
+                ..
+            } => {
+                self.position = match retry_at_ms {
+                    Some(_) => Position::RetryLater,
+                    None => Position::Ended(RunEnd::Failure(failure)),
+                };
+            }
+            Entry::WorkflowReturned { output, .. } => {
+                self.position = Position::Ended(RunEnd::Output(output));
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&mut self, op: OpNumber) -> Result<&mut Op, String> {
+        self.ops
+            .get_mut(op as usize)
+            .ok_or_else(|| format!("it speaks of operation {op}, which was never started"))
+    }
+}

@@ -1,0 +1,144 @@
+//! Progress: what the machine hands to the engine, to be committed as one.
+
+use super::{Divergence, Machine, OpState, Phase};
+use crate::event::NewEvent;
+use crate::ids::EventId;
+use crate::journal::{Entry, OpNumber};
+use crate::operation::{Kind, SendSignal};
+use crate::state::{LogLine, Registration, RunEnd};
+
+/// What the engine is to watch for one operation from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// This.
+    Register {
+        /// What to watch.
+        registration: Registration,
+        /// Whether it takes the place of an earlier registration.
+        replaces: bool,
+    },
+    /// Nothing.
+    Unregister,
+}
+
+/// What a run sends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Send {
+    /// Events, all or none, with the ids that the run was told.
+    Events(Vec<(EventId, NewEvent)>),
+    /// A signal.
+    Signal(SendSignal),
+}
+
+/// Where the run stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Position {
+    /// Its code goes on.
+    Running,
+    /// It waits for something outside.
+    Parked {
+        /// Whether it waits for nothing but times.
+        sleeping: bool,
+    },
+    /// It ended.
+    Ended(RunEnd),
+    /// Its code failed, and a timer is registered for its next attempt.
+    RetryLater,
+    /// It is to be paused.
+    Diverged(Divergence),
+}
+
+/// Everything since the last progress.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// The index of the first entry in the journal.
+    pub first: u32,
+    /// New entries.
+    pub entries: Vec<Entry>,
+    /// What to watch from now on, by operation.
+    pub changes: Vec<(OpNumber, Change)>,
+    /// What to send, by operation: operations with smaller numbers came first, also among `changes`.
+    pub sends: Vec<(OpNumber, Send)>,
+    /// New log lines.
+    pub logs: Vec<LogLine>,
+    /// Where the run stands now.
+    pub position: Position,
+}
+
+impl Machine {
+    /// How many entries wait to be handed on.
+    pub fn entries_buffered(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Everything since the last call; `None` when nothing is new.
+    ///
+    /// Bodies that execute at this moment are recorded as begun, so that operators see them and a body is known to have begun
+    /// before anything outside can notice it.
+    pub fn take_progress(&mut self) -> Option<Progress> {
+        self.announce_bodies();
+        if self.phase() == Phase::Parked {
+            let sleeping = self.pending.iter().all(|op| self.op(*op).waits_for_time());
+            self.position = Position::Parked { sleeping };
+        } else if matches!(self.position, Position::Parked { .. }) {
+            self.position = Position::Running;
+        }
+        let changes = self.take_changes();
+        let moved = self.position_reported.as_ref() != Some(&self.position);
+        let quiet = self.entries.is_empty() && changes.is_empty() && self.logs.is_empty();
+        if quiet && !(moved && self.position != Position::Running) {
+            return None;
+        }
+        if self.logs.iter().any(|line| line.op.is_none()) {
+            self.entries.push(Entry::Logged {
+                lines: self.recorded_lines,
+            });
+        }
+        self.position_reported = Some(self.position.clone());
+        let entries = std::mem::take(&mut self.entries);
+        let first = self.entries_recorded;
+        self.entries_recorded += u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        Some(Progress {
+            first,
+            entries,
+            changes,
+            sends: std::mem::take(&mut self.sends),
+            logs: std::mem::take(&mut self.logs),
+            position: self.position.clone(),
+        })
+    }
+
+    fn announce_bodies(&mut self) {
+        for number in &self.executing {
+            let op = &mut self.ops[*number as usize];
+            if let OpState::Executing {
+                started_ms,
+                announced: announced @ false,
+            } = &mut op.state
+            {
+                *announced = true;
+                self.entries.push(Entry::BodyStarted {
+                    op: *number,
+                    attempt: op.attempt,
+                    at_ms: *started_ms,
+                });
+            }
+        }
+    }
+
+    fn take_changes(&mut self) -> Vec<(OpNumber, Change)> {
+        let changes = std::mem::take(&mut self.changes);
+        for (op, change) in &changes {
+            if let Some(record) = self.ops.get_mut(*op as usize) {
+                record.watched = matches!(change, Change::Register { .. });
+            }
+        }
+        changes.into_iter().collect()
+    }
+}
+
+impl super::Op {
+    fn waits_for_time(&self) -> bool {
+        self.state == OpState::RetryWait || matches!(self.kind, Kind::Sleep | Kind::SleepUntil)
+    }
+}
