@@ -1,2 +1,71 @@
-//! placeholder
-fn main() {}
+//! The project's automation, called as `cargo xtask COMMAND`.
+//!
+//! One file per command; `project` knows where things lie, `shell` runs programs and times phases, `report` adds up what
+//! the test runners said, and `tidy` holds the design's rules as checks. Nothing here is shipped, and nothing that is
+//! shipped depends on it.
+
+mod bench;
+mod ci;
+mod crash;
+mod project;
+mod report;
+mod shell;
+mod test;
+mod tidy;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+/// The project's automation.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the tests need, build guests and the binary, run every test, print one summary line.
+    Test,
+    /// Everything that must hold before a change is accepted: formatting, lints, tidy, documentation, tests.
+    Ci,
+    /// Check the rules of the design that the compiler does not know.
+    Tidy,
+    /// Measure (a release build); all arguments go to the benchmark, try `--help`.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Handed to the benchmark as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Kill the real binary at random instants and check that nothing was lost or repeated.
+    Crash(crash::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = Project::find().and_then(|project| match cli.command {
+        Command::Test => Ok(test::run(&project)),
+        Command::Ci => ci::run(&project),
+        Command::Tidy => tidy::run(&project),
+        Command::Bench { args } => bench::run(&project, &args),
+        Command::Crash(options) => crash::run(&project, &options),
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
