@@ -1,0 +1,194 @@
+//! Durable functions in Rust, for Abide: async code whose steps are recorded, so that it survives crashes,
+//! restarts, deploys and waits of months.
+//!
+//! # An app
+//! ```
+//! use abide_sdk::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct Signup {
+//!     user_id: String,
+//!     email: String,
+//! }
+//!
+//! #[derive(Deserialize)]
+//! struct Finished {
+//!     score: u32,
+//! }
+//!
+//! #[derive(Serialize)]
+//! struct Outcome {
+//!     reminded: bool,
+//! }
+//!
+//! #[abide::function(id = "welcome-drip", on = "user/signed.up", retries = 4)]
+//! async fn welcome(ctx: Context, event: Event<Signup>) -> Result<Outcome> {
+//!     let email = event.data.email.clone();
+//!     ctx.step("send-welcome").run(async move { send_mail(&email, "Welcome!").await }).await?;
+//!
+//!     ctx.sleep("let-them-try", "3 days").await?;
+//!
+//!     let finished = ctx
+//!         .wait_for_event::<Finished>("onboarded")
+//!         .event("user/onboarding.finished")
+//!         .matching("data.user_id")
+//!         .timeout("7 days")
+//!         .await?;
+//!     if let Some(finished) = finished {
+//!         log::info!("{} finished with {} points", event.data.user_id, finished.data.score);
+//!         return Ok(Outcome { reminded: false });
+//!     }
+//!     ctx.step("send-reminder").run(async move { send_mail(&event.data.email, "Still there?").await }).await?;
+//!     Ok(Outcome { reminded: true })
+//! }
+//!
+//! async fn send_mail(to: &str, subject: &str) -> Result<()> {
+//!     http::post("https://mail.example.com/send").json(&json!({"to": to, "subject": subject})).send().await?.error_for_status()?;
+//!     Ok(())
+//! }
+//!
+//! abide::app!(welcome);
+//! # fn main() {}
+//! ```
+//! The package is a library of crate type `cdylib`, built for the target `wasm32-wasip2`. `abide new my-app` writes all of this; `abide dev` builds,
+//! serves and watches it.
+//!
+//! # The one rule
+//! A function is *workflow code* with *steps* in it. Workflow code runs again from its beginning whenever the run goes on, after a
+//! wait, a crash or a deploy, and each operation that was completed before then returns what was recorded. So workflow code must do the same again; it need
+//! not try: its clock stands at the last completion, its randomness repeats, and network, files and environment are closed to it.
+//! Whatever touches the outside goes into the body of a [step](Context::step), which runs until it has succeeded once.
+//!
+//! A body takes what it needs along (`async move`) and returns what the workflow needs. It runs in an instance of its own: what it
+//! changes in a captured variable or a global is never seen outside it.
+//!
+//! # What a workflow can do
+//! | | |
+//! |---|---|
+//! | [`ctx.step(id).run(body)`](Context::step) | do work once and record its result; options for retries, timeout, backoff |
+//! | [`ctx.sleep`](Context::sleep), [`ctx.sleep_until`](Context::sleep_until) | let time pass, at no cost |
+//! | [`ctx.wait_for_event`](Context::wait_for_event), [`ctx.wait_for_signal`](Context::wait_for_signal) | wait for something from outside, with a timeout |
+//! | [`ctx.send_event`](Context::send_event), [`ctx.send_events`](Context::send_events), [`ctx.send_signal`](Context::send_signal) | tell others, exactly once |
+//! | [`ctx.invoke`](Context::invoke) | call another function and wait for its result |
+//! | [`ctx.fetch`](Context::fetch), [`ctx.infer`](Context::infer) | have the host perform a request durably |
+//! | [`join!`], [`try_join!`], [`join_all`], [`race`], [`select`], [`ctx.spawn`](Context::spawn) | branches side by side; those of the `futures` crate work as well |
+//!
+//! Durations are a [`std::time::Duration`] or text like `"3 days"` ([`IntoDuration`]).
+//!
+//! # Errors
+//! A body fails with an [`Error`]; `?` makes one of any standard error. It is tried again as the retry policy says, unless it was made by
+//! [`Error::non_retriable`] or [`Error::retry_after`]. When no attempt is left, the workflow gets a [`StepError`], which it may catch; with `?` it ends
+//! the run as Failed. An error of workflow code itself makes the workflow code be tried again, with all completed steps kept.
+//! A panic is a failed attempt, with its message and place.
+//!
+//! ```no_run
+//! # use abide_sdk::prelude::*;
+//! # async fn book(what: &str) -> Result<String> { Ok(what.to_owned()) }
+//! # async fn cancel(booking: String) -> Result<()> { Ok(()) }
+//! # async fn example(ctx: Context) -> Result<()> {
+//! let flight = ctx.step("book-flight").run(book("flight")).await?;
+//! if let Err(error) = ctx.step("book-hotel").retries(2).run(book("hotel")).await {
+//!     ctx.step("cancel-flight").run(cancel(flight)).await?;
+//!     return Err(error.into());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Logging
+//! The macros of `log` and `tracing` (both re-exported) log to the run, and to the step if a body says it. A line of workflow code is recorded once,
+//! however often the run is replayed. Records below `debug` are dropped unless the app calls `log::set_max_level`.
+//!
+//! # Configuration
+//! Configured variables are the environment of bodies: `std::env::var("API_KEY")` works there, and only there.
+//!
+//! # Tests
+//! [`testing`] runs a workflow natively, with the test in the part of the host.
+
+// The macros name this crate by its public name, inside it as well as outside.
+#[doc(hidden)]
+pub extern crate self as abide_sdk;
+
+mod app;
+mod backoff;
+mod bindings;
+mod body;
+mod combine;
+mod context;
+mod duration;
+mod error;
+mod event;
+mod fetch;
+mod function;
+mod host;
+pub mod http;
+mod infer;
+mod invoke;
+mod logging;
+mod operation;
+mod response;
+mod runtime;
+#[cfg(test)]
+mod runtime_tests;
+mod send;
+mod sleep;
+mod step;
+mod task;
+pub mod testing;
+mod timestamp;
+mod wait;
+
+pub use abide_sdk_macros::{app, function};
+pub use backoff::Backoff;
+pub use combine::{Either, join_all, race, select, try_join_all};
+pub use context::Context;
+pub use duration::{IntoDuration, InvalidDuration};
+pub use error::{Error, Result, Retry, StepError};
+pub use event::{Event, NewEvent};
+pub use fetch::Fetch;
+pub use function::{Declared, Function, Trigger, Workflow};
+pub use infer::{Infer, Model};
+pub use invoke::Invoke;
+pub use log;
+pub use operation::{Kind, Operation};
+pub use response::Response;
+pub use send::{SendEvent, SendEvents, SendSignal};
+pub use serde_json;
+pub use sleep::Sleep;
+pub use step::{Execution, Run, Step};
+pub use task::Task;
+pub use timestamp::{IntoTimestamp, InvalidTimestamp, Timestamp};
+pub use tracing;
+pub use wait::{WaitForEvent, WaitForSignal};
+
+/// Everything that an app usually needs: `use abide_sdk::prelude::*;`.
+///
+/// It brings this crate in as `abide` too, so that the macros read `#[abide::function(…)]` and `abide::app!(…)`.
+pub mod prelude {
+    pub use std::time::Duration;
+
+    pub use ::abide_sdk as abide;
+    pub use log;
+    pub use serde::{Deserialize, Serialize};
+    pub use serde_json::{Value, json};
+
+    pub use crate::combine::{Either, join_all, race, select, try_join_all};
+    pub use crate::{
+        Backoff, Context, Error, Event, Execution, Function, NewEvent, Result, StepError,
+        Timestamp, Trigger, http, join, try_join,
+    };
+}
+
+/// What the macros expand to. Not for authors.
+#[doc(hidden)]
+pub mod __private {
+    pub use wit_bindgen;
+
+    pub use crate::app::{App, Exports};
+    pub use crate::combine::{JoinTuple, TryJoinTuple};
+    pub use crate::duration::parse_ms;
+
+    pub mod bindings {
+        pub use crate::bindings::*;
+    }
+}
