@@ -1,0 +1,27 @@
+//! Deploying: which functions new runs start with. Runs in flight keep the code that they began with.
+
+use std::sync::Arc;
+
+use super::{Answer, Context, Engine, ReplyId};
+use crate::ids::FunctionId;
+use crate::state::{App, Write};
+
+impl Engine {
+    pub(super) fn deploy(&mut self, mut app: App, reply: ReplyId, cx: &mut Context<'_>) {
+        let earlier = self.apps.get(&app.id);
+        app.deployments = earlier.map_or(0, |app| app.deployments) + 1;
+        cx.out.write(Write::PutApp(Arc::new(app.clone())));
+        self.serve(app);
+        cx.out.answer(reply, Answer::Deployed);
+    }
+
+    /// Lets events start the app's functions.
+    pub(super) fn serve(&mut self, app: App) {
+        self.triggers.remove_app(&app.id);
+        for config in &app.current.functions {
+            let id = FunctionId::new(app.id.clone(), config.id.as_str());
+            self.triggers.add(&id, config);
+        }
+        self.apps.insert(app.id.clone(), app);
+    }
+}

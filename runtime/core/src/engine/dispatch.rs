@@ -1,0 +1,216 @@
+//! Executions: which runs have instances, and which get them next.
+
+use super::timers::arrival_when_due;
+use super::{Active, Context, Effect, Engine};
+use crate::failure::Failure;
+use crate::ids::RunId;
+use crate::journal::{OpNumber, WORKFLOW_OP};
+use crate::machine::Arrival;
+use crate::state::{ReadError, Run, RunEnd, RunStatus, Write};
+
+/// Runs that are read at once after a start.
+const RECOVERY_PAGE: usize = 1_000;
+
+/// Created runs that are remembered until they execute: a bound on memory when very many are queued.
+const FRESH_RUNS: usize = 4_096;
+
+/// How far the runs that a former process left have been taken up.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Recovery {
+    /// Those that were executing, after this one.
+    Ready(Option<RunId>),
+    /// Those for which something had come, after this one.
+    Arrivals(Option<RunId>),
+}
+
+impl Engine {
+    /// Takes up what the store holds. Cheap: runs are read in pages as there is room for them.
+    pub(super) fn recover(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        for app in cx.read.apps()? {
+            self.serve(app);
+        }
+        self.recovery = Some(Recovery::Ready(None));
+        self.requests_on_disk = true;
+        let first = cx.read.timers(None, u64::MAX, 1)?;
+        self.next_due_ms = first.first().map(|key| key.due_ms);
+        Ok(())
+    }
+
+    fn load_page(&mut self, recovery: Recovery, cx: &Context<'_>) -> Result<(), ReadError> {
+        let page = match recovery {
+            Recovery::Ready(after) => cx.read.ready_after(after, RECOVERY_PAGE)?,
+            Recovery::Arrivals(after) => cx.read.runs_with_arrivals_after(after, RECOVERY_PAGE)?,
+        };
+        let last = page.last().copied();
+        let whole = page.len() < RECOVERY_PAGE;
+        for run in page {
+            self.make_ready_unless_active(run);
+        }
+        self.recovery = match (recovery, whole) {
+            (Recovery::Ready(_), false) => Some(Recovery::Ready(last)),
+            (Recovery::Ready(_), true) => Some(Recovery::Arrivals(None)),
+            (Recovery::Arrivals(_), false) => Some(Recovery::Arrivals(last)),
+            (Recovery::Arrivals(_), true) => None,
+        };
+        Ok(())
+    }
+
+    pub(super) fn make_ready(&mut self, run: RunId) {
+        if self.is_ready.insert(run) {
+            self.ready.push_back(run);
+        }
+    }
+
+    /// Remembers a run that was just created, so that it need not be read again.
+    pub(super) fn keep_fresh(&mut self, run: Run) {
+        if self.fresh.len() < FRESH_RUNS {
+            self.fresh.insert(run.id, run);
+        }
+    }
+
+    pub(super) fn make_ready_unless_active(&mut self, run: RunId) {
+        if !self.active.contains_key(&run) {
+            self.make_ready(run);
+        }
+    }
+
+    /// Gives instances to runs, oldest first, as long as there is room; then requests.
+    pub(super) fn dispatch(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        while self.executing < self.config.max_executing {
+            if self.ready.is_empty() {
+                match self.recovery {
+                    Some(recovery) => self.load_page(recovery, cx)?,
+                    None => break,
+                }
+            }
+            if let Some(run) = self.ready.pop_front() {
+                self.is_ready.remove(&run);
+                self.execute(run, cx)?;
+            }
+        }
+        self.issue_from_disk(cx)
+    }
+
+    fn execute(&mut self, id: RunId, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        if self.active.contains_key(&id) {
+            return Ok(());
+        }
+        let (run, arrivals) = match self.fresh.remove(&id) {
+            Some(run) => (run, Vec::new()),
+            None => match cx.read.run(id)? {
+                Some(run) => match self.arrivals(&run, cx)? {
+                    Some(arrivals) => (run, arrivals),
+                    None => return Ok(()),
+                },
+                None => return Ok(()),
+            },
+        };
+        if run.status.is_final() || run.status == RunStatus::Paused {
+            return Ok(());
+        }
+        let token = self.next_token;
+        self.next_token += 1;
+        self.executing += 1;
+        cx.out.now.push(Effect::Execute {
+            run: Box::new(run.clone()),
+            token,
+            arrivals,
+        });
+        self.active.insert(
+            id,
+            Active {
+                token,
+                run,
+                parked: false,
+            },
+        );
+        Ok(())
+    }
+
+    /// What has come for a run that is not in memory: outcomes that are kept, and registrations whose time has come. `None`
+    /// while the next attempt at its code is not due.
+    fn arrivals(
+        &self,
+        run: &Run,
+        cx: &Context<'_>,
+    ) -> Result<Option<Vec<(OpNumber, Arrival)>>, ReadError> {
+        let mut arrivals: Vec<_> = cx
+            .read
+            .arrivals(run.id)?
+            .into_iter()
+            .map(|(op, outcome, attempts, _)| (op, Arrival::Outcome { outcome, attempts }))
+            .collect();
+        for (op, registration) in cx.read.registrations(run.id)? {
+            let due = registration.due_ms().is_some_and(|due_ms| due_ms <= cx.now_ms);
+            if op == WORKFLOW_OP {
+                if !due {
+                    return Ok(None);
+                }
+            } else if due
+                && let Some(arrival) = arrival_when_due(&registration)
+            {
+                arrivals.push((op, arrival));
+            }
+        }
+        Ok(Some(arrivals))
+    }
+
+    /// An execution is over. If something came for the run that it did not take in, it executes again.
+    pub(super) fn released(
+        &mut self,
+        id: RunId,
+        token: u64,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        let Some(run) = self.retire(id, token) else {
+            return Ok(());
+        };
+        if run.status.is_final() || run.status == RunStatus::Paused {
+            return Ok(());
+        }
+        let missed = run.is_listed_ready()
+            || match self.arrivals(&run, cx)? {
+                Some(arrivals) => !arrivals.is_empty() || cx.read.registration(id, WORKFLOW_OP)?.is_some(),
+                None => false,
+            };
+        if missed {
+            self.make_ready(id);
+        }
+        Ok(())
+    }
+
+    /// Forgets an execution, if the token is the current one.
+    pub(super) fn retire(&mut self, id: RunId, token: u64) -> Option<Run> {
+        if self.active.get(&id)?.token != token {
+            return None;
+        }
+        let active = self.active.remove(&id)?;
+        if !active.parked {
+            self.executing -= 1;
+        }
+        Some(active.run)
+    }
+
+    /// An execution cannot go on for reasons of the platform: the run is paused and keeps everything.
+    pub(super) fn broken(
+        &mut self,
+        id: RunId,
+        token: u64,
+        failure: Failure,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        if let Some(run) = self.retire(id, token) {
+            self.pause(run, failure, cx);
+        }
+        Ok(())
+    }
+
+    pub(super) fn pause(&mut self, mut run: Run, failure: Failure, cx: &mut Context<'_>) {
+        if run.is_listed_ready() {
+            cx.out.write(Write::DeleteReady(run.id));
+        }
+        run.status = RunStatus::Paused;
+        run.end = Some(RunEnd::Failure(failure));
+        cx.out.put_run(&run);
+    }
+}

@@ -1,0 +1,122 @@
+//! Events that arrive: they are recorded, start functions, and satisfy waits.
+
+use std::sync::Arc;
+
+use super::{Answer, Context, DEDUPE_MS, Effect, Engine, Notice, ReplyId};
+use crate::event::{Event, EventIdSeed, EventSource, InvalidEvent, NewEvent};
+use crate::ids::{EventId, FunctionId};
+use crate::limits::Limits;
+use crate::state::{ReadError, Write};
+
+/// Events that passed [`NewEvent::validate`], all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidEvents(Vec<NewEvent>);
+
+/// Why a list of events is refused, whole.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEvents {
+    /// There are none, or too many.
+    #[error("a request must hold 1 to {limit} events, this one holds {count}")]
+    Count {
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// One of them is wrong.
+    #[error("event {index}: {fault}")]
+    Event {
+        /// Which, from 0.
+        index: usize,
+        /// How.
+        fault: InvalidEvent,
+    },
+}
+
+impl ValidEvents {
+    /// Checks the events.
+    pub fn check(events: Vec<NewEvent>, limits: &Limits) -> Result<Self, InvalidEvents> {
+        let limit = limits.events_per_request;
+        if events.is_empty() || events.len() > limit {
+            return Err(InvalidEvents::Count {
+                count: events.len(),
+                limit,
+            });
+        }
+        for (index, event) in events.iter().enumerate() {
+            event
+                .validate(limits)
+                .map_err(|fault| InvalidEvents::Event { index, fault })?;
+        }
+        Ok(Self(events))
+    }
+}
+
+impl Engine {
+    pub(super) fn accept_events(
+        &mut self,
+        ValidEvents(events): ValidEvents,
+        seed: Option<EventIdSeed>,
+        reply: ReplyId,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        let mut ids = Vec::with_capacity(events.len());
+        for (n, event) in (1..).zip(events) {
+            let id = match seed {
+                Some(seed) => seed.id(n),
+                None => EventId(self.ids.next(cx.now_ms)),
+            };
+            ids.push(id);
+            // The same request again: it has had its effect.
+            if seed.is_some() && cx.read.has_event(id)? {
+                continue;
+            }
+            self.ingest(event.accept(id, cx.now_ms, EventSource::Api), cx)?;
+        }
+        cx.out.answer(reply, Answer::Accepted(ids));
+        Ok(())
+    }
+
+    /// Records an event and does everything that follows from it.
+    pub(super) fn ingest(&mut self, event: Event, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        let event = Arc::new(event);
+        cx.out.write(Write::PutEvent(event.clone()));
+        let (functions, undecided) = self.triggers.matching(&event);
+        for trigger in undecided {
+            cx.out.durable.push(Effect::Notice(Notice::Undecided(trigger)));
+        }
+        for function in functions {
+            self.trigger(function, &event, cx)?;
+        }
+        self.satisfy_waits(&event, cx)
+    }
+
+    /// Starts a function for an event, unless an event of the same external id has started it already.
+    fn trigger(
+        &mut self,
+        function: FunctionId,
+        event: &Event,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        if let Some(external_id) = &event.external_id {
+            let key = (function.clone(), external_id.clone());
+            let earlier = cx.read.dedupe(&function, external_id)?;
+            let counts = earlier.is_some_and(|(_, until_ms)| until_ms > cx.now_ms);
+            if counts || !self.step.deduped.insert(key) {
+                return Ok(());
+            }
+        }
+        let Some(run) = self.create_run(&function, event, None, cx) else {
+            return Ok(());
+        };
+        if let Some(external_id) = event.external_id.clone() {
+            cx.out.write(Write::PutDedupe {
+                function,
+                external_id,
+                run,
+                until_ms: cx.now_ms + DEDUPE_MS,
+            });
+        }
+        Ok(())
+    }
+}

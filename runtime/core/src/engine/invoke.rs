@@ -1,0 +1,70 @@
+//! Invoke: a run that another run started and waits for.
+
+use std::sync::Arc;
+
+use super::{Context, Engine};
+use crate::event::{EventSource, NewEvent};
+use crate::failure::{Failure, Origin};
+use crate::ids::{EventId, FunctionId, RunId};
+use crate::journal::Outcome;
+use crate::operation::Invoke;
+use crate::state::{ReadError, Registration, Run, WaitKey, Write};
+
+/// The event that an invoked function sees. SEMANTICS, section 4.
+const INVOKED: &str = "inngest/function.invoked";
+
+impl Engine {
+    /// Starts the function that a run invokes, and watches for its end.
+    pub(super) fn invoke(
+        &mut self,
+        caller: &Run,
+        key: WaitKey,
+        invoke: Box<Invoke>,
+        due_ms: u64,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        let function = FunctionId::resolve(&invoke.function, &caller.function.app);
+        let id = EventId(self.ids.next(cx.now_ms));
+        let event = NewEvent {
+            name: INVOKED.into(),
+            data: invoke.data.clone(),
+            ..NewEvent::default()
+        };
+        let event = Arc::new(event.accept(id, cx.now_ms, EventSource::Run(caller.id)));
+        match self.create_run(&function, &event, Some((key.run, key.op)), cx) {
+            Some(child) => {
+                cx.out.write(Write::PutEvent(event));
+                let registration = Arc::new(Registration::Invoke {
+                    invoke,
+                    due_ms,
+                    child: Some(child),
+                });
+                self.register(key, registration, cx);
+                Ok(())
+            }
+            None => {
+                let failure = Failure::permanent(
+                    Origin::Invoke,
+                    format!(
+                        "the function `{function}` does not exist on this node; deploy its app first, or correct the id \
+                         (`function` within the same app, `app/function` for another one)"
+                    ),
+                );
+                self.keep_arrival(key, Outcome::Failed(failure), 0, cx)
+            }
+        }
+    }
+
+    /// The caller gave up on an invoked run: it is cancelled, unless the wait just timed out.
+    pub(super) fn withdraw_child(
+        &mut self,
+        child: RunId,
+        due_ms: u64,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        if due_ms > cx.now_ms {
+            self.cancel_if_alive(child, "the run that invoked it gave it up", cx)?;
+        }
+        Ok(())
+    }
+}

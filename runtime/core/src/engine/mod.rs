@@ -1,0 +1,310 @@
+//! One shard: everything between an event and the end of the runs that it starts.
+//!
+//! [`Engine::step`] takes one [`Input`] and the time, reads through [`Read`], and fills an [`Output`]: writes to commit as one,
+//! and effects. It does no I/O and keeps in memory only what is moving: deployed functions, executing runs, the ids of runs
+//! that are about to execute, the place in the order of timers. Everything that sleeps or waits is on disk.
+//!
+//! Invariants:
+//! - The writes of one step are atomic, and are visible to the reads of the next step.
+//! - What makes a run go on is derived from the store (its arrivals, its registrations that are due), never from memory
+//!   alone: whatever is forgotten by a crash is found again.
+//! - An effect that the outside can notice is released only when the writes of its step are durable ([`Output::durable`]).
+//! - Every execution has a token; what comes with an old token is dropped.
+
+mod cancel;
+mod deploy;
+mod dispatch;
+mod ingest;
+mod invoke;
+mod output;
+mod progress;
+mod requests;
+mod runs;
+mod signals;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::event::EventIdSeed;
+use crate::failure::Failure;
+use crate::function::TriggerIndex;
+use crate::ids::{FunctionId, IdGenerator, RunId};
+use crate::journal::OpNumber;
+use crate::limits::Limits;
+use crate::machine::Progress;
+use crate::operation::SendSignal;
+use crate::state::{App, BufferedSignal, Read, ReadError, Registration, Run, TimerKey, WaitKey};
+use crate::{DAY_MS, Json};
+
+pub use ingest::{InvalidEvents, ValidEvents};
+pub use output::{Answer, Effect, Notice, Output, Request};
+
+/// How long an external event id keeps a second event from starting the same function. SEMANTICS, section 1.
+const DEDUPE_MS: u64 = DAY_MS;
+
+/// Names the request that waits for an answer. The caller chooses it.
+pub type ReplyId = u64;
+
+/// Names one execution of a run.
+pub type Token = u64;
+
+/// What arrives at the engine.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The first input after a start: takes up what the store holds.
+    Recover,
+    /// Events that somebody sent.
+    Events {
+        /// Checked events.
+        events: ValidEvents,
+        /// Makes a repeated request the same request.
+        seed: Option<EventIdSeed>,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// An execution got on.
+    Progress {
+        /// The run.
+        run: RunId,
+        /// The execution.
+        token: Token,
+        /// What is new.
+        progress: Box<Progress>,
+    },
+    /// An execution is over: the run ended, or its instances were dropped.
+    Released {
+        /// The run.
+        run: RunId,
+        /// The execution.
+        token: Token,
+    },
+    /// An execution could not begin or go on for reasons of the platform; the run is paused with this reason.
+    Broken {
+        /// The run.
+        run: RunId,
+        /// The execution.
+        token: Token,
+        /// Why.
+        failure: Failure,
+    },
+    /// Time has passed.
+    Tick,
+    /// There may be room for more executions or requests.
+    Dispatch,
+    /// A request of the host ended.
+    RequestDone {
+        /// Whose.
+        run: RunId,
+        /// Which operation's.
+        op: OpNumber,
+        /// Which attempt's.
+        attempt: u32,
+        /// Its result as JSON, or why it failed.
+        result: Result<Json, Failure>,
+    },
+    /// Somebody wants a run to end.
+    Cancel {
+        /// The run.
+        run: RunId,
+        /// Who or what, for people.
+        reason: String,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody sends a signal.
+    Signal {
+        /// The signal.
+        signal: SendSignal,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// An app is deployed, in place of its earlier version.
+    Deploy {
+        /// The app; its functions were validated.
+        app: Box<App>,
+        /// Who waits.
+        reply: ReplyId,
+    },
+}
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// The platform's limits.
+    pub limits: Limits,
+    /// Executions that may be under way at once, parked ones not counted: each holds instances in memory.
+    pub max_executing: usize,
+    /// Requests of the host that may be under way at once: each holds a connection.
+    pub max_requests: usize,
+    /// Timers that one step handles: other inputs must have their turn.
+    pub timers_per_step: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            max_executing: 512,
+            max_requests: 256,
+            timers_per_step: 256,
+        }
+    }
+}
+
+/// A run that has instances in memory.
+#[derive(Debug)]
+struct Active {
+    token: Token,
+    run: Run,
+    parked: bool,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    ids: IdGenerator,
+    apps: BTreeMap<Arc<str>, App>,
+    triggers: TriggerIndex,
+    active: BTreeMap<RunId, Active>,
+    executing: usize,
+    next_token: Token,
+    /// Runs to execute, and those of them that were just created, so that they need not be read again.
+    ready: VecDeque<RunId>,
+    is_ready: BTreeSet<RunId>,
+    fresh: BTreeMap<RunId, Run>,
+    /// How far the runs that a former process left have been taken up; `None`: all of them.
+    recovery: Option<dispatch::Recovery>,
+    timers_fired: Option<TimerKey>,
+    timers_late: BTreeSet<TimerKey>,
+    next_due_ms: Option<u64>,
+    requests: BTreeSet<WaitKey>,
+    requests_on_disk: bool,
+    step: Step,
+}
+
+/// What one step has changed and its own reads do not show yet.
+#[derive(Debug, Default)]
+struct Step {
+    satisfied: BTreeSet<WaitKey>,
+    waits: Vec<(WaitKey, Arc<Registration>)>,
+    deduped: BTreeSet<(FunctionId, String)>,
+    signals: BTreeMap<String, Option<BufferedSignal>>,
+    signal_waits: BTreeMap<String, Option<WaitKey>>,
+}
+
+impl Engine {
+    /// An engine over an empty or a filled store; its first input is [`Input::Recover`]. New ids follow from `seed`.
+    pub fn new(config: EngineConfig, seed: u64) -> Self {
+        Self {
+            config,
+            ids: IdGenerator::new(seed),
+            apps: BTreeMap::new(),
+            triggers: TriggerIndex::default(),
+            active: BTreeMap::new(),
+            executing: 0,
+            next_token: 1,
+            ready: VecDeque::new(),
+            is_ready: BTreeSet::new(),
+            fresh: BTreeMap::new(),
+            recovery: None,
+            timers_fired: None,
+            timers_late: BTreeSet::new(),
+            next_due_ms: None,
+            requests: BTreeSet::new(),
+            requests_on_disk: false,
+            step: Step::default(),
+        }
+    }
+
+    /// Takes one input at `now_ms`, and adds what follows from it to `out`.
+    pub fn step(
+        &mut self,
+        input: Input,
+        now_ms: u64,
+        read: &dyn Read,
+        out: &mut Output,
+    ) -> Result<(), ReadError> {
+        self.step = Step::default();
+        let mut cx = Context { now_ms, read, out };
+        match input {
+            Input::Recover => self.recover(&mut cx),
+            Input::Events {
+                events,
+                seed,
+                reply,
+            } => self.accept_events(events, seed, reply, &mut cx),
+            Input::Progress {
+                run,
+                token,
+                progress,
+            } => self.progress(run, token, *progress, &mut cx),
+            Input::Released { run, token } => self.released(run, token, &mut cx),
+            Input::Broken {
+                run,
+                token,
+                failure,
+            } => self.broken(run, token, failure, &mut cx),
+            Input::Tick => self.tick(&mut cx),
+            Input::Dispatch => self.dispatch(&mut cx),
+            Input::RequestDone {
+                run,
+                op,
+                attempt,
+                result,
+            } => self.request_done(WaitKey { run, op }, attempt, result, &mut cx),
+            Input::Cancel { run, reason, reply } => self.cancel(run, &reason, reply, &mut cx),
+            Input::Signal { signal, reply } => self.accept_signal(signal, reply, &mut cx),
+            Input::Deploy { app, reply } => {
+                self.deploy(*app, reply, &mut cx);
+                Ok(())
+            }
+        }
+    }
+
+    /// When [`Input::Tick`] is due next, in milliseconds since the Unix epoch.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        match self.timers_late.first() {
+            Some(_) => Some(0),
+            None => self.next_due_ms,
+        }
+    }
+
+    /// Whether [`Input::Dispatch`] would get something going.
+    pub fn wants_dispatch(&self) -> bool {
+        let room = self.executing < self.config.max_executing;
+        room && (!self.ready.is_empty() || self.recovery.is_some())
+            || self.requests_on_disk && self.requests.len() < self.config.max_requests
+    }
+
+    /// Executions under way, parked ones not counted.
+    pub fn executing(&self) -> usize {
+        self.executing
+    }
+
+    /// Runs with instances in memory.
+    pub fn resident(&self) -> usize {
+        self.active.len()
+    }
+
+    /// Runs that are about to execute, as far as they have been loaded.
+    pub fn queued(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// The deployed apps.
+    pub fn apps(&self) -> impl Iterator<Item = &App> {
+        self.apps.values()
+    }
+}
+
+/// What every handler of a step works with.
+struct Context<'a> {
+    now_ms: u64,
+    read: &'a dyn Read,
+    out: &'a mut Output,
+}

@@ -1,0 +1,151 @@
+//! Timers: an ordered range on disk of which memory holds only the place of the last one that fired.
+//!
+//! A timer that fires writes nothing: its registration stays until the run's journal has what followed from it, so that a
+//! crash in between just fires it again.
+
+use super::{Context, Effect, Engine};
+use crate::failure::{Failure, Origin};
+use crate::journal::{Outcome, WORKFLOW_OP};
+use crate::machine::Arrival;
+use crate::state::{ReadError, Registration, RunStatus, TimerKey, WaitKey, Write};
+
+impl Engine {
+    /// Fires what is due, at most one portion; [`Engine::next_due_ms`] tells whether more is.
+    pub(super) fn tick(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        let portion = self.config.timers_per_step;
+        for _ in 0..portion {
+            let Some(key) = self.timers_late.pop_first() else {
+                break;
+            };
+            self.fire(key, cx)?;
+        }
+        let due = cx.read.timers(self.timers_fired, cx.now_ms, portion)?;
+        let whole = due.len() < portion;
+        for key in due {
+            self.timers_fired = Some(key);
+            self.fire(key, cx)?;
+        }
+        self.next_due_ms = if whole {
+            let next = cx.read.timers(self.timers_fired, u64::MAX, 1)?;
+            next.first().map(|key| key.due_ms)
+        } else {
+            Some(cx.now_ms)
+        };
+        Ok(())
+    }
+
+    /// Takes note of a timer that this step sets.
+    pub(super) fn note_timer(&mut self, key: TimerKey) {
+        if self.timers_fired.is_some_and(|fired| key <= fired) {
+            // The order has passed its place.
+            self.timers_late.insert(key);
+        } else {
+            self.next_due_ms = Some(self.next_due_ms.map_or(key.due_ms, |due| due.min(key.due_ms)));
+        }
+    }
+
+    fn fire(&mut self, timer: TimerKey, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        let key = WaitKey {
+            run: timer.run,
+            op: timer.op,
+        };
+        if self.step.satisfied.contains(&key) {
+            return Ok(());
+        }
+        let Some(registration) = cx.read.registration(key.run, key.op)? else {
+            return Ok(());
+        };
+        // A replaced registration left its timer in this step's reads only.
+        if registration.due_ms() != Some(timer.due_ms) {
+            return Ok(());
+        }
+        match registration {
+            Registration::Start { .. } => self.begin_late(key, registration, cx),
+            Registration::Fetch { .. } | Registration::AiInfer { .. } => {
+                self.issue(key, registration, cx)
+            }
+            Registration::Sleep { .. }
+            | Registration::Retry { .. }
+            | Registration::Event { .. }
+            | Registration::Signal { .. }
+            | Registration::Invoke { .. } => match arrival_when_due(&registration) {
+                Some(arrival) if key.op != WORKFLOW_OP => self.wake(key, arrival, cx),
+                Some(_) | None => {
+                    self.make_ready_unless_active(key.run);
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// Begins a run whose event lay in the future.
+    fn begin_late(
+        &mut self,
+        key: WaitKey,
+        registration: Registration,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        let Some(mut run) = cx.read.run(key.run)? else {
+            return Ok(());
+        };
+        cx.out.write(Write::Unregister {
+            run: key.run,
+            op: key.op,
+            registration: registration.into(),
+        });
+        run.status = RunStatus::Queued;
+        cx.out.put_run(&run);
+        cx.out.write(Write::PutReady(run.id));
+        self.make_ready(run.id);
+        self.keep_fresh(run);
+        Ok(())
+    }
+
+    /// Makes a run go on with what came for one of its operations.
+    pub(super) fn wake(
+        &mut self,
+        key: WaitKey,
+        arrival: Arrival,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        match self.active.get_mut(&key.run) {
+            Some(active) => {
+                if std::mem::take(&mut active.parked) {
+                    self.executing += 1;
+                }
+                cx.out.now.push(Effect::Deliver {
+                    run: key.run,
+                    token: active.token,
+                    op: key.op,
+                    arrival,
+                });
+            }
+            None => self.make_ready(key.run),
+        }
+        Ok(())
+    }
+}
+
+/// What a run is told when the time of a registration has come; `None` for those that are no operation's.
+pub(super) fn arrival_when_due(registration: &Registration) -> Option<Arrival> {
+    let outcome = match registration {
+        Registration::Sleep { .. } => Outcome::Done("null".into()),
+        Registration::Retry { .. } => return Some(Arrival::Due),
+        Registration::Event { .. } | Registration::Signal { .. } => Outcome::Empty,
+        Registration::Invoke { invoke, .. } => Outcome::Failed(Failure::permanent(
+            Origin::Timeout,
+            format!(
+                "the invoked function `{}` did not end within {} ms",
+                invoke.function,
+                invoke.timeout_ms()
+            ),
+        )),
+        Registration::Start { .. } | Registration::Fetch { .. } | Registration::AiInfer { .. } => {
+            return None;
+        }
+    };
+    Some(Arrival::Outcome {
+        outcome,
+        attempts: 0,
+    })
+}
