@@ -1,0 +1,74 @@
+//! Executing one run: the request, the mailbox, the exit.
+
+use std::sync::Arc;
+
+use abide_core::event::Event;
+use abide_core::journal::OpNumber;
+use abide_core::machine::{Arrival, Divergence, Machine};
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::port::Port;
+
+/// Everything that the execution of a run needs.
+pub struct ExecuteRequest {
+    /// The code that the run is pinned to.
+    pub app: Arc<App>,
+    /// The run's machine, loaded from its journal.
+    pub machine: Machine,
+    /// What started the run; at least one.
+    pub events: Vec<Event>,
+    /// The way to the node.
+    pub port: Arc<dyn Port>,
+    /// The environment variables that bodies see.
+    pub variables: Arc<Vec<(String, String)>>,
+}
+
+/// Why an execution is over.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Exit {
+    /// The run ended, or its next attempt waits for a time: the last progress says which.
+    Over,
+    /// The host dropped a parked run to save memory. If `parked` is false an arrival came in at the last moment: it is
+    /// recorded, and the run should be executed again at once.
+    Evicted {
+        /// Whether there is nothing to do until the next arrival.
+        parked: bool,
+    },
+    /// [`Mailbox::cancel`] ended it. Nothing was recorded about that.
+    Cancelled,
+    /// Its code does not do what its journal says: pause it. The last progress has position `Diverged`.
+    Diverged(Box<Divergence>),
+}
+
+/// The execution is over: what was to be delivered was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the execution of the run is over")]
+pub struct Gone;
+
+/// The way to a run that is being executed. A message after the end is refused, one before it is never lost.
+#[derive(Clone)]
+pub struct Mailbox(mpsc::UnboundedSender<Message>);
+
+enum Message {
+    Arrival(OpNumber, Arrival),
+    Evict,
+    Cancel,
+}
+
+impl Mailbox {
+    /// Delivers an arrival.
+    pub fn arrive(&self, op: OpNumber, arrival: Arrival) -> Result<(), Gone> {
+        self.0.send(Message::Arrival(op, arrival)).map_err(|_| Gone)
+    }
+
+    /// Asks a parked run to leave memory; one that is not parked goes on.
+    pub fn evict(&self) -> Result<(), Gone> {
+        self.0.send(Message::Evict).map_err(|_| Gone)
+    }
+
+    /// Stops at once and drops the instances. Progress that was not handed over is lost.
+    pub fn cancel(&self) -> Result<(), Gone> {
+        self.0.send(Message::Cancel).map_err(|_| Gone)
+    }
+}
