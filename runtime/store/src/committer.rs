@@ -237,6 +237,10 @@ impl Committer {
         }
         let _gate = self.gate.read();
         let rows = self.rows(&merged, fence)?;
+        if rows.is_empty() && fence.is_none() {
+            // Everything was put and removed again before anyone could lose it.
+            return Ok(merged.into_keys().cloned().collect());
+        }
         let started = Instant::now();
         self.backend.commit(&rows)?;
         self.counters.record_time(started.elapsed());
@@ -263,6 +267,8 @@ impl Committer {
         let mut payloads = Vec::new();
         for (&key, value) in merged {
             match value {
+                // A removal of a row that never reached the backend costs a read here, and a log record there.
+                None if self.backend.get(key)?.is_none() => continue,
                 None => rows.delete(key.clone()),
                 Some(value) if value.len() > SPILL_ABOVE => {
                     let blob = BlobRef::of(value);

@@ -10,9 +10,11 @@
 pub mod backend;
 mod batch;
 mod blobs;
+mod codec;
 mod committer;
 mod envelope;
 mod error;
+pub mod keys;
 mod memory;
 mod overlay;
 mod progress;
@@ -20,6 +22,7 @@ mod sled;
 mod stats;
 mod store;
 mod sweep;
+mod typed;
 mod view;
 
 pub use backend::{Backend, CommitWatch, Direction, KeyRange};
@@ -32,4 +35,5 @@ pub use sled::{AuditReport, OpenReport, SledBackend, SledOptions};
 pub use stats::{Histogram, Stats};
 pub use store::{Commits, Store};
 pub use sweep::Sweep;
+pub use typed::{Page, RunFilter, encode};
 pub use view::View;

@@ -45,6 +45,14 @@ impl View {
         self.value(key, row)
     }
 
+    /// Whether a key has a value. Does not read the value's payload.
+    pub fn contains(&self, key: &[u8]) -> Result<bool> {
+        match self.committer.overlay.get(key) {
+            Some(pending) => Ok(pending.is_some()),
+            None => Ok(self.committer.backend.get(key)?.is_some()),
+        }
+    }
+
     /// Visits the rows of a range in order until the visitor breaks.
     pub fn scan(
         &self,

@@ -8,7 +8,7 @@ use abide_store::{
 };
 
 /// A place that outlives the stores opened on it.
-pub trait Disk {
+pub(crate) trait Disk {
     fn backend(&self) -> Box<dyn Backend>;
     fn store(&self) -> Store;
 }
@@ -34,18 +34,18 @@ impl Disk for tempfile::TempDir {
 }
 
 /// Small caches, so that tests read from the disk too.
-pub fn options() -> SledOptions {
+pub(crate) fn options() -> SledOptions {
     SledOptions {
         cache_bytes: 1 << 20,
         ..SledOptions::default()
     }
 }
 
-pub fn open(dir: &Path) -> Store {
+pub(crate) fn open(dir: &Path) -> Store {
     Store::open(dir, &options()).unwrap()
 }
 
-pub fn puts(rows: &[(&str, &str)]) -> Batch {
+pub(crate) fn puts(rows: &[(&str, &str)]) -> Batch {
     let mut batch = Batch::new();
     for (key, value) in rows {
         batch.put(key.as_bytes().to_vec(), value.as_bytes().to_vec());
@@ -53,7 +53,7 @@ pub fn puts(rows: &[(&str, &str)]) -> Batch {
     batch
 }
 
-pub fn raw_rows(
+pub(crate) fn raw_rows(
     backend: &dyn Backend,
     range: &KeyRange,
     direction: Direction,
@@ -68,7 +68,7 @@ pub fn raw_rows(
     rows
 }
 
-pub fn all_rows(store: &Store) -> abide_store::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(crate) fn all_rows(store: &Store) -> abide_store::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let rows = store
         .view()
         .rows(&KeyRange::all(), Direction::Forward, usize::MAX)?;
@@ -79,10 +79,10 @@ pub fn all_rows(store: &Store) -> abide_store::Result<Vec<(Vec<u8>, Vec<u8>)>> {
 }
 
 /// SplitMix64: the same seed, the same test.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -90,11 +90,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.next() as u8).collect()
     }
 }

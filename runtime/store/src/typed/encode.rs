@@ -1,0 +1,225 @@
+//! Writes as rows: each record, and every index row that it implies.
+
+use abide_core::{
+    event::Event,
+    ids::RunId,
+    journal::OpNumber,
+    state::{JournalChunk, LogLine, Registration, TimerKey, WaitKey, Write},
+};
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::{
+    batch::Batch,
+    codec::{self, Record},
+    committer::SPILL_ABOVE,
+    error::Result,
+    keys::{Key, Text},
+};
+
+/// What a row of entries or lines may hold before the next row begins: below the size of payload files, with room for the envelope.
+const ROW_BYTES: usize = SPILL_ABOVE - 64;
+
+/// The writes of one step of the engine, as one batch.
+pub fn encode<'a>(writes: impl IntoIterator<Item = &'a Write>) -> Result<Batch> {
+    let mut batch = Batch::new();
+    for write in writes {
+        encode_write(write, &mut batch)?;
+    }
+    Ok(batch)
+}
+
+fn encode_write(write: &Write, batch: &mut Batch) -> Result<()> {
+    match write {
+        Write::PutEvent(event) => put_event(event, batch)?,
+        Write::LinkEvent { event, run } => {
+            mark(
+                batch,
+                &Key::EventRun {
+                    event: *event,
+                    run: *run,
+                },
+            );
+        }
+        Write::PutDedupe {
+            function,
+            external_id,
+            run,
+            until_ms,
+        } => {
+            put(
+                batch,
+                &Key::dedupe(function, external_id),
+                &(*run, *until_ms),
+            )?;
+        }
+        Write::PutRun(run) => put(batch, &Key::Run(run.id), &**run)?,
+        Write::PutReady(run) => mark(batch, &Key::Ready(*run)),
+        Write::DeleteReady(run) => delete(batch, &Key::Ready(*run)),
+        Write::AppendJournal { run, chunk } => append_journal(*run, chunk, batch)?,
+        Write::AppendLog { run, chunk, lines } => append_log(*run, *chunk, lines, batch)?,
+        Write::Register {
+            run,
+            op,
+            registration,
+        } => {
+            let wait = WaitKey { run: *run, op: *op };
+            put(batch, &Key::Registration(wait), &**registration)?;
+            for (key, value) in index_rows(*run, *op, registration) {
+                batch.put(key.encode(), value);
+            }
+        }
+        Write::Unregister {
+            run,
+            op,
+            registration,
+        } => {
+            delete(batch, &Key::Registration(WaitKey { run: *run, op: *op }));
+            for (key, _) in index_rows(*run, *op, registration) {
+                delete(batch, &key);
+            }
+        }
+        Write::PutArrival { run, op, arrival } => {
+            put(
+                batch,
+                &Key::Arrival(WaitKey { run: *run, op: *op }),
+                arrival,
+            )?;
+        }
+        Write::DeleteArrival { run, op } => {
+            delete(batch, &Key::Arrival(WaitKey { run: *run, op: *op }))
+        }
+        Write::PutSignal { name, signal } => put(batch, &Key::Signal(Text::new(name)), signal)?,
+        Write::DeleteSignal { name } => delete(batch, &Key::Signal(Text::new(name))),
+        Write::PutApp(app) => put(batch, &Key::App(Text::new(&app.id)), &**app)?,
+    }
+    Ok(())
+}
+
+fn put<R: Record>(batch: &mut Batch, key: &Key<'_>, record: &R) -> Result<()> {
+    batch.put(key.encode(), codec::encode(record)?);
+    Ok(())
+}
+
+/// A row whose key says everything.
+fn mark(batch: &mut Batch, key: &Key<'_>) {
+    batch.put(key.encode(), Bytes::new());
+}
+
+fn delete(batch: &mut Batch, key: &Key<'_>) {
+    batch.delete(key.encode());
+}
+
+fn put_event(event: &Event, batch: &mut Batch) -> Result<()> {
+    put(batch, &Key::Event(event.id), event)?;
+    let by_name = Key::EventByName {
+        name: Text::new(&event.name),
+        received_ms: event.received_ms,
+        event: event.id,
+    };
+    mark(batch, &by_name);
+    Ok(())
+}
+
+/// The index rows of a registration: by time, by event name, by signal, by request.
+fn index_rows(run: RunId, op: OpNumber, registration: &Registration) -> Vec<(Key<'_>, Bytes)> {
+    let wait = WaitKey { run, op };
+    let mut rows = Vec::new();
+    if let Some(due_ms) = registration.due_ms() {
+        rows.push((Key::Timer(TimerKey { due_ms, run, op }), Bytes::new()));
+    }
+    if registration.is_request() {
+        rows.push((Key::Request(wait), Bytes::new()));
+    }
+    match registration {
+        Registration::Event {
+            name,
+            match_path: None,
+            ..
+        } => {
+            rows.push((
+                Key::Wait {
+                    name: Text::new(name),
+                    wait,
+                },
+                Bytes::new(),
+            ));
+        }
+        Registration::Event {
+            name,
+            match_path: Some((path, value)),
+            ..
+        } => {
+            let key = Key::WaitMatch {
+                name: Text::new(name),
+                path: Text::new(path),
+                value: Text::new(value),
+                wait,
+            };
+            // The row names its path, because a key holds only the digest of a long one.
+            rows.push((key, Bytes::copy_from_slice(path.as_bytes())));
+        }
+        Registration::Signal { name, .. } => {
+            rows.push((
+                Key::SignalWait {
+                    name: Text::new(name),
+                    wait,
+                },
+                Bytes::new(),
+            ));
+        }
+        Registration::Sleep { .. }
+        | Registration::Retry { .. }
+        | Registration::Start { .. }
+        | Registration::Invoke { .. }
+        | Registration::Fetch { .. }
+        | Registration::AiInfer { .. } => {}
+    }
+    rows
+}
+
+fn append_journal(run: RunId, chunk: &JournalChunk, batch: &mut Batch) -> Result<()> {
+    let mut first = chunk.first;
+    for row in packed(&chunk.entries)? {
+        batch.put(
+            Key::Journal { run, first }.encode(),
+            codec::encode_list(row)?,
+        );
+        first += u32::try_from(row.len()).unwrap_or(u32::MAX);
+    }
+    Ok(())
+}
+
+fn append_log(run: RunId, chunk: u32, lines: &[LogLine], batch: &mut Batch) -> Result<()> {
+    for (part, row) in (0..).zip(packed(lines)?) {
+        batch.put(
+            Key::Log { run, chunk, part }.encode(),
+            codec::encode_list(row)?,
+        );
+    }
+    Ok(())
+}
+
+/// Cuts a list so that each piece fits a row, where its items allow: an item that is too large alone makes a piece of its own.
+fn packed<T: Serialize>(items: &[T]) -> Result<Vec<&[T]>>
+where
+    Vec<T>: Record,
+{
+    let mut pieces = Vec::new();
+    let mut rest = items;
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let mut fitting = 0;
+        for item in rest {
+            bytes += codec::encode_list(std::slice::from_ref(item))?.len();
+            if bytes > ROW_BYTES && fitting > 0 {
+                break;
+            }
+            fitting += 1;
+        }
+        let (piece, later) = rest.split_at(fitting);
+        pieces.push(piece);
+        rest = later;
+    }
+    Ok(pieces)
+}

@@ -1,0 +1,222 @@
+//! What the API lists: runs and events newest first, runs of an event, journals, log lines.
+//!
+//! Callers show results only after [`crate::Store::read_barrier`].
+
+use std::ops::{Bound, ControlFlow};
+
+use abide_core::{
+    event::Event,
+    ids::{EventId, FunctionId, RunId},
+    journal::Entry,
+    state::{App, LogLine, Run, RunStatus},
+};
+
+use crate::{
+    backend::{Direction, KeyRange},
+    codec,
+    error::Result,
+    keys::{Key, Prefix, Tag, Text},
+    view::View,
+};
+
+/// How many rows one page looks at, so that a filter that matches nothing answers quickly too.
+const MOST_ROWS_SEEN: usize = 10_000;
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T, C> {
+    /// The items. There may be fewer than asked for, even none, although more follow.
+    pub items: Vec<T>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<C>,
+}
+
+/// Which runs are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only those that stand here.
+    pub status: Option<RunStatus>,
+    /// Only those of this function.
+    pub function: Option<FunctionId>,
+    /// Only those of functions of this app.
+    pub app: Option<String>,
+}
+
+impl RunFilter {
+    fn passes(&self, run: &Run) -> bool {
+        self.status.is_none_or(|status| run.status == status)
+            && self
+                .function
+                .as_ref()
+                .is_none_or(|function| run.function == *function)
+            && self
+                .app
+                .as_deref()
+                .is_none_or(|app| *run.function.app == *app)
+    }
+}
+
+impl View {
+    /// Runs, newest first; those older than `before`.
+    pub fn list_runs(
+        &self,
+        before: Option<RunId>,
+        filter: &RunFilter,
+        limit: usize,
+    ) -> Result<Page<Run, RunId>> {
+        let range = rows_before(Tag::Run, before.map(Key::Run));
+        let mut seen = 0;
+        self.page(&range, limit, |value, key| {
+            seen += 1;
+            let run: Run = codec::decode(key, value)?;
+            Ok(Step {
+                cursor: run.id,
+                item: filter.passes(&run).then_some(run),
+                enough: seen >= MOST_ROWS_SEEN,
+            })
+        })
+    }
+
+    /// Events, newest first; those older than `before`, of this exact name if one is given.
+    pub fn list_events(
+        &self,
+        before: Option<EventId>,
+        name: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Event, EventId>> {
+        let range = rows_before(Tag::Event, before.map(Key::Event));
+        let mut seen = 0;
+        self.page(&range, limit, |value, key| {
+            seen += 1;
+            let event: Event = codec::decode(key, value)?;
+            Ok(Step {
+                cursor: event.id,
+                item: name
+                    .is_none_or(|name| *event.name == *name)
+                    .then_some(event),
+                enough: seen >= MOST_ROWS_SEEN,
+            })
+        })
+    }
+
+    /// The runs that an event started, oldest first.
+    pub fn event_runs(&self, event: EventId) -> Result<Vec<RunId>> {
+        let range = Prefix::tag(Tag::EventRun).id(event.0).range();
+        self.keys(&range, usize::MAX, |key| match key {
+            Key::EventRun { run, .. } => Some(run),
+            _ => None,
+        })
+    }
+
+    /// A run.
+    pub fn get_run(&self, run: RunId) -> Result<Option<Run>> {
+        self.record(&Key::Run(run))
+    }
+
+    /// An event.
+    pub fn get_event(&self, event: EventId) -> Result<Option<Event>> {
+        self.record(&Key::Event(event))
+    }
+
+    /// An app.
+    pub fn get_app(&self, id: &str) -> Result<Option<App>> {
+        self.record(&Key::App(Text::new(id)))
+    }
+
+    /// The whole journal of a run.
+    pub fn run_journal(&self, run: RunId) -> Result<Vec<Entry>> {
+        self.journal_of(run)
+    }
+
+    /// The log lines of a run from this chunk on, with the number of the chunk that each belongs to.
+    pub fn run_logs(&self, run: RunId, from_chunk: u32) -> Result<Vec<(u32, LogLine)>> {
+        let mut range = Prefix::tag(Tag::Log).id(run.0).range();
+        range.start = Bound::Included(
+            Key::Log {
+                run,
+                chunk: from_chunk,
+                part: 0,
+            }
+            .encode(),
+        );
+        let rows = self.records(&range, usize::MAX, |key, lines: Vec<LogLine>| match key {
+            Key::Log { chunk, .. } => Some((chunk, lines)),
+            _ => None,
+        })?;
+        Ok(rows
+            .into_iter()
+            .flat_map(|(chunk, lines)| lines.into_iter().map(move |line| (chunk, line)))
+            .collect())
+    }
+
+    /// Writes that forget external event ids whose time has passed, at most `limit`. The engine's own thread submits them, so that
+    /// none of them meets a newer write to the same row.
+    pub fn expired_dedupes(&self, now_ms: u64, limit: usize) -> Result<crate::Batch> {
+        let mut batch = crate::Batch::new();
+        let mut failure = None;
+        self.scan(
+            &Prefix::tag(Tag::Dedupe).range(),
+            Direction::Forward,
+            |key, value| {
+                match codec::decode::<codec::Dedupe>(&key, &value) {
+                    Ok((_, until_ms)) if until_ms <= now_ms => {
+                        batch.delete(key);
+                    }
+                    Ok(_) => {}
+                    Err(error) => failure = Some(error),
+                }
+                if failure.is_some() || batch.len() >= limit {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        )?;
+        failure.map_or(Ok(batch), Err)
+    }
+
+    fn page<T, C>(
+        &self,
+        range: &KeyRange,
+        limit: usize,
+        mut step: impl FnMut(&[u8], &[u8]) -> Result<Step<T, C>>,
+    ) -> Result<Page<T, C>> {
+        let mut page = Page {
+            items: Vec::new(),
+            next: None,
+        };
+        let mut failure = None;
+        self.scan(range, Direction::Backward, |key, value| {
+            match step(&value, &key) {
+                Err(error) => failure = Some(error),
+                Ok(step) => {
+                    page.items.extend(step.item);
+                    if step.enough || page.items.len() >= limit {
+                        page.next = Some(step.cursor);
+                    }
+                }
+            }
+            if failure.is_some() || page.next.is_some() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        failure.map_or(Ok(page), Err)
+    }
+}
+
+struct Step<T, C> {
+    cursor: C,
+    item: Option<T>,
+    enough: bool,
+}
+
+/// All rows of a kind that come before this key.
+fn rows_before(tag: Tag, before: Option<Key<'_>>) -> KeyRange {
+    let mut range = Prefix::tag(tag).range();
+    if let Some(before) = before {
+        range.end = Bound::Excluded(before.encode());
+    }
+    range
+}

@@ -1,0 +1,13 @@
+//! The typed side: the engine's writes as batches, the engine's questions answered from a view, and what the API lists.
+//!
+//! Only this module knows which rows a write implies. It must not decide anything.
+
+mod encode;
+mod list;
+mod read;
+
+pub use encode::encode;
+pub use list::{Page, RunFilter};
+
+#[cfg(test)]
+mod tests;
