@@ -125,6 +125,7 @@ pub mod http;
 mod infer;
 mod invoke;
 mod logging;
+mod numbered;
 mod operation;
 mod response;
 mod runtime;

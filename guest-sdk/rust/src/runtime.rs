@@ -8,7 +8,7 @@
 //! back into the runtime. A body runs at most once.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use crate::bindings::types::{self, Execution, Failure, News, RetryAdvice, Ticket};
 use crate::body;
 use crate::host::Host;
+use crate::numbered::Numbered;
 
 /// A boxed future of this one thread.
 pub(crate) type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -50,13 +51,13 @@ pub(crate) type TaskId = u64;
 struct Tasks {
     next_id: TaskId,
     /// `None` while the task is being polled.
-    live: BTreeMap<TaskId, Option<LocalFuture<()>>>,
+    live: Numbered<Option<LocalFuture<()>>>,
 }
 
 /// One attempt at a workflow.
 pub(crate) struct Runtime {
     host: Rc<dyn Host>,
-    slots: RefCell<BTreeMap<Ticket, Slot>>,
+    slots: RefCell<Numbered<Slot>>,
     tasks: RefCell<Tasks>,
     ready: Arc<ReadyQueue>,
     output: RefCell<Option<Result<String, Failure>>>,
@@ -113,7 +114,7 @@ impl Runtime {
 
     /// Gives up on a task: its unfinished operations are cancelled.
     pub(crate) fn abort(&self, id: TaskId) {
-        let task = self.tasks.borrow_mut().live.remove(&id);
+        let task = self.tasks.borrow_mut().live.remove(id);
         drop(task);
     }
 
@@ -126,18 +127,18 @@ impl Runtime {
                 .tasks
                 .borrow_mut()
                 .live
-                .get_mut(&id)
+                .get_mut(id)
                 .and_then(Option::take);
             let Some(mut task) = taken else { continue };
             let poll = task
                 .as_mut()
                 .poll(&mut Context::from_waker(&Waker::from(woken)));
             let mut tasks = self.tasks.borrow_mut();
-            match (poll, tasks.live.get_mut(&id)) {
+            match (poll, tasks.live.get_mut(id)) {
                 (Poll::Pending, Some(place)) => *place = Some(task),
                 // It ended, or it was aborted from within.
                 (Poll::Ready(()), _) | (Poll::Pending, None) => {
-                    tasks.live.remove(&id);
+                    tasks.live.remove(id);
                     drop(tasks);
                     drop(task);
                 }
@@ -186,18 +187,18 @@ impl Runtime {
             outcome: None,
             waker: waker.clone(),
         };
-        self.slots.borrow_mut().insert(ticket, slot);
+        self.slots.borrow_mut().insert(ticket.into(), slot);
         ticket
     }
 
     /// The outcome of a started operation, which is then forgotten; or else remembers whom to wake.
     pub(crate) fn poll(&self, ticket: Ticket, waker: &Waker) -> Poll<Outcome> {
         let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(&ticket) else {
+        let Some(slot) = slots.get_mut(ticket.into()) else {
             return Poll::Pending;
         };
         if let Some(outcome) = slot.outcome.take() {
-            slots.remove(&ticket);
+            slots.remove(ticket.into());
             return Poll::Ready(outcome);
         }
         slot.waker.clone_from(waker);
@@ -206,7 +207,7 @@ impl Runtime {
 
     /// Gives up on an operation, unless it is complete.
     pub(crate) fn cancel(&self, ticket: Ticket) {
-        let slot = self.slots.borrow_mut().remove(&ticket);
+        let slot = self.slots.borrow_mut().remove(ticket.into());
         if slot.is_some_and(|slot| slot.outcome.is_none()) {
             self.host.cancel(ticket);
         }
@@ -215,7 +216,7 @@ impl Runtime {
     fn deliver(&self, ticket: Ticket, outcome: Outcome) {
         let mut slots = self.slots.borrow_mut();
         // A cancelled operation has no slot: nobody waits for its news.
-        let Some(slot) = slots.get_mut(&ticket) else {
+        let Some(slot) = slots.get_mut(ticket.into()) else {
             return;
         };
         slot.outcome = Some(outcome);
@@ -231,7 +232,7 @@ impl Runtime {
         let body = self
             .slots
             .borrow_mut()
-            .get_mut(&ticket)
+            .get_mut(ticket.into())
             .and_then(|slot| slot.body.take());
         match body {
             Some(body) => body::run(ticket, || body(execution)),

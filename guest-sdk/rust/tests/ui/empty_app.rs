@@ -1,0 +1,5 @@
+use abide_sdk::prelude::*;
+
+abide::app!();
+
+fn main() {}

@@ -1,0 +1,6 @@
+use abide_sdk::prelude::*;
+
+#[abide::function(id = "drip")]
+async fn drip(ctx: Context) {}
+
+fn main() {}

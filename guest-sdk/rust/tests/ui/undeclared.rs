@@ -1,0 +1,9 @@
+use abide_sdk::prelude::*;
+
+async fn drip(_ctx: Context) -> Result<()> {
+    Ok(())
+}
+
+abide::app!(drip);
+
+fn main() {}
