@@ -1,0 +1,197 @@
+//! A payment: validated, assessed, approved by a human if it is risky, charged at a gateway that is sometimes busy, and confirmed.
+
+use abide_sdk::prelude::*;
+use serde::de::DeserializeOwned;
+
+/// Data of `payment/requested`.
+#[derive(Deserialize)]
+struct Payment {
+    payment_id: String,
+    email: String,
+    /// In cents.
+    amount: i64,
+    currency: String,
+    card: String,
+    /// How long a human has to approve. The example's event makes it short.
+    #[serde(default = "one_day")]
+    approval_timeout: String,
+    /// Lets the function `auto-approver` play the human, this long after it was asked.
+    auto_approve_after: Option<String>,
+}
+
+fn one_day() -> String {
+    "24 hours".to_owned()
+}
+
+/// Data of `payment/approval.decided`, besides the `payment_id` that it is matched by.
+#[derive(Deserialize)]
+struct Decision {
+    approved: bool,
+    by: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Risk {
+    score: u32,
+    level: String,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    payment_id: String,
+    status: &'static str,
+    decided_by: Option<String>,
+}
+
+#[abide::function(
+    id = "process-payment",
+    name = "Process a payment",
+    on = "payment/requested"
+)]
+async fn process_payment(ctx: Context, event: Event<Payment>) -> Result<Outcome> {
+    let payment = event.data;
+    let outcome = |status, decided_by| Outcome {
+        payment_id: payment.payment_id.clone(),
+        status,
+        decided_by,
+    };
+
+    // What is wrong today is wrong tomorrow: the body's error says that trying again cannot help.
+    let (amount, currency) = (payment.amount, payment.currency.clone());
+    ctx.step("validate")
+        .run(async move { validate(amount, &currency) })
+        .await?;
+
+    let facts = json!({"payment_id": payment.payment_id, "amount": payment.amount});
+    let risk: Risk = ctx
+        .step("assess-risk")
+        .run_with(|exec| call(exec, "/risk", facts))
+        .await?;
+
+    let mut decided_by = None;
+    if risk.level == "high" {
+        match approval(&ctx, &payment, &risk).await? {
+            Some(decision) if decision.approved => decided_by = Some(decision.by),
+            Some(decision) => return Ok(outcome("refused", Some(decision.by))),
+            None => return Ok(outcome("abandoned", None)),
+        }
+    }
+
+    // A busy gateway answers 429 and says how long to wait; `error_for_status` passes that on as the time of the next attempt.
+    let charge = json!({
+        "reference": payment.payment_id, "amount": payment.amount, "currency": payment.currency, "card": payment.card,
+    });
+    let charged = ctx
+        .step("charge")
+        .retries(10)
+        .run_with(|exec| call::<Value>(exec, "/charges", charge))
+        .await;
+    if let Err(error) = charged {
+        log::warn!("payment {} was declined: {error}", payment.payment_id);
+        notify(&ctx, &payment, "Your payment was declined").await?;
+        return Ok(outcome("declined", decided_by));
+    }
+
+    notify(&ctx, &payment, "Thank you for your payment").await?;
+    let completed = json!({"payment_id": payment.payment_id, "amount": payment.amount});
+    ctx.send_event(
+        "announce",
+        NewEvent::new("payment/completed").data(&completed),
+    )
+    .await?;
+    Ok(outcome("completed", decided_by))
+}
+
+fn validate(amount: i64, currency: &str) -> Result<()> {
+    if amount <= 0 {
+        let message = format!("the amount must be positive, but is {amount}");
+        return Err(Error::non_retriable(message).named("InvalidPayment"));
+    }
+    if !["EUR", "USD", "GBP"].contains(&currency) {
+        let message = format!("the currency `{currency}` is not supported");
+        return Err(Error::non_retriable(message).named("InvalidPayment"));
+    }
+    Ok(())
+}
+
+/// Asks a human, and waits for the answer.
+async fn approval(ctx: &Context, payment: &Payment, risk: &Risk) -> Result<Option<Decision>> {
+    // The wait begins before the question is sent, so that no answer can be too early.
+    let answer = ctx
+        .wait_for_event::<Decision>("decision")
+        .event("payment/approval.decided")
+        .matching("data.payment_id")
+        .timeout(&payment.approval_timeout)
+        .start();
+    let question = json!({
+        "payment_id": payment.payment_id,
+        "amount": payment.amount,
+        "score": risk.score,
+        "auto_approve_after": payment.auto_approve_after,
+    });
+    ctx.send_event(
+        "ask-for-approval",
+        NewEvent::new("payment/approval.requested").data(&question),
+    )
+    .await?;
+    Ok(answer.await?.map(|event| event.data))
+}
+
+async fn notify(ctx: &Context, payment: &Payment, subject: &str) -> Result<()> {
+    let mail = json!({"to": payment.email, "subject": subject});
+    ctx.step("notify-customer")
+        .run_with(|exec| call::<Value>(exec, "/emails", mail))
+        .await?;
+    Ok(())
+}
+
+/// Data of `payment/approval.requested`.
+#[derive(Deserialize)]
+struct Question {
+    payment_id: String,
+    auto_approve_after: Option<String>,
+}
+
+/// Stands in for the human, so that the example ends by itself. In earnest, a person's click would send the event.
+#[abide::function(id = "auto-approver", on = "payment/approval.requested")]
+async fn auto_approver(ctx: Context, event: Event<Question>) -> Result<bool> {
+    let Question {
+        payment_id,
+        auto_approve_after,
+    } = event.data;
+    let Some(delay) = auto_approve_after else {
+        return Ok(false);
+    };
+    ctx.sleep("think", delay).await?;
+    let decision = json!({"payment_id": payment_id, "approved": true, "by": "auto-approver"});
+    ctx.send_event(
+        "decide",
+        NewEvent::new("payment/approval.decided").data(&decision),
+    )
+    .await?;
+    Ok(true)
+}
+
+/// Asks the stand-in service to do something, once however often the step is tried.
+async fn call<T: DeserializeOwned>(exec: Execution, path: &'static str, body: Value) -> Result<T> {
+    http::post(service(path)?)
+        .header("idempotency-key", exec.step_key)
+        .json(&body)
+        .send()
+        .await?
+        .error_for_status()?
+        .json()
+}
+
+/// The URL of something that the stand-in service offers. The environment is open in bodies only.
+fn service(path: &str) -> Result<String> {
+    let base = std::env::var("STAND_IN_URL").map_err(|_| {
+        Error::non_retriable(
+            "the variable STAND_IN_URL is not set: `abide dev` sets it when abide.toml says `stand-in = true`",
+        )
+        .named("NotConfigured")
+    })?;
+    Ok(format!("{base}{path}"))
+}
+
+abide::app!(process_payment, auto_approver);
