@@ -22,6 +22,8 @@ pub struct ExecuteRequest {
     pub port: Arc<dyn Port>,
     /// The environment variables that bodies see.
     pub variables: Arc<Vec<(String, String)>>,
+    /// Where the run's bodies may connect to.
+    pub egress: Arc<crate::egress::EgressPolicy>,
 }
 
 /// Why an execution is over.

@@ -1,1 +1,23 @@
-//! placeholder
+//! The Abide node: it ties the engine, the store and the host together, and offers them over HTTP.
+//!
+//! - [`Node`] is one node: events in, runs out. Everything else here serves it.
+//! - `shard` is the one thread that decides; `executions` and `requests` carry out what takes time; `components` keeps code.
+//! - [`http`] is the API.
+//!
+//! It must not decide anything about runs: that is the engine's affair.
+
+mod clock;
+mod components;
+mod config;
+mod error;
+mod executions;
+pub mod http;
+mod node;
+mod requests;
+mod shard;
+pub mod view;
+
+pub use clock::Clock;
+pub use config::{NodeConfig, Storage};
+pub use error::{DeployError, OpenError, SendError};
+pub use node::{DeployOptions, Health, Node};

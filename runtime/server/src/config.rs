@@ -1,0 +1,75 @@
+//! The node's settings, each with its reason.
+
+use std::path::PathBuf;
+
+use abide_core::engine::EngineConfig;
+use abide_host::{EgressPolicy, HostConfig};
+use abide_store::MemoryDisk;
+
+use crate::clock::Clock;
+
+/// Where a node keeps what must survive.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// In a directory, on sled.
+    Directory(PathBuf),
+    /// On a simulated disk: for tests that cut its power. Components and compiled code are in the directory.
+    Simulated(MemoryDisk, PathBuf),
+}
+
+impl Storage {
+    /// The directory for components and compiled code.
+    pub(crate) fn directory(&self) -> &PathBuf {
+        match self {
+            Self::Directory(path) | Self::Simulated(_, path) => path,
+        }
+    }
+}
+
+/// Settings of a [`Node`](crate::Node).
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Where its data is.
+    pub storage: Storage,
+    /// sled's page cache in bytes; 64 MiB holds the pages of some ten thousand live runs.
+    pub cache_bytes: u64,
+    /// Replays every run from its journal when it suspends or ends, and names the first divergence. Costs a replay each time.
+    pub check_replay: bool,
+    /// The engine's settings.
+    pub engine: EngineConfig,
+    /// The host's settings.
+    pub host: HostConfig,
+    /// What time it is.
+    pub clock: Clock,
+    /// Inputs that may wait for the shard before events are refused as overload: some seconds of work.
+    pub max_queued_inputs: usize,
+    /// Rows that may wait for the disk before events are refused as overload: a bound on memory.
+    pub max_pending_rows: usize,
+}
+
+impl NodeConfig {
+    /// The default settings over this directory.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        Self {
+            storage: Storage::Directory(directory.clone()),
+            cache_bytes: 64 << 20,
+            check_replay: false,
+            engine: EngineConfig::default(),
+            host: HostConfig {
+                code_cache: Some(directory.join("code-cache")),
+                ..HostConfig::default()
+            },
+            clock: Clock::wall(),
+            max_queued_inputs: 50_000,
+            max_pending_rows: 400_000,
+        }
+    }
+
+    /// What bodies and requests of every app may reach besides public addresses.
+    #[must_use]
+    pub fn with_egress(mut self, egress: EgressPolicy) -> Self {
+        self.host.egress = egress;
+        self
+    }
+}

@@ -1,0 +1,269 @@
+//! Executions: runs that have instances in memory, each one task.
+//!
+//! What the engine delivers reaches a run whether its task has begun already or still loads the journal.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+
+use abide_core::engine::{Input, Token};
+use abide_core::failure::{Failure, Origin};
+use abide_core::ids::RunId;
+use abide_core::journal::OpNumber;
+use abide_core::machine::{Arrival, Machine, Progress, RunInfo};
+use abide_core::state::{Read, Run};
+use abide_host::{BarrierBroken, ExecuteRequest, Exit, Mailbox, Port};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::node::Inner;
+use crate::shard::{Message, ShardHandle};
+
+/// All executions of the node.
+#[derive(Default)]
+pub(crate) struct Executions {
+    by_run: Mutex<HashMap<RunId, Execution>>,
+}
+
+struct Execution {
+    token: Token,
+    state: State,
+}
+
+enum State {
+    /// The journal is being read; this came meanwhile.
+    Loading(Vec<(OpNumber, Arrival)>),
+    Live(Mailbox),
+}
+
+impl Executions {
+    /// Begins an execution.
+    pub(crate) fn begin(&self, node: &Arc<Inner>, run: Run, token: Token, arrivals: Vec<(OpNumber, Arrival)>) {
+        let state = State::Loading(arrivals);
+        self.by_run.lock().insert(run.id, Execution { token, state });
+        let task = execute(Arc::downgrade(node), run, token);
+        node.tokio.spawn(task);
+    }
+
+    /// Hands something to an execution. One that is over has left it in the store.
+    pub(crate) fn deliver(&self, run: RunId, token: Token, op: OpNumber, arrival: Arrival) {
+        let mut by_run = self.by_run.lock();
+        let Some(execution) = by_run.get_mut(&run).filter(|found| found.token == token) else {
+            return;
+        };
+        match &mut execution.state {
+            State::Loading(pending) => pending.push((op, arrival)),
+            // Gone: its exit is on the way to the engine, which then finds the arrival in the store.
+            State::Live(mailbox) => drop(mailbox.arrive(op, arrival)),
+        }
+    }
+
+    /// Ends an execution that nobody wants any more.
+    pub(crate) fn stop(&self, run: RunId, token: Token) {
+        let mut by_run = self.by_run.lock();
+        if by_run.get(&run).is_some_and(|found| found.token == token)
+            && let Some(execution) = by_run.remove(&run)
+            && let State::Live(mailbox) = execution.state
+        {
+            // Gone: then it is over already.
+            let _ = mailbox.cancel();
+        }
+    }
+
+    /// Ends all executions: what they have not reported will be done again.
+    pub(crate) fn stop_all(&self) {
+        for (_, execution) in self.by_run.lock().drain() {
+            if let State::Live(mailbox) = execution.state {
+                let _ = mailbox.cancel();
+            }
+        }
+    }
+
+    /// Whether this run has instances or is about to.
+    pub(crate) fn contains(&self, run: RunId) -> bool {
+        self.by_run.lock().contains_key(&run)
+    }
+
+    /// The task has a mailbox now. `false`: the execution was stopped meanwhile.
+    fn live(&self, run: RunId, token: Token, mailbox: &Mailbox) -> bool {
+        let mut by_run = self.by_run.lock();
+        let Some(execution) = by_run.get_mut(&run).filter(|found| found.token == token) else {
+            return false;
+        };
+        if let State::Loading(pending) = std::mem::replace(&mut execution.state, State::Live(mailbox.clone())) {
+            for (op, arrival) in pending {
+                let _ = mailbox.arrive(op, arrival);
+            }
+        }
+        true
+    }
+
+    fn end(&self, run: RunId, token: Token) {
+        let mut by_run = self.by_run.lock();
+        if by_run.get(&run).is_some_and(|found| found.token == token) {
+            by_run.remove(&run);
+        }
+    }
+}
+
+/// The task of one execution. It holds the node weakly while it waits: a node that is dropped ends.
+async fn execute(node: Weak<Inner>, run: Run, token: Token) {
+    let id = run.id;
+    let guarded = AssertUnwindSafe(drive(&node, run, token)).catch_unwind().await;
+    let Some(node) = node.upgrade() else { return };
+    node.executions.end(id, token);
+    let input = match guarded {
+        Ok(Ok(())) => Input::Released { run: id, token },
+        Ok(Err(failure)) => Input::Broken { run: id, token, failure },
+        Err(_) => Input::Broken {
+            run: id,
+            token,
+            failure: Failure::permanent(
+                Origin::Limit,
+                "the host failed while it executed this run (a fault of Abide; its log has the details). The run is paused",
+            ),
+        },
+    };
+    node.shard.input(input);
+}
+
+async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure> {
+    let id = run.id;
+    let execution = {
+        let Some(node) = node.upgrade() else { return Ok(()) };
+        let request = prepare(&node, &run, token).await?;
+        let (mailbox, execution) = node.host.execute(request);
+        if !node.executions.live(id, token, &mailbox) {
+            return Ok(());
+        }
+        execution
+    };
+    match execution.await {
+        Exit::Over | Exit::Evicted { .. } | Exit::Cancelled => {}
+        Exit::Diverged(divergence) => {
+            tracing::error!(run = %id, function = %run.function, %divergence, "the run is paused: its code is not deterministic");
+        }
+    }
+    let Some(node) = node.upgrade() else { return Ok(()) };
+    if node.check_replay {
+        check_replay(&node, &run).await?;
+    }
+    Ok(())
+}
+
+/// Everything that the execution needs: code, journal, events.
+async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRequest, Failure> {
+    let app = match node.components.loaded(run.digest) {
+        Some(app) => app,
+        None => node.components.get(run.digest).await.map_err(broken)?,
+    };
+    let entries = match run.entries {
+        0 => Vec::new(),
+        _ => node.view.journal(run.id).map_err(broken)?,
+    };
+    let events = events(node, run)?;
+    let info = Arc::new(info(node, run, &events));
+    let now_ms = node.clock.now_ms();
+    let machine = Machine::load(info, entries, now_ms).map_err(broken)?;
+    let (variables, egress) = node.app_settings(&run.function.app);
+    Ok(ExecuteRequest {
+        app,
+        machine,
+        events,
+        port: Arc::new(RunPort {
+            run: run.id,
+            token,
+            shard: node.shard.clone(),
+            clock: node.clock.clone(),
+        }),
+        variables,
+        egress,
+    })
+}
+
+fn events(node: &Inner, run: &Run) -> Result<Vec<abide_core::event::Event>, Failure> {
+    let mut events = Vec::with_capacity(run.events.len());
+    for id in &run.events {
+        match node.view.event(*id).map_err(broken)? {
+            Some(event) => events.push(event),
+            None => return Err(broken(format!("event {id}, which started the run, is not in the store"))),
+        }
+    }
+    Ok(events)
+}
+
+fn info(node: &Inner, run: &Run, events: &[abide_core::event::Event]) -> RunInfo {
+    RunInfo {
+        run: run.id,
+        function: run.function.clone(),
+        digest: run.digest,
+        policy: run.policy,
+        limits: node.limits.clone(),
+        event: events.first().map_or_else(|| "null".into(), abide_core::event::Event::to_json),
+    }
+}
+
+/// Replays the run as it is recorded now, and pauses it where the replay differs.
+async fn check_replay(node: &Arc<Inner>, run: &Run) -> Result<(), Failure> {
+    let app = node.components.get(run.digest).await.map_err(broken)?;
+    let events = events(node, run)?;
+    let entries = node.shard_barrier().await.and_then(|()| {
+        node.view
+            .journal(run.id)
+            .map_err(|error| BarrierBroken(error.to_string()))
+    });
+    // The store failed: the node is about to stop, and says so itself.
+    let Ok(entries) = entries else { return Ok(()) };
+    let info = Arc::new(info(node, run, &events));
+    match node.host.check_replay(&app, info, events, entries).await {
+        Ok(None) => Ok(()),
+        Ok(Some(divergence)) => {
+            tracing::error!(run = %run.id, function = %run.function, %divergence, "--check-replay: the run does not replay");
+            Err(divergence.to_failure())
+        }
+        Err(error) => Err(broken(error)),
+    }
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::permanent(Origin::Limit, format!("the run cannot be executed: {error}"))
+}
+
+/// One execution's way to the shard.
+struct RunPort {
+    run: RunId,
+    token: Token,
+    shard: ShardHandle,
+    clock: crate::clock::Clock,
+}
+
+impl Port for RunPort {
+    fn progress(&self, progress: Progress) {
+        self.shard.input(Input::Progress {
+            run: self.run,
+            token: self.token,
+            progress: Box::new(progress),
+        });
+    }
+
+    fn barrier(&self) -> BoxFuture<'static, Result<(), BarrierBroken>> {
+        barrier(self.shard.clone()).boxed()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+}
+
+/// Resolves once everything that was sent to the shard before is durable.
+pub(crate) async fn barrier(shard: ShardHandle) -> Result<(), BarrierBroken> {
+    let (sender, receiver) = oneshot::channel();
+    let stopped = || BarrierBroken("the node is stopping".into());
+    if !shard.send(Message::Barrier(sender)) {
+        return Err(stopped());
+    }
+    let ticket = receiver.await.map_err(|_| stopped())?;
+    ticket.await.map_err(|error| BarrierBroken(error.to_string()))
+}

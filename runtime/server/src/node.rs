@@ -1,0 +1,495 @@
+//! The node: store, host, shard and everything between them, behind one cheap handle.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use abide_core::engine::{Answer, Effect, Engine, Input, Notice, ReplyId, ValidEvents};
+use abide_core::event::{EventIdSeed, NewEvent};
+use abide_core::function::is_kebab_case;
+use abide_core::ids::{EventId, RunId};
+use abide_core::limits::Limits;
+use abide_core::operation::SendSignal;
+use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
+use abide_host::{AllowRule, BarrierBroken, EgressPolicy, Host};
+use abide_store::{Commits, SledOptions, Store, View};
+use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::components::Components;
+use crate::config::{NodeConfig, Storage};
+use crate::error::{DeployError, OpenError, SendError};
+use crate::executions::{self, Executions};
+use crate::requests::Requests;
+use crate::shard::{Act, Message, Shard, ShardHandle};
+
+/// Notices that a slow watcher may fall behind before it misses some.
+const NOTICES_KEPT: usize = 16_384;
+
+/// How long a stopping node lets executions come to a rest. SIGTERM promises an end within 10 s.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Seconds after which an overloaded node is worth another try.
+const RETRY_AFTER_S: u32 = 1;
+
+/// A running node. Clones share it.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+/// What tasks of the node hold on to.
+pub(crate) struct Inner {
+    pub(crate) tokio: tokio::runtime::Handle,
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) fetch_response_bytes: usize,
+    pub(crate) check_replay: bool,
+    pub(crate) store: Store,
+    pub(crate) view: View,
+    pub(crate) host: Host,
+    pub(crate) components: Components,
+    pub(crate) shard: ShardHandle,
+    pub(crate) executions: Executions,
+    pub(crate) requests: Requests,
+    settings: RwLock<HashMap<Arc<str>, AppSettings>>,
+    egress: EgressPolicy,
+    replies: Mutex<HashMap<ReplyId, oneshot::Sender<Answer>>>,
+    next_reply: AtomicU64,
+    notices: broadcast::Sender<Notice>,
+    stopping: AtomicBool,
+    failure: watch::Sender<Option<String>>,
+    shard_thread: Mutex<Option<JoinHandle<()>>>,
+    deploying: tokio::sync::Mutex<()>,
+    max_queued_inputs: usize,
+    max_pending_rows: usize,
+    started: Instant,
+}
+
+#[derive(Clone)]
+struct AppSettings {
+    variables: Arc<Vec<(String, String)>>,
+    egress: Arc<EgressPolicy>,
+}
+
+/// How an app is deployed.
+#[derive(Debug, Clone, Default)]
+pub struct DeployOptions {
+    /// The app's id: kebab-case.
+    pub app: String,
+    /// Configured variables: the environment of step bodies.
+    pub variables: BTreeMap<String, String>,
+    /// `HOST` or `HOST:PORT` that bodies may reach besides public addresses.
+    pub allow_net: Vec<String>,
+}
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// `ok`, `stopping` or `failed`.
+    pub status: &'static str,
+    /// The version of the binary.
+    pub version: &'static str,
+    /// Milliseconds since the start.
+    pub uptime_ms: u64,
+    /// Deployed apps.
+    pub apps: usize,
+    /// Runs that execute now.
+    pub executing: usize,
+    /// Runs with instances in memory, waiting ones included.
+    pub resident: usize,
+    /// Runs that are about to execute.
+    pub queued: usize,
+    /// Why the node failed, if it did.
+    pub failure: Option<String>,
+}
+
+impl Node {
+    /// Opens the store, takes up what it holds, and begins to work. Needs a tokio runtime.
+    pub async fn open(config: NodeConfig) -> Result<Self, OpenError> {
+        let directory = config.storage.directory().clone();
+        let create = |source| OpenError::Io {
+            action: format!("create the data directory {}", directory.display()),
+            source,
+        };
+        std::fs::create_dir_all(&directory).map_err(create)?;
+        let options = SledOptions {
+            cache_bytes: config.cache_bytes,
+            ..SledOptions::default()
+        };
+        let storage = config.storage.clone();
+        let opening = tokio::task::spawn_blocking(move || match storage {
+            Storage::Directory(path) => Store::open(&path, &options),
+            Storage::Simulated(disk, _) => Store::in_memory(&disk, Commits::InThread),
+        });
+        let store = opening.await.map_err(|error| OpenError::Io {
+            action: "open the store".into(),
+            source: std::io::Error::other(error),
+        })??;
+        let egress = config.host.egress.clone();
+        let fetch_response_bytes = config.host.limits.fetch_response_bytes;
+        let host = Host::new(config.host)?;
+        let components = Components::open(host.clone(), directory.join("components")).map_err(create)?;
+        let view = store.view();
+        let (shard, receiver) = ShardHandle::new();
+        let inner = Arc::new(Inner {
+            tokio: tokio::runtime::Handle::current(),
+            clock: config.clock,
+            limits: config.engine.limits.clone(),
+            fetch_response_bytes,
+            check_replay: config.check_replay,
+            view: store.view(),
+            store: store.clone(),
+            host,
+            components,
+            shard: shard.clone(),
+            executions: Executions::default(),
+            requests: Requests::default(),
+            settings: RwLock::default(),
+            egress,
+            replies: Mutex::default(),
+            next_reply: AtomicU64::new(1),
+            notices: broadcast::channel(NOTICES_KEPT).0,
+            stopping: AtomicBool::new(false),
+            failure: watch::channel(None).0,
+            shard_thread: Mutex::new(None),
+            deploying: tokio::sync::Mutex::default(),
+            max_queued_inputs: config.max_queued_inputs,
+            max_pending_rows: config.max_pending_rows,
+            started: Instant::now(),
+        });
+        for app in view.apps()? {
+            inner.apply_settings(&app);
+        }
+        let loop_ = Shard {
+            engine: Engine::new(config.engine, rand::random()),
+            store,
+            view,
+            clock: inner.clock.clone(),
+            receiver,
+            handle: shard,
+            act: Arc::new(Actor(Arc::downgrade(&inner))),
+        };
+        let thread = std::thread::Builder::new()
+            .name("abide-shard".into())
+            .spawn(move || loop_.run())
+            .map_err(|source| OpenError::Io {
+                action: "start the shard's thread".into(),
+                source,
+            })?;
+        *inner.shard_thread.lock() = Some(thread);
+        Ok(Self { inner })
+    }
+
+    /// Accepts events, all or none. When it returns they are durable.
+    pub async fn send_events(
+        &self,
+        events: Vec<NewEvent>,
+        seed: Option<EventIdSeed>,
+    ) -> Result<Vec<EventId>, SendError> {
+        let events = ValidEvents::check(events, &self.inner.limits)?;
+        self.inner.refuse_overload()?;
+        let answer = self.ask(|reply| Input::Events {
+            events,
+            seed,
+            reply,
+        });
+        match answer.await? {
+            Answer::Accepted(ids) => Ok(ids),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Sends a signal. Returns the run that waited for it.
+    pub async fn send_signal(&self, signal: SendSignal) -> Result<Option<RunId>, SendError> {
+        match self.ask(|reply| Input::Signal { signal, reply }).await? {
+            Answer::Signalled(run) => Ok(run),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Ends a run. The answer is [`Answer::Cancelled`], [`Answer::Ended`] or [`Answer::NoSuchRun`].
+    pub async fn cancel_run(&self, run: RunId, reason: &str) -> Result<Answer, SendError> {
+        let reason = reason.to_owned();
+        self.ask(|reply| Input::Cancel { run, reason, reply }).await
+    }
+
+    /// Deploys a component as the new version of an app. New runs start with it; runs in flight keep theirs.
+    pub async fn deploy(&self, wasm: bytes::Bytes, options: DeployOptions) -> Result<App, DeployError> {
+        let inner = &self.inner;
+        if !is_kebab_case(&options.app) {
+            return Err(DeployError::AppId(options.app));
+        }
+        for rule in &options.allow_net {
+            rule.parse::<AllowRule>()
+                .map_err(|error| DeployError::AllowNet(error.to_string()))?;
+        }
+        let bytes = wasm.len() as u64;
+        let loaded = inner.components.add(wasm).await?;
+        // One at a time: the number of deployments and the settings belong together.
+        let _turn = inner.deploying.lock().await;
+        let app = App {
+            id: options.app.as_str().into(),
+            current: Deployed {
+                digest: loaded.digest(),
+                at_ms: inner.clock.now_ms(),
+                bytes,
+                functions: loaded.functions().to_vec(),
+            },
+            variables: options.variables,
+            allow_net: options.allow_net,
+            deployments: 0,
+        };
+        inner.apply_settings(&app);
+        let input = Box::new(app);
+        self.ask(|reply| Input::Deploy { app: input, reply }).await?;
+        let stored = inner.view.get_app(&options.app);
+        stored
+            .ok()
+            .flatten()
+            .ok_or(DeployError::Node(SendError::Stopping))
+    }
+
+    /// Reads from the store on a thread that may block, and returns once all that was read is durable.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&View) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let view = self.inner.view.clone();
+        let result = tokio::task::spawn_blocking(move || read(&view)).await;
+        let value = result.map_err(|error| ReadError(error.to_string()))??;
+        self.inner.store.read_barrier().await?;
+        Ok(value)
+    }
+
+    /// Notices of what happened, each after it was made durable.
+    pub fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.inner.notices.subscribe()
+    }
+
+    /// `Running` for a run that has begun to execute, whose record may say `Queued` until it rests or ends.
+    pub fn live_status(&self, run: RunId) -> Option<RunStatus> {
+        self.inner.executions.contains(run).then_some(RunStatus::Running)
+    }
+
+    /// How the node is.
+    pub fn health(&self) -> Health {
+        let inner = &self.inner;
+        let failure = inner.failure.borrow().clone();
+        let gauges = inner.shard.gauges();
+        let status = match (&failure, inner.stopping.load(Ordering::Relaxed)) {
+            (Some(_), _) => "failed",
+            (None, true) => "stopping",
+            (None, false) => "ok",
+        };
+        Health {
+            status,
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_ms: u64::try_from(inner.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            apps: inner.settings.read().len(),
+            executing: gauges.executing.load(Ordering::Relaxed),
+            resident: gauges.resident.load(Ordering::Relaxed),
+            queued: gauges.queued.load(Ordering::Relaxed),
+            failure,
+        }
+    }
+
+    /// Resolves when the node can't go on, with the reason: the process should exit with a failure.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.inner.failure.subscribe();
+        loop {
+            if let Some(reason) = failure.borrow_and_update().clone() {
+                return reason;
+            }
+            if failure.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The platform's limits.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// The node's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// Counters of the store.
+    pub fn store_stats(&self) -> abide_store::Stats {
+        self.inner.store.stats()
+    }
+
+    /// When the next timer is due, as far as the shard has looked: milliseconds since the Unix epoch.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let due = self.inner.shard.gauges().next_due_ms.load(Ordering::Relaxed);
+        (due != u64::MAX).then_some(due)
+    }
+
+    /// Moves a virtual clock, and lets the node notice.
+    pub fn advance_clock_to(&self, at_ms: u64) {
+        self.inner.clock.advance_to(at_ms);
+        self.inner.shard.send(Message::ClockMoved);
+    }
+
+    /// Takes no more work, lets executions come to a rest, makes everything durable and closes the store. Runs that are
+    /// still at work after 5 s go on after the next start.
+    pub async fn shutdown(&self) {
+        let inner = &self.inner;
+        inner.stopping.store(true, Ordering::SeqCst);
+        inner.shard.send(Message::Drain);
+        let rested = async {
+            let mut notices = self.subscribe();
+            while inner.shard.gauges().executing.load(Ordering::Relaxed) > 0 {
+                // Any notice may be the last; the interval covers ends that send none.
+                let _ = tokio::time::timeout(Duration::from_millis(20), notices.recv()).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN, rested).await.is_err() {
+            tracing::info!("some runs are still at work; they go on after the next start");
+        }
+        inner.executions.stop_all();
+        inner.shard.send(Message::Stop);
+        let thread = inner.shard_thread.lock().take();
+        let store = inner.store.clone();
+        let closing = tokio::task::spawn_blocking(move || {
+            if let Some(thread) = thread {
+                // A panic there has been reported by the panic hook.
+                let _ = thread.join();
+            }
+            store.close()
+        });
+        match closing.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the store did not close cleanly"),
+            Err(error) => tracing::error!(%error, "the store did not close cleanly"),
+        }
+        inner.replies.lock().clear();
+    }
+
+    async fn ask(&self, input: impl FnOnce(ReplyId) -> Input) -> Result<Answer, SendError> {
+        let inner = &self.inner;
+        if inner.stopping.load(Ordering::SeqCst) || inner.failure.borrow().is_some() {
+            return Err(SendError::Stopping);
+        }
+        let reply = inner.next_reply.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        inner.replies.lock().insert(reply, sender);
+        if !inner.shard.input(input(reply)) {
+            inner.replies.lock().remove(&reply);
+            return Err(SendError::Stopping);
+        }
+        receiver.await.map_err(|_| SendError::Stopping)
+    }
+}
+
+/// An answer of another kind than the question's: impossible, and no reason to end the process.
+fn unexpected<T>(answer: &Answer) -> Result<T, SendError> {
+    tracing::error!(?answer, "the engine answered something else than it was asked");
+    Err(SendError::Stopping)
+}
+
+impl Inner {
+    /// The variables of an app, and what its bodies may reach.
+    pub(crate) fn app_settings(&self, app: &str) -> (Arc<Vec<(String, String)>>, Arc<EgressPolicy>) {
+        match self.settings.read().get(app) {
+            Some(settings) => (settings.variables.clone(), settings.egress.clone()),
+            None => (Arc::default(), Arc::new(self.egress.clone())),
+        }
+    }
+
+    /// Resolves once everything that was reported to the shard is durable.
+    pub(crate) async fn shard_barrier(&self) -> Result<(), BarrierBroken> {
+        executions::barrier(self.shard.clone()).await
+    }
+
+    fn apply_settings(&self, app: &App) {
+        let rules = app.allow_net.iter().filter_map(|rule| rule.parse().ok());
+        let egress = rules.fold(self.egress.clone(), EgressPolicy::allow);
+        let variables = app.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let settings = AppSettings {
+            variables: Arc::new(variables.collect()),
+            egress: Arc::new(egress),
+        };
+        self.settings.write().insert(app.id.clone(), settings);
+    }
+
+    fn refuse_overload(&self) -> Result<(), SendError> {
+        let waiting = self.shard.gauges().waiting.load(Ordering::Relaxed);
+        if waiting > self.max_queued_inputs || self.store.pending_rows() > self.max_pending_rows {
+            return Err(SendError::Overloaded {
+                retry_after_s: RETRY_AFTER_S,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Carries out the engine's effects.
+struct Actor(std::sync::Weak<Inner>);
+
+impl Act for Actor {
+    fn now(&self, effect: Effect) {
+        let Some(node) = self.0.upgrade() else { return };
+        match effect {
+            Effect::Execute {
+                run,
+                token,
+                arrivals,
+            } => node.executions.begin(&node, *run, token, arrivals),
+            Effect::Deliver {
+                run,
+                token,
+                op,
+                arrival,
+            } => node.executions.deliver(run, token, op, arrival),
+            Effect::Stop { run, token } => node.executions.stop(run, token),
+            Effect::Request {
+                run,
+                op,
+                attempt,
+                request,
+            } => node.requests.begin(&node, &run, op, attempt, request),
+            Effect::DropRequest { run, op } => node.requests.drop_request(run, op),
+            Effect::Answer { reply, answer } => {
+                if let Some(waiting) = node.replies.lock().remove(&reply) {
+                    // Whoever asked has gone away.
+                    let _ = waiting.send(answer);
+                }
+            }
+            Effect::Notice(notice) => {
+                if let Notice::Undecided(trigger) = &notice {
+                    tracing::warn!(function = %trigger.function, problem = %trigger.problem, "a trigger's `if` could not be decided; the event does not start the function");
+                }
+                // Nobody watches.
+                let _ = node.notices.send(notice);
+            }
+        }
+    }
+
+    fn durable(&self, effect: Effect) {
+        self.now(effect);
+    }
+
+    fn fail(&self, error: String) {
+        let Some(node) = self.0.upgrade() else { return };
+        let first = node.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            if first {
+                *failure = Some(error.clone());
+            }
+            first
+        });
+        if first {
+            tracing::error!(%error, "the store failed: nothing is acknowledged any more");
+        }
+        // Whoever waits learns that nobody will answer.
+        node.replies.lock().clear();
+    }
+}

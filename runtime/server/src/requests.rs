@@ -1,0 +1,92 @@
+//! Requests that the host performs for runs: `fetch` and `ai-infer`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use abide_core::Json;
+use abide_core::engine::{Input, Request};
+use abide_core::failure::{Failure, Origin};
+use abide_core::ids::RunId;
+use abide_core::journal::OpNumber;
+use abide_core::state::Run;
+use abide_host::FetchRequest;
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use crate::node::Inner;
+
+/// The requests under way.
+#[derive(Default)]
+pub(crate) struct Requests {
+    under_way: Mutex<HashMap<(RunId, OpNumber), AbortHandle>>,
+}
+
+impl Requests {
+    /// Performs a request in a task of its own; its end is an input of the engine.
+    pub(crate) fn begin(&self, node: &Arc<Inner>, run: &Run, op: OpNumber, attempt: u32, request: Request) {
+        let id = run.id;
+        let app = run.function.app.clone();
+        let node = Arc::downgrade(node);
+        // The lock is held until the entry is there: a request may end at once.
+        let mut under_way = self.under_way.lock();
+        let Some(tokio) = node.upgrade().map(|node| node.tokio.clone()) else {
+            return;
+        };
+        let task = tokio.spawn(async move {
+            let Some(node) = node.upgrade() else { return };
+            let result = perform(&node, &app, request).await;
+            node.requests.under_way.lock().remove(&(id, op));
+            node.shard.input(Input::RequestDone {
+                run: id,
+                op,
+                attempt,
+                result,
+            });
+        });
+        under_way.insert((id, op), task.abort_handle());
+    }
+
+    /// Gives up a request.
+    pub(crate) fn drop_request(&self, run: RunId, op: OpNumber) {
+        if let Some(task) = self.under_way.lock().remove(&(run, op)) {
+            task.abort();
+        }
+    }
+}
+
+async fn perform(node: &Inner, app: &str, request: Request) -> Result<Json, Failure> {
+    let (variables, egress) = node.app_settings(app);
+    let limit = node.fetch_response_bytes;
+    match request {
+        Request::Fetch(fetch) => {
+            let mut wanted = FetchRequest::from(&*fetch);
+            wanted.max_response_bytes = limit;
+            let response = node.host.http().fetch(&egress, wanted).await;
+            let response = response.map_err(|error| error.to_failure())?;
+            // SEMANTICS, section 3: the provider may do better next time.
+            if response.status >= 500 || response.status == 429 {
+                return Err(response.to_failure());
+            }
+            Ok(response.to_json())
+        }
+        Request::AiInfer(infer) => {
+            let key = match &infer.key_variable {
+                None => None,
+                Some(name) => match variables.iter().find(|(variable, _)| variable == name) {
+                    Some((_, value)) => Some(value.as_str()),
+                    None => {
+                        return Err(Failure::permanent(
+                            Origin::Limit,
+                            format!("the variable `{name}`, which is to hold the model provider's key, is not configured for the app `{app}`"),
+                        ));
+                    }
+                },
+            };
+            let fetch = abide_host::infer::to_fetch(&infer, key)?;
+            let mut wanted = FetchRequest::from(&fetch);
+            wanted.max_response_bytes = limit;
+            let response = node.host.http().fetch(&egress, wanted).await;
+            abide_host::infer::result(&response.map_err(|error| error.to_failure())?)
+        }
+    }
+}

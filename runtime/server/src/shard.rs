@@ -1,0 +1,215 @@
+//! The shard: one thread that owns the engine. Drain inputs, decide, commit writes, act.
+//!
+//! It must not wait for anything but inputs and time: effects that take time run elsewhere and come back as inputs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use abide_core::engine::{Effect, Engine, Input, Output};
+use abide_core::state::ReadError;
+use abide_store::{Store, Ticket, View};
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+
+/// Inputs handled before timers and executions have their turn.
+const INPUTS_IN_TURN: usize = 256;
+
+/// The longest that the loop waits without a look at the clock: the machine's clock may jump.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// What the shard's thread is sent.
+pub(crate) enum Message {
+    /// Something for the engine.
+    Input(Box<Input>),
+    /// Answer with a ticket for everything that came before.
+    Barrier(oneshot::Sender<Ticket>),
+    /// The clock moved: look at it.
+    ClockMoved,
+    /// Give no instances to further runs.
+    Drain,
+    /// End.
+    Stop,
+}
+
+/// The way to the shard. Clones are cheap.
+#[derive(Clone)]
+pub(crate) struct ShardHandle {
+    sender: Sender<Message>,
+    gauges: Arc<Gauges>,
+}
+
+/// What others may know of the shard without asking it.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    pub waiting: AtomicUsize,
+    pub executing: AtomicUsize,
+    pub resident: AtomicUsize,
+    pub queued: AtomicUsize,
+    pub next_due_ms: AtomicU64,
+    /// Turns of the loop that found nothing to do: it grows whenever the shard is idle.
+    pub idle_turns: AtomicU64,
+}
+
+impl ShardHandle {
+    /// A handle, and the end that the shard's thread takes from.
+    pub(crate) fn new() -> (Self, Receiver<Message>) {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let gauges = Arc::default();
+        (Self { sender, gauges }, receiver)
+    }
+
+    /// Sends; `false` when the shard has ended.
+    pub(crate) fn send(&self, message: Message) -> bool {
+        self.gauges.waiting.fetch_add(1, Ordering::Relaxed);
+        self.sender.send(message).is_ok()
+    }
+
+    /// Sends an input; `false` when the shard has ended.
+    pub(crate) fn input(&self, input: Input) -> bool {
+        self.send(Message::Input(Box::new(input)))
+    }
+
+    pub(crate) fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+}
+
+/// Who carries out effects.
+pub(crate) trait Act: Send + Sync + 'static {
+    /// Carries out an effect that nothing outside can notice. Called on the shard's thread; must not block.
+    fn now(&self, effect: Effect);
+    /// Carries out an effect whose writes are durable. Called on the committer's thread; must not block.
+    fn durable(&self, effect: Effect);
+    /// The store failed: nothing may be acknowledged any more.
+    fn fail(&self, error: String);
+}
+
+/// Everything that the loop works with.
+pub(crate) struct Shard {
+    pub engine: Engine,
+    pub store: Store,
+    pub view: View,
+    pub clock: Clock,
+    pub receiver: Receiver<Message>,
+    pub handle: ShardHandle,
+    pub act: Arc<dyn Act>,
+}
+
+impl Shard {
+    /// Runs until it is stopped, or until the store fails.
+    pub(crate) fn run(mut self) {
+        let mut draining = false;
+        let mut result = self.step(Input::Recover);
+        while result.is_ok() {
+            match self.turn(&mut draining) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => result = Err(error),
+            }
+        }
+        if let Err(error) = result {
+            self.act.fail(error.to_string());
+        }
+    }
+
+    /// One turn of the loop; `false`: stop.
+    fn turn(&mut self, draining: &mut bool) -> Result<bool, ReadError> {
+        self.publish();
+        let mut message = match self.wait(*draining) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(false),
+        };
+        let mut handled = 0;
+        while let Some(next) = message.take() {
+            match next {
+                Message::Input(input) => self.step(*input)?,
+                Message::Barrier(reply) => {
+                    // Nobody to tell: the execution ended meanwhile.
+                    let _ = reply.send(self.store.read_barrier());
+                }
+                Message::ClockMoved => {}
+                Message::Drain => *draining = true,
+                Message::Stop => return Ok(false),
+            }
+            handled += 1;
+            if handled < INPUTS_IN_TURN
+                && let Ok(next) = self.receiver.try_recv()
+            {
+                self.handle.gauges.waiting.fetch_sub(1, Ordering::Relaxed);
+                message = Some(next);
+            }
+        }
+        let due = self.engine.next_due_ms();
+        if due.is_some_and(|due_ms| due_ms <= self.clock.now_ms()) {
+            self.step(Input::Tick)?;
+        }
+        if !*draining && self.engine.wants_dispatch() {
+            self.step(Input::Dispatch)?;
+        }
+        Ok(true)
+    }
+
+    fn wait(&self, draining: bool) -> Result<Message, RecvTimeoutError> {
+        let received = if !draining && self.engine.wants_dispatch() {
+            self.receiver.recv_timeout(Duration::ZERO)
+        } else {
+            let until_due = self
+                .engine
+                .next_due_ms()
+                .map(|due_ms| due_ms.saturating_sub(self.clock.now_ms()));
+            let idle = &self.handle.gauges.idle_turns;
+            match until_due {
+                Some(0) => self.receiver.recv_timeout(Duration::ZERO),
+                Some(ms) if self.clock.runs() => {
+                    idle.fetch_add(1, Ordering::Relaxed);
+                    self.receiver.recv_timeout(Duration::from_millis(ms).min(LONGEST_WAIT))
+                }
+                Some(_) | None => {
+                    idle.fetch_add(1, Ordering::Relaxed);
+                    self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                }
+            }
+        };
+        if received.is_ok() {
+            self.handle.gauges.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        received
+    }
+
+    /// One step of the engine, its writes submitted, its effects carried out.
+    fn step(&mut self, input: Input) -> Result<(), ReadError> {
+        let mut out = Output::default();
+        let now_ms = self.clock.now_ms();
+        self.engine.step(input, now_ms, &self.view, &mut out)?;
+        self.commit(out)
+    }
+
+    fn commit(&self, out: Output) -> Result<(), ReadError> {
+        if !out.writes.is_empty() || !out.durable.is_empty() {
+            let batch = abide_store::typed::encode(&out.writes)?;
+            let act = self.act.clone();
+            let durable = out.durable;
+            self.store.submit_then(batch, move |result| match result {
+                Ok(()) => durable.into_iter().for_each(|effect| act.durable(effect)),
+                Err(error) => act.fail(error.to_string()),
+            });
+        }
+        for effect in out.now {
+            self.act.now(effect);
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        let gauges = &self.handle.gauges;
+        gauges.executing.store(self.engine.executing(), Ordering::Relaxed);
+        gauges.resident.store(self.engine.resident(), Ordering::Relaxed);
+        gauges.queued.store(self.engine.queued(), Ordering::Relaxed);
+        let due = self.engine.next_due_ms().unwrap_or(u64::MAX);
+        gauges.next_due_ms.store(due, Ordering::Relaxed);
+    }
+}
