@@ -59,7 +59,9 @@ impl NewEvent {
             if starts_with_ignoring_case(&self.name, prefix) {
                 return fault(
                     "name",
-                    format!("the prefix `{prefix}` is reserved for the platform; choose another name"),
+                    format!(
+                        "the prefix `{prefix}` is reserved for the platform; choose another name"
+                    ),
                 );
             }
         }
@@ -79,13 +81,19 @@ impl NewEvent {
         if let Some(id) = &self.id
             && id.chars().count() > MAX_NAME_CHARS
         {
-            return fault("id", format!("must have at most {MAX_NAME_CHARS} characters"));
+            return fault(
+                "id",
+                format!("must have at most {MAX_NAME_CHARS} characters"),
+            );
         }
         let bytes = self.size_bytes();
         if bytes > limits.event_bytes {
             return fault(
                 "data",
-                format!("the event has {bytes} bytes, more than the limit of {}", limits.event_bytes),
+                format!(
+                    "the event has {bytes} bytes, more than the limit of {}",
+                    limits.event_bytes
+                ),
             );
         }
         Ok(())

@@ -91,12 +91,16 @@ impl FunctionConfig {
         }
         if self.triggers.len() > MAX_TRIGGERS {
             let count = self.triggers.len();
-            return Some(format!("triggers: {count} are more than the limit of {MAX_TRIGGERS}"));
+            return Some(format!(
+                "triggers: {count} are more than the limit of {MAX_TRIGGERS}"
+            ));
         }
         if let Some(retries) = self.retries
             && retries > MAX_RETRIES
         {
-            return Some(format!("retries: {retries} is more than the limit of {MAX_RETRIES}"));
+            return Some(format!(
+                "retries: {retries} is more than the limit of {MAX_RETRIES}"
+            ));
         }
         if let Some(fault) = self.backoff.as_ref().and_then(Backoff::fault) {
             return Some(fault);
@@ -213,9 +217,8 @@ impl TriggerIndex {
             match &candidate.condition {
                 None => found.push(candidate.function.clone()),
                 Some(condition) => {
-                    let scope = scope.get_or_insert_with(|| {
-                        Scope::parse(&event.to_json()).unwrap_or_default()
-                    });
+                    let scope = scope
+                        .get_or_insert_with(|| Scope::parse(&event.to_json()).unwrap_or_default());
                     match condition.matches(scope, None) {
                         Ok(true) => found.push(candidate.function.clone()),
                         Ok(false) => {}
@@ -278,8 +281,14 @@ mod tests {
             function("adults", &[("user/created", Some("event.data.age >= 18"))]),
         ];
         assert_eq!(started(&functions, "user/created", "{}"), ["exact"]);
-        assert_eq!(started(&functions, "user/created", r#"{"age":20}"#), ["adults", "exact"]);
-        assert_eq!(started(&functions, "user/created.eu.it", "{}"), ["dotted", "exact"]);
+        assert_eq!(
+            started(&functions, "user/created", r#"{"age":20}"#),
+            ["adults", "exact"]
+        );
+        assert_eq!(
+            started(&functions, "user/created.eu.it", "{}"),
+            ["dotted", "exact"]
+        );
         assert!(started(&functions, "users/created", "{}").is_empty());
     }
 

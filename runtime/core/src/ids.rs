@@ -89,7 +89,9 @@ ulid_id!(
 
 /// A text that should have been a ULID (26 characters of Crockford's base 32).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an id: ids are ULIDs of 26 characters, for example 01J8Z6QW3C9G5V2N7T4R0K1M8X")]
+#[error(
+    "`{0}` is not an id: ids are ULIDs of 26 characters, for example 01J8Z6QW3C9G5V2N7T4R0K1M8X"
+)]
 pub struct InvalidId(String);
 
 /// Names one function on the node: `app/function`.

@@ -144,10 +144,12 @@ pub fn step_key(id: &str, occurrence: u32) -> String {
 pub fn step_hash(id: &str, occurrence: u32) -> String {
     use std::fmt::Write;
     let digest = Sha1::digest(step_key(id, occurrence).as_bytes());
-    digest.iter().fold(String::with_capacity(40), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    digest
+        .iter()
+        .fold(String::with_capacity(40), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 #[cfg(test)]

@@ -322,14 +322,20 @@ impl Operation {
                 .or_else(|| url_fault(&fetch.url))
                 .or_else(|| {
                     let bytes = fetch.body.as_ref()?.len();
-                    (bytes > limits.step_result_bytes)
-                        .then(|| format!("body: has {bytes} bytes, more than {}", limits.step_result_bytes))
+                    (bytes > limits.step_result_bytes).then(|| {
+                        format!(
+                            "body: has {bytes} bytes, more than {}",
+                            limits.step_result_bytes
+                        )
+                    })
                 }),
             Self::AiInfer(infer) => retry_fault(infer.retries, None)
                 .or_else(|| wait_fault("timeout", infer.timeout_ms()))
                 .or_else(|| infer.url.as_deref().and_then(url_fault))
                 .or_else(|| name_fault("model", &infer.model))
-                .or_else(|| (!is_json_object(&infer.body)).then(|| "body: must be a JSON object".into()))
+                .or_else(|| {
+                    (!is_json_object(&infer.body)).then(|| "body: must be a JSON object".into())
+                })
                 .or_else(|| json_fault("body", Some(&infer.body), limits)),
         }
     }
@@ -347,9 +353,9 @@ fn name_fault(field: &str, name: &str) -> Option<String> {
 
 fn retry_fault(retries: Option<u32>, backoff: Option<&Backoff>) -> Option<String> {
     match retries {
-        Some(retries) if retries > MAX_RETRIES => {
-            Some(format!("retries: {retries} is more than the limit of {MAX_RETRIES}"))
-        }
+        Some(retries) if retries > MAX_RETRIES => Some(format!(
+            "retries: {retries} is more than the limit of {MAX_RETRIES}"
+        )),
         _ => backoff.and_then(Backoff::fault),
     }
 }
@@ -358,13 +364,18 @@ fn json_fault(field: &str, json: Option<&Json>, limits: &Limits) -> Option<Strin
     let json = json?;
     if json.len() > limits.step_result_bytes {
         let limit = limits.step_result_bytes;
-        return Some(format!("{field}: has {} bytes, more than {limit}", json.len()));
+        return Some(format!(
+            "{field}: has {} bytes, more than {limit}",
+            json.len()
+        ));
     }
     (!is_json(json)).then(|| format!("{field}: is not valid JSON"))
 }
 
 fn url_fault(url: &str) -> Option<String> {
-    let known = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
+    let known = ["http://", "https://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
     (!known).then(|| "url: must be absolute and begin with http:// or https://".into())
 }
 
@@ -433,6 +444,10 @@ mod tests {
         };
         assert!(fault(Operation::SendEvents(vec![event])).starts_with("event 0: name:"));
         assert!(Operation::Sleep(1).fault("", &limits).is_some());
-        assert!(Operation::Sleep(1).fault(&"é".repeat(256), &limits).is_none());
+        assert!(
+            Operation::Sleep(1)
+                .fault(&"é".repeat(256), &limits)
+                .is_none()
+        );
     }
 }

@@ -97,7 +97,11 @@ impl Backoff {
                 let exponent = i32::try_from(attempt).unwrap_or(i32::MAX);
                 #[allow(clippy::cast_precision_loss, reason = "delays are far below 2^52")]
                 let grown = base as f64 * self.factor.unwrap_or(2.0).powi(exponent);
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "saturates"
+                )]
                 let grown = grown as u64;
                 grown
             }
@@ -195,9 +199,17 @@ mod tests {
         for attempt in 0..20 {
             let row = DEFAULT_DELAYS_MS[(attempt as usize).min(9)];
             let at = policy
-                .next_attempt_ms(&failure(RetryAdvice::Retriable), attempt, 1_000, b"run/step")
+                .next_attempt_ms(
+                    &failure(RetryAdvice::Retriable),
+                    attempt,
+                    1_000,
+                    b"run/step",
+                )
                 .expect("an attempt is left");
-            assert!((row..=row + DEFAULT_JITTER_MS).contains(&(at - 1_000)), "{attempt}: {at}");
+            assert!(
+                (row..=row + DEFAULT_JITTER_MS).contains(&(at - 1_000)),
+                "{attempt}: {at}"
+            );
         }
     }
 
@@ -207,7 +219,11 @@ mod tests {
         let retriable = failure(RetryAdvice::Retriable);
         assert!(policy.next_attempt_ms(&retriable, 3, 0, b"").is_some());
         assert!(policy.next_attempt_ms(&retriable, 4, 0, b"").is_none());
-        assert!(policy.next_attempt_ms(&failure(RetryAdvice::NonRetriable), 0, 0, b"").is_none());
+        assert!(
+            policy
+                .next_attempt_ms(&failure(RetryAdvice::NonRetriable), 0, 0, b"")
+                .is_none()
+        );
     }
 
     #[test]
@@ -216,7 +232,10 @@ mod tests {
         let at = |advice| policy.next_attempt_ms(&failure(advice), 0, 10_000, b"");
         assert_eq!(at(RetryAdvice::After(1)), Some(11_000));
         assert_eq!(at(RetryAdvice::After(5_000)), Some(15_000));
-        assert_eq!(at(RetryAdvice::After(u64::MAX)), Some(10_000 + 24 * HOUR_MS));
+        assert_eq!(
+            at(RetryAdvice::After(u64::MAX)),
+            Some(10_000 + 24 * HOUR_MS)
+        );
         assert_eq!(at(RetryAdvice::At(3)), Some(11_000));
         assert_eq!(at(RetryAdvice::At(13_000)), Some(13_000));
     }
@@ -235,7 +254,11 @@ mod tests {
                 max_attempts: 9,
                 backoff: Some(schedule(kind)),
             };
-            [0, 1, 2, 7].map(|n| policy.next_attempt_ms(&failure(RetryAdvice::Retriable), n, 0, b"").unwrap_or(0))
+            [0, 1, 2, 7].map(|n| {
+                policy
+                    .next_attempt_ms(&failure(RetryAdvice::Retriable), n, 0, b"")
+                    .unwrap_or(0)
+            })
         };
         assert_eq!(delays(BackoffKind::Constant), [100, 100, 100, 100]);
         assert_eq!(delays(BackoffKind::Linear), [100, 200, 300, 800]);

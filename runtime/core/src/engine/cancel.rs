@@ -50,7 +50,12 @@ impl Engine {
         cx.read.run(id)
     }
 
-    fn cancel_run(&mut self, run: Run, reason: &str, cx: &mut Context<'_>) -> Result<(), ReadError> {
+    fn cancel_run(
+        &mut self,
+        run: Run,
+        reason: &str,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         let id = run.id;
         if let Some(active) = self.active.get(&id) {
             let token = active.token;

@@ -141,14 +141,14 @@ impl Engine {
             .map(|(op, outcome, attempts, _)| (op, Arrival::Outcome { outcome, attempts }))
             .collect();
         for (op, registration) in cx.read.registrations(run.id)? {
-            let due = registration.due_ms().is_some_and(|due_ms| due_ms <= cx.now_ms);
+            let due = registration
+                .due_ms()
+                .is_some_and(|due_ms| due_ms <= cx.now_ms);
             if op == WORKFLOW_OP {
                 if !due {
                     return Ok(None);
                 }
-            } else if due
-                && let Some(arrival) = arrival_when_due(&registration)
-            {
+            } else if due && let Some(arrival) = arrival_when_due(&registration) {
                 arrivals.push((op, arrival));
             }
         }
@@ -170,7 +170,9 @@ impl Engine {
         }
         let missed = run.is_listed_ready()
             || match self.arrivals(&run, cx)? {
-                Some(arrivals) => !arrivals.is_empty() || cx.read.registration(id, WORKFLOW_OP)?.is_some(),
+                Some(arrivals) => {
+                    !arrivals.is_empty() || cx.read.registration(id, WORKFLOW_OP)?.is_some()
+                }
                 None => false,
             };
         if missed {

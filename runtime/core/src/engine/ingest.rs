@@ -83,7 +83,9 @@ impl Engine {
         cx.out.write(Write::PutEvent(event.clone()));
         let (functions, undecided) = self.triggers.matching(&event);
         for trigger in undecided {
-            cx.out.durable.push(Effect::Notice(Notice::Undecided(trigger)));
+            cx.out
+                .durable
+                .push(Effect::Notice(Notice::Undecided(trigger)));
         }
         for function in functions {
             self.trigger(function, &event, cx)?;

@@ -29,7 +29,10 @@ impl Engine {
             // An execution hands on each entry once, in order; anything else is a fault of the platform.
             let failure = crate::failure::Failure::permanent(
                 crate::failure::Origin::Limit,
-                format!("entry {} was reported where entry {} is due", progress.first, run.entries),
+                format!(
+                    "entry {} was reported where entry {} is due",
+                    progress.first, run.entries
+                ),
             );
             cx.out.now.push(Effect::Stop { run: id, token });
             return self.broken(id, token, failure, cx);
@@ -118,12 +121,16 @@ impl Engine {
         match registration {
             Registration::Event { .. } => self.wait_for_event(key, registration, cx),
             Registration::Signal { .. } => self.wait_for_signal(key, registration, cx),
-            Registration::Invoke { invoke, due_ms, .. } => self.invoke(run, key, invoke, due_ms, cx),
+            Registration::Invoke { invoke, due_ms, .. } => {
+                self.invoke(run, key, invoke, due_ms, cx)
+            }
             Registration::Fetch { .. } | Registration::AiInfer { .. } => {
                 self.register(key, Arc::new(registration.clone()), cx);
                 self.issue(key, registration, cx)
             }
-            Registration::Sleep { .. } | Registration::Retry { .. } | Registration::Start { .. } => {
+            Registration::Sleep { .. }
+            | Registration::Retry { .. }
+            | Registration::Start { .. } => {
                 self.register(key, Arc::new(registration), cx);
                 Ok(())
             }
@@ -175,7 +182,12 @@ impl Engine {
     }
 
     /// Records where the run stands now.
-    fn stand(&mut self, mut run: Run, position: Position, cx: &mut Context<'_>) -> Result<(), ReadError> {
+    fn stand(
+        &mut self,
+        mut run: Run,
+        position: Position,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         let id = run.id;
         let was_listed = run.is_listed_ready();
         match position {
@@ -217,7 +229,11 @@ impl Engine {
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }
-        run.status = if sleeping { RunStatus::Sleeping } else { RunStatus::Waiting };
+        run.status = if sleeping {
+            RunStatus::Sleeping
+        } else {
+            RunStatus::Waiting
+        };
         cx.out.put_run(run);
     }
 

@@ -69,7 +69,9 @@ impl Engine {
                     continue;
                 }
                 if let Some(registration) = cx.read.registration(key.run, key.op)?
-                    && registration.due_ms().is_none_or(|due_ms| due_ms <= cx.now_ms)
+                    && registration
+                        .due_ms()
+                        .is_none_or(|due_ms| due_ms <= cx.now_ms)
                 {
                     self.issue(key, registration, cx)?;
                 }

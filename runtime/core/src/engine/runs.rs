@@ -59,7 +59,14 @@ impl Engine {
             };
             cx.out.put_run(&run);
             let registration = Arc::new(Registration::Start { due_ms: event.ts });
-            self.register(WaitKey { run: id, op: WORKFLOW_OP }, registration, cx);
+            self.register(
+                WaitKey {
+                    run: id,
+                    op: WORKFLOW_OP,
+                },
+                registration,
+                cx,
+            );
         } else {
             cx.out.put_run(&run);
             cx.out.write(Write::PutReady(id));
@@ -120,7 +127,11 @@ impl Engine {
             op: key.op,
             arrival: (outcome.clone(), attempts, cx.now_ms),
         });
-        self.wake(key, crate::machine::Arrival::Outcome { outcome, attempts }, cx)
+        self.wake(
+            key,
+            crate::machine::Arrival::Outcome { outcome, attempts },
+            cx,
+        )
     }
 
     /// Records that a run ended, and tells the run that invoked it. Its registrations are gone already.
@@ -155,13 +166,20 @@ fn outcome_for_parent(run: &Run, status: RunStatus, end: &RunEnd) -> Outcome {
     match end {
         RunEnd::Output(json) => Outcome::Done(json.clone()),
         RunEnd::Failure(failure) => {
-            let verb = if status == RunStatus::Cancelled { "was cancelled" } else { "failed" };
+            let verb = if status == RunStatus::Cancelled {
+                "was cancelled"
+            } else {
+                "failed"
+            };
             Outcome::Failed(Failure {
                 stack: failure.stack.clone(),
                 data: failure.data.clone(),
                 ..Failure::permanent(
                     Origin::Invoke,
-                    format!("the invoked function {} {verb} (run {}): {failure}", run.function, run.id),
+                    format!(
+                        "the invoked function {} {verb} (run {}): {failure}",
+                        run.function, run.id
+                    ),
                 )
             })
         }

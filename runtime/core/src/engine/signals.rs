@@ -95,7 +95,11 @@ impl Engine {
         }
     }
 
-    fn kept_signal(&self, name: &str, cx: &Context<'_>) -> Result<Option<BufferedSignal>, ReadError> {
+    fn kept_signal(
+        &self,
+        name: &str,
+        cx: &Context<'_>,
+    ) -> Result<Option<BufferedSignal>, ReadError> {
         match self.step.signals.get(name) {
             Some(kept) => Ok(kept.clone()),
             None => cx.read.signal(name),
@@ -111,7 +115,8 @@ impl Engine {
         if self.step.satisfied.contains(&key) {
             return Ok(None);
         }
-        if let Some((_, registration)) = self.step.waits.iter().find(|(waiting, _)| *waiting == key) {
+        if let Some((_, registration)) = self.step.waits.iter().find(|(waiting, _)| *waiting == key)
+        {
             return Ok(Some(registration.clone()));
         }
         Ok(cx.read.registration(key.run, key.op)?.map(Arc::new))

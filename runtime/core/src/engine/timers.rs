@@ -40,7 +40,10 @@ impl Engine {
             // The order has passed its place.
             self.timers_late.insert(key);
         } else {
-            self.next_due_ms = Some(self.next_due_ms.map_or(key.due_ms, |due| due.min(key.due_ms)));
+            self.next_due_ms = Some(
+                self.next_due_ms
+                    .map_or(key.due_ms, |due| due.min(key.due_ms)),
+            );
         }
     }
 

@@ -17,7 +17,11 @@ const LOOKBACK_EVENTS: usize = 10_000;
 
 impl Engine {
     /// Satisfies every wait for this event.
-    pub(super) fn satisfy_waits(&mut self, event: &Event, cx: &mut Context<'_>) -> Result<(), ReadError> {
+    pub(super) fn satisfy_waits(
+        &mut self,
+        event: &Event,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         let mut arrived = Arrived::new(event);
         self.satisfy_waits_where(None, &mut arrived, cx)?;
         for path in cx.read.wait_paths(&event.name)? {
@@ -108,14 +112,19 @@ impl Engine {
             return Ok(false);
         };
         // What cannot be decided is no match; the wait goes on.
-        Ok(expr.matches(&trigger, Some(arrived.scope())).unwrap_or(false))
+        Ok(expr
+            .matches(&trigger, Some(arrived.scope()))
+            .unwrap_or(false))
     }
 
     /// The event that started the run.
     fn trigger_of(&self, run: RunId, cx: &Context<'_>) -> Result<Option<Scope>, ReadError> {
         let event = match self.active.get(&run) {
             Some(active) => active.run.events.first().copied(),
-            None => cx.read.run(run)?.and_then(|run| run.events.first().copied()),
+            None => cx
+                .read
+                .run(run)?
+                .and_then(|run| run.events.first().copied()),
         };
         let Some(event) = event else { return Ok(None) };
         let event = cx.read.event(event)?;

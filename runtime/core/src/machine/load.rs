@@ -58,7 +58,10 @@ impl Machine {
                 OpState::Watched | OpState::RetryWait => {
                     machine.pending.insert(number);
                 }
-                OpState::BodyDue | OpState::Executing { .. } | OpState::Complete | OpState::Cancelled => {}
+                OpState::BodyDue
+                | OpState::Executing { .. }
+                | OpState::Complete
+                | OpState::Cancelled => {}
             }
         }
         Ok(machine)
@@ -193,7 +196,9 @@ impl Machine {
             }
             Entry::Recalled { op, at_ms } => {
                 let record = self.known(op)?;
-                let ticket = record.ticket.ok_or("it recalls what this attempt never asked for")?;
+                let ticket = record
+                    .ticket
+                    .ok_or("it recalls what this attempt never asked for")?;
                 self.completions.push(Completion { ticket, at_ms });
             }
             Entry::Cancelled { op, .. } => {

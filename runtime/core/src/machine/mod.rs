@@ -41,9 +41,9 @@ use crate::retry::RetryPolicy;
 use crate::state::{LogLine, Registration};
 
 pub use divergence::{Divergence, FieldDifference};
+pub use load::InvalidJournal;
 pub use outside::Arrival;
 pub use progress::{Change, Position, Progress, Send};
-pub use load::InvalidJournal;
 pub use twin::{Execution, TwinCursor, TwinNext};
 pub use workflow::Next;
 
@@ -206,7 +206,11 @@ impl Machine {
 
     /// Bodies that want a twin now.
     pub fn bodies_waiting(&self) -> usize {
-        if self.blocked { self.bodies_due.len() } else { 0 }
+        if self.blocked {
+            self.bodies_due.len()
+        } else {
+            0
+        }
     }
 
     /// What the run is.
@@ -243,7 +247,11 @@ impl Machine {
         if op != WORKFLOW_OP {
             self.pending.insert(op);
         }
-        let replaces = self.ops.get(op as usize).is_some_and(|op| op.watched);
+        let replaces = match self.changes.get(&op) {
+            Some(Change::Unregister) => true,
+            Some(Change::Register { replaces, .. }) => *replaces,
+            None => self.ops.get(op as usize).is_some_and(|op| op.watched),
+        };
         let change = Change::Register {
             registration,
             replaces,

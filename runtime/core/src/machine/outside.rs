@@ -39,7 +39,10 @@ impl Machine {
                 self.changes.insert(op, Change::Unregister);
             }
             (
-                OpState::BodyDue | OpState::Executing { .. } | OpState::RetryWait | OpState::Watched,
+                OpState::BodyDue
+                | OpState::Executing { .. }
+                | OpState::RetryWait
+                | OpState::Watched,
                 Arrival::Due | Arrival::Outcome { .. },
             ) => {}
         }

@@ -148,7 +148,11 @@ impl Machine {
         if cursor.started < self.started {
             return Err(self.twin_missing(cursor));
         }
-        let body = self.bodies_due.iter().copied().find(|op| !cursor.executed.contains(op));
+        let body = self
+            .bodies_due
+            .iter()
+            .copied()
+            .find(|op| !cursor.executed.contains(op));
         match body {
             Some(op) => Ok(self.execute(cursor, op, now_ms)),
             None => Ok(TwinNext::Blocked),
@@ -190,9 +194,9 @@ impl Machine {
 
     fn body_policy(&self, op: OpNumber) -> crate::retry::RetryPolicy {
         let policy = self.info.policy;
-        self.op(op)
-            .run_options()
-            .map_or(policy, |options| policy.overridden(options.retries, options.backoff))
+        self.op(op).run_options().map_or(policy, |options| {
+            policy.overridden(options.retries, options.backoff)
+        })
     }
 
     /// A twin gives up on an operation, as the workflow instance did.
@@ -320,7 +324,10 @@ impl Machine {
         self.log_lines += 1;
         let (level, message) = if self.log_lines > limits.log_lines_per_run {
             let limit = limits.log_lines_per_run;
-            (LogLevel::Warn, format!("more than {limit} lines: the rest of this run's log is dropped"))
+            (
+                LogLevel::Warn,
+                format!("more than {limit} lines: the rest of this run's log is dropped"),
+            )
         } else {
             truncate(&mut message, limits.log_line_bytes);
             (level, message)
@@ -338,7 +345,10 @@ impl Machine {
 /// Cuts `text` to at most `bytes` bytes at a character's border.
 fn truncate(text: &mut String, bytes: usize) {
     if text.len() > bytes {
-        let end = (0..=bytes).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+        let end = (0..=bytes)
+            .rev()
+            .find(|i| text.is_char_boundary(*i))
+            .unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Asked, Completion, Divergence, FieldDifference, Machine, Now, Op, OpState, Phase, Position, Send,
-    Stop, Ticket,
+    Asked, Completion, Divergence, FieldDifference, Machine, Now, Op, OpState, Phase, Position,
+    Send, Stop, Ticket,
 };
 use crate::expr::{Scope, match_key};
 use crate::failure::{Failure, Origin};
@@ -125,7 +125,9 @@ impl Machine {
             Operation::Run(_) => {
                 self.bodies_due.insert(op);
             }
-            Operation::Sleep(duration_ms) => self.sleep(op, now.ms.saturating_add(duration_ms), now.ms),
+            Operation::Sleep(duration_ms) => {
+                self.sleep(op, now.ms.saturating_add(duration_ms), now.ms)
+            }
             Operation::SleepUntil(due_ms) => {
                 if due_ms > now.ms.saturating_add(MAX_WAIT_MS) {
                     let fault = "the time lies more than 366 days ahead";
@@ -286,9 +288,17 @@ impl Machine {
         let attempted = step_key(id, occurrence);
         let fields = [
             ("id", record.name(), attempted.clone()),
-            ("kind", record.kind.as_str().into(), operation.kind().as_str().into()),
+            (
+                "kind",
+                record.kind.as_str().into(),
+                operation.kind().as_str().into(),
+            ),
             ("options", asked.summary.clone(), operation.summary()),
-            ("completions told before", asked.after.to_string(), told.to_string()),
+            (
+                "completions told before",
+                asked.after.to_string(),
+                told.to_string(),
+            ),
             (
                 "digest of options",
                 format!("{:016x}", asked.digest),
@@ -336,7 +346,10 @@ impl Machine {
     }
 
     /// The workflow code cannot go on without news.
-    #[allow(clippy::should_implement_trait, reason = "the name of the operation in wit/")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "the name of the operation in wit/"
+    )]
     pub fn next(&mut self) -> Result<Next, Stop> {
         if let Some(failure) = self.fatal.take() {
             return Err(Stop::Failed(failure));
@@ -365,7 +378,9 @@ impl Machine {
             let outcome = self.op(op).outcome.clone().unwrap_or(Outcome::Empty);
             return Ok(Next::News(ticket, outcome));
         }
-        if (self.started as usize) < self.asked.len() || self.replayed_cancels < self.recorded_cancels {
+        if (self.started as usize) < self.asked.len()
+            || self.replayed_cancels < self.recorded_cancels
+        {
             let missing = self.missing();
             return Err(self.diverge(missing));
         }
@@ -464,7 +479,10 @@ impl Machine {
     fn valid_output(&self, output: Json) -> Result<Json, Failure> {
         let limit = self.info.limits.step_result_bytes;
         let fault = if output.len() > limit {
-            format!("the function's output has {} bytes, more than the limit of {limit}", output.len())
+            format!(
+                "the function's output has {} bytes, more than the limit of {limit}",
+                output.len()
+            )
         } else if is_json(&output) {
             return Ok(output);
         } else {
@@ -490,12 +508,17 @@ impl Machine {
 
 fn broken(id: &str, occurrence: u32, fault: &str) -> Stop {
     let step = step_key(&id.chars().take(300).collect::<String>(), occurrence);
-    Stop::Failed(Failure::permanent(Origin::Limit, format!("step `{step}`: {fault}")))
+    Stop::Failed(Failure::permanent(
+        Origin::Limit,
+        format!("step `{step}`: {fault}"),
+    ))
 }
 
 pub(super) fn unknown_ticket(call: &str, ticket: Ticket) -> Stop {
     Stop::Failed(Failure::permanent(
         Origin::Limit,
-        format!("`{call}` was called with ticket {ticket}, which was never given out or is not the one that executes; this is a fault of the language SDK"),
+        format!(
+            "`{call}` was called with ticket {ticket}, which was never given out or is not the one that executes; this is a fault of the language SDK"
+        ),
     ))
 }

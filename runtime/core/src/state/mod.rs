@@ -10,7 +10,7 @@ mod write;
 
 pub use read::{Read, ReadError};
 pub use records::{
-    App, BufferedSignal, Deployed, JournalChunk, LogLine, LogLevel, Registration, Run, RunEnd, RunStatus,
-    TimerKey, WaitKey,
+    App, BufferedSignal, Deployed, JournalChunk, LogLevel, LogLine, Registration, Run, RunEnd,
+    RunStatus, TimerKey, WaitKey,
 };
 pub use write::Write;

@@ -17,9 +17,14 @@ pub trait Read {
     /// Whether an event is recorded.
     fn has_event(&self, id: EventId) -> Result<bool, ReadError>;
     /// The events that were received at or after `from_ms` under this exact name, oldest first, at most `limit`.
-    fn events_since(&self, name: &str, from_ms: u64, limit: usize) -> Result<Vec<Event>, ReadError>;
+    fn events_since(&self, name: &str, from_ms: u64, limit: usize)
+    -> Result<Vec<Event>, ReadError>;
     /// The run that an event with this external id started for the function, and until when that counts.
-    fn dedupe(&self, function: &FunctionId, external_id: &str) -> Result<Option<(RunId, u64)>, ReadError>;
+    fn dedupe(
+        &self,
+        function: &FunctionId,
+        external_id: &str,
+    ) -> Result<Option<(RunId, u64)>, ReadError>;
     /// A run.
     fn run(&self, id: RunId) -> Result<Option<Run>, ReadError>;
     /// The whole journal of a run, in order.
@@ -35,9 +40,18 @@ pub trait Read {
     /// What has come for one operation.
     fn arrival(&self, run: RunId, op: OpNumber) -> Result<Option<Outcome>, ReadError>;
     /// Runs that have arrivals, in order, after `after`, each once, at most `limit`.
-    fn runs_with_arrivals_after(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>, ReadError>;
+    fn runs_with_arrivals_after(
+        &self,
+        after: Option<RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>, ReadError>;
     /// Timers in the order in which they come due, after `after`, due at or before `until_ms`, at most `limit`.
-    fn timers(&self, after: Option<TimerKey>, until_ms: u64, limit: usize) -> Result<Vec<TimerKey>, ReadError>;
+    fn timers(
+        &self,
+        after: Option<TimerKey>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<TimerKey>, ReadError>;
     /// Waits for an event of this name that ask for no equal value (`match_value` none), or for exactly this canonical value
     /// at exactly this path. In order, after `after`, at most `limit`.
     fn waits(
@@ -54,7 +68,11 @@ pub trait Read {
     /// A signal that is kept.
     fn signal(&self, name: &str) -> Result<Option<BufferedSignal>, ReadError>;
     /// Requests that are to be performed, in order, after `after`, at most `limit`.
-    fn requests_after(&self, after: Option<WaitKey>, limit: usize) -> Result<Vec<WaitKey>, ReadError>;
+    fn requests_after(
+        &self,
+        after: Option<WaitKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitKey>, ReadError>;
     /// All apps.
     fn apps(&self) -> Result<Vec<App>, ReadError>;
 }

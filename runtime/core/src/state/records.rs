@@ -264,7 +264,10 @@ impl Registration {
 
     /// Whether the run is said to sleep (and not to wait) for it.
     pub fn is_sleep(&self) -> bool {
-        matches!(self, Self::Sleep { .. } | Self::Retry { .. } | Self::Start { .. })
+        matches!(
+            self,
+            Self::Sleep { .. } | Self::Retry { .. } | Self::Start { .. }
+        )
     }
 
     /// Whether a request is to be performed for it.

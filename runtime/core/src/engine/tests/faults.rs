@@ -1,0 +1,119 @@
+//! Random programs under random evictions, crashes and lost time: they end as if nothing had happened.
+
+use proptest::prelude::*;
+
+use super::script::Program;
+use super::world::{World, guest_error};
+use super::{run, wait};
+use crate::event::NewEvent;
+use crate::failure::RetryAdvice;
+use crate::operation::{Invoke, Operation};
+use crate::state::RunStatus;
+use crate::{DAY_MS, HOUR_MS, MINUTE_MS};
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        4 => Just(run()),
+        2 => (0..3 * MINUTE_MS).prop_map(Operation::Sleep),
+        1 => (1..HOUR_MS).prop_map(|timeout| Operation::WaitForEvent(wait("tick", timeout))),
+        1 => Just(Operation::SendEvents(vec![NewEvent {
+            name: "tick".into(),
+            ..NewEvent::default()
+        }])),
+        1 => Just(Operation::Invoke(Invoke {
+            function: "child".into(),
+            data: None,
+            timeout_ms: None,
+        })),
+    ]
+}
+
+fn program() -> impl Strategy<Value = Program> {
+    let group = prop::collection::vec(operation(), 1..4);
+    (prop::collection::vec(group, 0..5), any::<bool>(), 0..3_u32).prop_map(
+        |(groups, catches, fails)| Program {
+            groups: groups
+                .into_iter()
+                .map(|group| {
+                    let names = ["a", "b", "a", "c"];
+                    group
+                        .into_iter()
+                        .zip(names)
+                        .map(|(op, id)| (id.to_owned(), op))
+                        .collect()
+                })
+                .collect(),
+            catches,
+            fails,
+        },
+    )
+}
+
+#[derive(Debug, Clone)]
+enum Fault {
+    Evict,
+    Crash,
+    Pass(u64),
+    Tick,
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        Just(Fault::Evict),
+        Just(Fault::Crash),
+        (1..2 * HOUR_MS).prop_map(Fault::Pass),
+        Just(Fault::Tick),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 400 } else { 20_000 }))]
+
+    #[test]
+    fn every_run_ends_once_and_no_recorded_step_executes_again(
+        programs in prop::collection::vec(program(), 1..3),
+        faults in prop::collection::vec(fault(), 0..12),
+        fail_every in 2..6_usize,
+    ) {
+        let child = Program {
+            groups: vec![vec![("x".into(), run())], vec![("y".into(), Operation::Sleep(1_000))]],
+            ..Program::default()
+        };
+        let names = ["f", "g"];
+        let mut functions: Vec<_> = names.into_iter().zip(programs).collect();
+        functions.push(("child", child));
+        let mut world = World::new(&functions);
+        let mut calls = 0;
+        world.bodies(move |_, attempt| {
+            calls += 1;
+            if calls % fail_every == 0 && attempt < 3 {
+                Err(guest_error(RetryAdvice::Retriable))
+            } else {
+                Ok(calls.to_string().into())
+            }
+        });
+        for (name, _) in &functions {
+            world.event(&format!("start/{name}"), "{}");
+        }
+        for fault in faults {
+            match fault {
+                Fault::Evict => world.evict(),
+                Fault::Crash => world.crash(),
+                Fault::Pass(ms) => world.advance(ms),
+                Fault::Tick => world.event("tick", "{}"),
+            }
+        }
+        world.advance(30 * DAY_MS);
+        for run in world.runs() {
+            prop_assert!(run.status.is_final(), "{:?} hangs: {:?}", run, world.state.journals.get(&run.id));
+            prop_assert_ne!(run.status, RunStatus::Cancelled);
+        }
+        world.check_quiet();
+        // A step executes once for every attempt that is recorded: no attempt twice.
+        let mut executed = world.executed.clone();
+        let count = executed.len();
+        executed.sort();
+        executed.dedup();
+        prop_assert_eq!(executed.len(), count, "an attempt was executed twice");
+    }
+}

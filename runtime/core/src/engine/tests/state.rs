@@ -1,0 +1,258 @@
+//! The store as plain maps: applies writes, and answers the engine's questions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::Event;
+use crate::ids::{EventId, FunctionId, RunId};
+use crate::journal::{Entry, OpNumber, Outcome};
+use crate::state::{
+    App, BufferedSignal, LogLine, Read, ReadError, Registration, Run, TimerKey, WaitKey, Write,
+};
+
+type Result<T> = std::result::Result<T, ReadError>;
+
+#[derive(Default)]
+pub(super) struct State {
+    pub events: BTreeMap<EventId, Event>,
+    pub runs: BTreeMap<RunId, Run>,
+    pub journals: BTreeMap<RunId, Vec<Entry>>,
+    pub logs: BTreeMap<RunId, Vec<LogLine>>,
+    pub ready: BTreeSet<RunId>,
+    pub registrations: BTreeMap<WaitKey, Registration>,
+    pub arrivals: BTreeMap<WaitKey, (Outcome, u32, u64)>,
+    pub signals: BTreeMap<String, BufferedSignal>,
+    dedupes: BTreeMap<(FunctionId, String), (RunId, u64)>,
+    apps: BTreeMap<String, App>,
+}
+
+impl State {
+    pub(super) fn apply(&mut self, write: Write) {
+        match write {
+            Write::PutEvent(event) => {
+                self.events.insert(event.id, (*event).clone());
+            }
+            Write::LinkEvent { .. } => {}
+            Write::PutDedupe {
+                function,
+                external_id,
+                run,
+                until_ms,
+            } => {
+                self.dedupes
+                    .insert((function, external_id), (run, until_ms));
+            }
+            Write::PutRun(run) => {
+                self.runs.insert(run.id, (*run).clone());
+            }
+            Write::PutReady(run) => {
+                self.ready.insert(run);
+            }
+            Write::DeleteReady(run) => {
+                self.ready.remove(&run);
+            }
+            Write::AppendJournal { run, chunk } => {
+                let journal = self.journals.entry(run).or_default();
+                assert_eq!(
+                    journal.len(),
+                    chunk.first as usize,
+                    "a gap in the journal of {run}"
+                );
+                journal.extend(chunk.entries);
+            }
+            Write::AppendLog { run, lines, .. } => self.logs.entry(run).or_default().extend(lines),
+            Write::Register {
+                run,
+                op,
+                registration,
+            } => {
+                let earlier = self
+                    .registrations
+                    .insert(WaitKey { run, op }, (*registration).clone());
+                assert_eq!(
+                    earlier, None,
+                    "a registration was replaced without being removed"
+                );
+            }
+            Write::Unregister {
+                run,
+                op,
+                registration,
+            } => {
+                let removed = self.registrations.remove(&WaitKey { run, op });
+                assert_eq!(
+                    removed.as_ref(),
+                    Some(&*registration),
+                    "the wrong one was removed"
+                );
+            }
+            Write::PutArrival { run, op, arrival } => {
+                self.arrivals.insert(WaitKey { run, op }, arrival);
+            }
+            Write::DeleteArrival { run, op } => {
+                self.arrivals.remove(&WaitKey { run, op });
+            }
+            Write::PutSignal { name, signal } => {
+                self.signals.insert(name, signal);
+            }
+            Write::DeleteSignal { name } => {
+                self.signals.remove(&name);
+            }
+            Write::PutApp(app) => {
+                self.apps.insert(app.id.to_string(), (*app).clone());
+            }
+        }
+    }
+
+    fn of_run(run: RunId) -> std::ops::RangeInclusive<WaitKey> {
+        WaitKey { run, op: 0 }..=WaitKey {
+            run,
+            op: OpNumber::MAX,
+        }
+    }
+}
+
+fn page<T>(items: impl Iterator<Item = T>, limit: usize) -> Vec<T> {
+    items.take(limit).collect()
+}
+
+impl Read for State {
+    fn event(&self, id: EventId) -> Result<Option<Event>> {
+        Ok(self.events.get(&id).cloned())
+    }
+    fn has_event(&self, id: EventId) -> Result<bool> {
+        Ok(self.events.contains_key(&id))
+    }
+    fn events_since(&self, name: &str, from_ms: u64, limit: usize) -> Result<Vec<Event>> {
+        let recent = self
+            .events
+            .values()
+            .filter(|event| &*event.name == name && event.received_ms >= from_ms);
+        Ok(page(recent.cloned(), limit))
+    }
+    fn dedupe(&self, function: &FunctionId, external_id: &str) -> Result<Option<(RunId, u64)>> {
+        Ok(self
+            .dedupes
+            .get(&(function.clone(), external_id.to_owned()))
+            .copied())
+    }
+    fn run(&self, id: RunId) -> Result<Option<Run>> {
+        Ok(self.runs.get(&id).cloned())
+    }
+    fn journal(&self, run: RunId) -> Result<Vec<Entry>> {
+        Ok(self.journals.get(&run).cloned().unwrap_or_default())
+    }
+    fn ready_after(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {
+        let later = self
+            .ready
+            .iter()
+            .copied()
+            .filter(|run| after.is_none_or(|after| *run > after));
+        Ok(page(later, limit))
+    }
+    fn registration(&self, run: RunId, op: OpNumber) -> Result<Option<Registration>> {
+        Ok(self.registrations.get(&WaitKey { run, op }).cloned())
+    }
+    fn registrations(&self, run: RunId) -> Result<Vec<(OpNumber, Registration)>> {
+        let range = self.registrations.range(Self::of_run(run));
+        Ok(range
+            .map(|(key, registration)| (key.op, registration.clone()))
+            .collect())
+    }
+    fn arrivals(&self, run: RunId) -> Result<Vec<(OpNumber, Outcome, u32, u64)>> {
+        let range = self.arrivals.range(Self::of_run(run));
+        Ok(range
+            .map(|(key, (outcome, attempts, at))| (key.op, outcome.clone(), *attempts, *at))
+            .collect())
+    }
+    fn arrival(&self, run: RunId, op: OpNumber) -> Result<Option<Outcome>> {
+        Ok(self
+            .arrivals
+            .get(&WaitKey { run, op })
+            .map(|(outcome, ..)| outcome.clone()))
+    }
+    fn runs_with_arrivals_after(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {
+        let runs: BTreeSet<_> = self.arrivals.keys().map(|key| key.run).collect();
+        let later = runs
+            .into_iter()
+            .filter(|run| after.is_none_or(|after| *run > after));
+        Ok(page(later, limit))
+    }
+    fn timers(
+        &self,
+        after: Option<TimerKey>,
+        until_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<TimerKey>> {
+        let timers: BTreeSet<_> = self
+            .registrations
+            .iter()
+            .filter_map(|(key, registration)| {
+                Some(TimerKey {
+                    due_ms: registration.due_ms()?,
+                    run: key.run,
+                    op: key.op,
+                })
+            })
+            .filter(|timer| timer.due_ms <= until_ms && after.is_none_or(|after| *timer > after))
+            .collect();
+        Ok(page(timers.into_iter(), limit))
+    }
+    fn waits(
+        &self,
+        name: &str,
+        match_on: Option<(&str, &str)>,
+        after: Option<WaitKey>,
+        limit: usize,
+    ) -> Result<Vec<WaitKey>> {
+        let found = self.registrations.iter().filter(|(key, registration)| {
+            let Registration::Event {
+                name: waited,
+                match_path,
+                ..
+            } = registration
+            else {
+                return false;
+            };
+            let wanted = match_path
+                .as_ref()
+                .map(|(path, value)| (path.as_str(), value.as_str()));
+            waited == name && wanted == match_on && after.is_none_or(|after| **key > after)
+        });
+        Ok(page(found.map(|(key, _)| *key), limit))
+    }
+    fn wait_paths(&self, name: &str) -> Result<Vec<String>> {
+        let paths: BTreeSet<_> = self
+            .registrations
+            .values()
+            .filter_map(|registration| match registration {
+                Registration::Event {
+                    name: waited,
+                    match_path: Some((path, _)),
+                    ..
+                } if waited == name => Some(path.clone()),
+                _ => None,
+            })
+            .collect();
+        Ok(paths.into_iter().collect())
+    }
+    fn signal_wait(&self, name: &str) -> Result<Option<WaitKey>> {
+        let waits = |registration: &Registration| matches!(registration, Registration::Signal { name: waited, .. } if waited == name);
+        Ok(self
+            .registrations
+            .iter()
+            .find(|(_, registration)| waits(registration))
+            .map(|(key, _)| *key))
+    }
+    fn signal(&self, name: &str) -> Result<Option<BufferedSignal>> {
+        Ok(self.signals.get(name).cloned())
+    }
+    fn requests_after(&self, after: Option<WaitKey>, limit: usize) -> Result<Vec<WaitKey>> {
+        let requests = self.registrations.iter().filter(|(key, registration)| {
+            registration.is_request() && after.is_none_or(|after| **key > after)
+        });
+        Ok(page(requests.map(|(key, _)| *key), limit))
+    }
+    fn apps(&self) -> Result<Vec<App>> {
+        Ok(self.apps.values().cloned().collect())
+    }
+}

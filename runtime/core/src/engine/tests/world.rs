@@ -1,0 +1,367 @@
+//! A node in miniature: engine, maps, scripted runs, a clock that stands still until it is moved.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::script::{Instance, Program};
+use super::state::State;
+use crate::Json;
+use crate::engine::{Answer, Effect, Engine, EngineConfig, Input, Output, Request, ValidEvents};
+use crate::event::{EventIdSeed, NewEvent};
+use crate::failure::{Failure, Origin, RetryAdvice};
+use crate::function::{FunctionConfig, Trigger};
+use crate::ids::{Digest, IdGenerator, RunId};
+use crate::journal::{Entry, OpNumber};
+use crate::limits::Limits;
+use crate::machine::{Arrival, Machine, Phase, Position, RunInfo, TwinCursor};
+use crate::state::{App, Deployed, Read, Run, RunEnd, RunStatus};
+
+pub(super) const START_MS: u64 = 1_700_000_000_000;
+
+struct Execution {
+    token: u64,
+    machine: Machine,
+    workflow: Instance,
+    twin: Option<(Instance, TwinCursor)>,
+}
+
+type Body = Box<dyn FnMut(&str, u32) -> Result<Json, Failure>>;
+
+pub(super) struct World {
+    pub engine: Engine,
+    pub state: State,
+    pub now_ms: u64,
+    ids: IdGenerator,
+    programs: BTreeMap<String, Program>,
+    executions: BTreeMap<RunId, Execution>,
+    pub answers: Vec<Answer>,
+    pub requests: Vec<(RunId, OpNumber, u32, Request)>,
+    /// Every body that executed: run, step, attempt.
+    pub executed: Vec<(RunId, String, u32)>,
+    body: Body,
+    starts: u64,
+}
+
+/// A guest's own error.
+pub(super) fn guest_error(retry: RetryAdvice) -> Failure {
+    Failure {
+        retry,
+        ..Failure::platform(Origin::Guest, "it went wrong")
+    }
+}
+
+impl World {
+    /// A world in which these functions are deployed as the app `app`; each is started by the event `start/FUNCTION`.
+    pub(super) fn new(functions: &[(&str, Program)]) -> Self {
+        let mut world = Self {
+            engine: Engine::new(EngineConfig::default(), 1),
+            state: State::default(),
+            now_ms: START_MS,
+            ids: IdGenerator::new(99),
+            programs: BTreeMap::new(),
+            executions: BTreeMap::new(),
+            answers: Vec::new(),
+            requests: Vec::new(),
+            executed: Vec::new(),
+            body: Box::new(|step, _| Ok(format!("\"{}\"", &step[27..31]).into())),
+            starts: 1,
+        };
+        world.input(Input::Recover);
+        world.deploy(functions, 1);
+        world
+    }
+
+    pub(super) fn deploy(&mut self, functions: &[(&str, Program)], version: u8) {
+        let configs = functions.iter().map(|(id, _)| FunctionConfig {
+            id: (*id).into(),
+            name: None,
+            triggers: vec![Trigger {
+                event: format!("start/{id}"),
+                if_expr: None,
+            }],
+            retries: None,
+            backoff: None,
+        });
+        let app = App {
+            id: "app".into(),
+            current: Deployed {
+                digest: Digest([version; 32]),
+                at_ms: self.now_ms,
+                bytes: 0,
+                functions: configs.collect(),
+            },
+            variables: BTreeMap::new(),
+            allow_net: Vec::new(),
+            deployments: 0,
+        };
+        for (id, program) in functions {
+            self.programs.insert((*id).into(), program.clone());
+        }
+        self.input(Input::Deploy {
+            app: Box::new(app),
+            reply: 0,
+        });
+    }
+
+    pub(super) fn bodies(
+        &mut self,
+        body: impl FnMut(&str, u32) -> Result<Json, Failure> + 'static,
+    ) {
+        self.body = Box::new(body);
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        let mut out = Output::default();
+        self.engine
+            .step(input, self.now_ms, &self.state, &mut out)
+            .expect("maps can always be read");
+        for write in out.writes {
+            self.state.apply(write);
+        }
+        for effect in out.now.into_iter().chain(out.durable) {
+            self.effect(effect);
+        }
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Execute {
+                run,
+                token,
+                arrivals,
+            } => self.execute(&run, token, arrivals),
+            Effect::Deliver {
+                run,
+                token,
+                op,
+                arrival,
+            } => {
+                let execution = self
+                    .executions
+                    .get_mut(&run)
+                    .filter(|found| found.token == token);
+                if let Some(execution) = execution {
+                    execution.machine.arrive(op, arrival, self.now_ms);
+                }
+            }
+            Effect::Stop { run, .. } => {
+                self.executions.remove(&run);
+            }
+            Effect::Request {
+                run,
+                op,
+                attempt,
+                request,
+            } => self.requests.push((run.id, op, attempt, request)),
+            Effect::DropRequest { run, op } => {
+                self.requests.retain(|(r, o, ..)| (*r, *o) != (run, op))
+            }
+            Effect::Answer { answer, .. } => self.answers.push(answer),
+            Effect::Notice(_) => {}
+        }
+    }
+
+    fn info(&self, run: &Run) -> Arc<RunInfo> {
+        let event = self.state.events.get(&run.events[0]);
+        Arc::new(RunInfo {
+            run: run.id,
+            function: run.function.clone(),
+            digest: run.digest,
+            policy: run.policy,
+            limits: Limits::default(),
+            event: event.expect("an event is recorded with its run").to_json(),
+        })
+    }
+
+    fn execute(&mut self, run: &Run, token: u64, arrivals: Vec<(OpNumber, Arrival)>) {
+        let entries = self.state.journal(run.id).expect("maps can always be read");
+        let mut machine =
+            Machine::load(self.info(run), entries, self.now_ms).expect("a journal that we wrote");
+        for (op, arrival) in arrivals {
+            machine.arrive(op, arrival, self.now_ms);
+        }
+        let execution = Execution {
+            token,
+            machine,
+            workflow: Instance::default(),
+            twin: None,
+        };
+        self.executions.insert(run.id, execution);
+    }
+
+    /// Lets everything happen that can happen at this time.
+    pub(super) fn settle(&mut self) {
+        loop {
+            while self
+                .engine
+                .next_due_ms()
+                .is_some_and(|due| due <= self.now_ms)
+            {
+                self.input(Input::Tick);
+            }
+            if self.engine.wants_dispatch() {
+                self.input(Input::Dispatch);
+            }
+            let runs: Vec<_> = self.executions.keys().copied().collect();
+            let moved = runs.into_iter().filter(|run| self.drive(*run)).count();
+            let due = self
+                .engine
+                .next_due_ms()
+                .is_some_and(|due| due <= self.now_ms);
+            if moved == 0 && !due && !self.engine.wants_dispatch() {
+                return;
+            }
+        }
+    }
+
+    /// Drives one execution until it reports; `false` if it had nothing to do.
+    fn drive(&mut self, run: RunId) -> bool {
+        let Some(mut execution) = self.executions.remove(&run) else {
+            return false;
+        };
+        let function = execution.machine.info().function.function.to_string();
+        let program = self.programs[&function].clone();
+        let machine = &mut execution.machine;
+        loop {
+            execution
+                .workflow
+                .drive(&program, machine, self.now_ms, &mut self.ids);
+            if machine.phase() != Phase::Running {
+                break;
+            }
+            let (twin, cursor) = execution
+                .twin
+                .get_or_insert_with(|| (Instance::default(), machine.twin()));
+            let executed = &mut self.executed;
+            let body = &mut self.body;
+            let mut bodies = |step: &str, attempt: u32| {
+                executed.push((run, step.to_owned(), attempt));
+                body(step, attempt)
+            };
+            if !twin.drive_twin(&program, machine, cursor, self.now_ms, &mut bodies) {
+                execution.twin = None;
+            }
+        }
+        let progress = machine.take_progress();
+        let token = execution.token;
+        let over = machine.phase() != Phase::Parked;
+        let moved = progress.is_some();
+        if !over {
+            self.executions.insert(run, execution);
+        }
+        if let Some(progress) = progress {
+            self.input(Input::Progress {
+                run,
+                token,
+                progress: Box::new(progress),
+            });
+        }
+        if over {
+            self.input(Input::Released { run, token });
+        }
+        moved || over
+    }
+
+    /// Moves the clock, stopping at every timer on the way.
+    pub(super) fn advance(&mut self, ms: u64) {
+        let until = self.now_ms + ms;
+        self.settle();
+        while let Some(due) = self.engine.next_due_ms().filter(|due| *due <= until) {
+            self.now_ms = self.now_ms.max(due);
+            self.settle();
+        }
+        self.now_ms = until;
+        self.settle();
+    }
+
+    /// Drops all instances that wait.
+    pub(super) fn evict(&mut self) {
+        for (run, execution) in std::mem::take(&mut self.executions) {
+            let token = execution.token;
+            self.input(Input::Released { run, token });
+        }
+    }
+
+    /// The process dies and is started again.
+    pub(super) fn crash(&mut self) {
+        self.executions.clear();
+        self.requests.clear();
+        self.starts += 1;
+        self.engine = Engine::new(EngineConfig::default(), self.starts);
+        self.input(Input::Recover);
+    }
+
+    pub(super) fn send(&mut self, events: Vec<NewEvent>, seed: Option<EventIdSeed>) {
+        let events = ValidEvents::check(events, &Limits::default()).expect("valid events");
+        self.input(Input::Events {
+            events,
+            seed,
+            reply: 0,
+        });
+    }
+
+    /// Sends one event and lets everything happen.
+    pub(super) fn event(&mut self, name: &str, data: &str) {
+        self.send(
+            vec![NewEvent {
+                name: name.into(),
+                data: Some(data.into()),
+                ..NewEvent::default()
+            }],
+            None,
+        );
+        self.settle();
+    }
+
+    /// The runs, oldest first.
+    pub(super) fn runs(&self) -> Vec<&Run> {
+        self.state.runs.values().collect()
+    }
+
+    pub(super) fn status(&self) -> Vec<RunStatus> {
+        self.runs().iter().map(|run| run.status).collect()
+    }
+
+    /// The only run's output.
+    pub(super) fn output(&self) -> String {
+        match &self.runs()[0].end {
+            Some(RunEnd::Output(json)) => json.to_string(),
+            other => panic!("the run has no output but {other:?}"),
+        }
+    }
+
+    pub(super) fn journal(&self) -> &[Entry] {
+        &self.state.journals[&self.runs()[0].id]
+    }
+
+    /// What must hold when nothing is left to do.
+    pub(super) fn check_quiet(&self) {
+        for run in self.runs() {
+            if run.status.is_final() {
+                assert!(
+                    !self.state.ready.contains(&run.id),
+                    "an ended run is listed as ready"
+                );
+                let left: Vec<_> = self.state.registrations(run.id).expect("maps");
+                assert!(
+                    left.is_empty(),
+                    "an ended run is still watched for: {left:?}"
+                );
+                let left = self.state.arrivals(run.id).expect("maps");
+                assert!(left.is_empty(), "an ended run still has arrivals: {left:?}");
+                let info = self.info(run);
+                let entries = self.state.journal(run.id).expect("maps");
+                let machine =
+                    Machine::load(info, entries, self.now_ms).expect("a journal that we wrote");
+                if run.status != RunStatus::Cancelled {
+                    assert_eq!(
+                        machine.phase(),
+                        Phase::Over,
+                        "the journal does not say that the run ended"
+                    );
+                }
+            }
+        }
+        let _ = Position::Running;
+    }
+}

@@ -1,0 +1,128 @@
+//! The tree of a compiled expression, and what is known about it before any event comes.
+//!
+//! Invariant: no tree is deeper than [`MAX_DEPTH`], so that evaluating or dropping one cannot exhaust the stack.
+
+use super::functions::{Function, Pattern};
+
+/// The depth of the deepest tree: far more than a person writes, far less than a thread's stack holds.
+pub(super) const MAX_DEPTH: usize = 64;
+
+#[derive(Debug)]
+pub(super) enum Node {
+    Null,
+    Bool(bool),
+    Int(i128),
+    Double(f64),
+    Text(String),
+    Event,
+    Async,
+    /// A variable of an enclosing macro, by its place on the stack of variables.
+    Local(usize),
+    Select(Box<Node>, String),
+    Has(Box<Node>, String),
+    Index(Box<Node>, Box<Node>),
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    /// `&&` over all of them.
+    All(Vec<Node>),
+    /// `||` over all of them.
+    Any(Vec<Node>),
+    Binary(Operator, Box<Node>, Box<Node>),
+    Choice(Box<[Node; 3]>),
+    List(Vec<Node>),
+    Map(Vec<(String, Node)>),
+    Call(Function, Vec<Node>),
+    Matches(Box<Node>, Pattern),
+    Macro(Macro, Box<Node>, Box<Body>),
+}
+
+/// What a macro does with each element, which is the variable on top of the stack.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// The condition, or for `map` the optional filter.
+    pub(super) condition: Option<Node>,
+    /// What `map` makes of the element.
+    pub(super) result: Option<Node>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Macro {
+    All,
+    Exists,
+    ExistsOne,
+    Filter,
+    Map,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    In,
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+impl Operator {
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+            Self::In => "in",
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Modulo => "%",
+        }
+    }
+
+    fn is_test(self) -> bool {
+        !matches!(
+            self,
+            Self::Add | Self::Subtract | Self::Multiply | Self::Divide | Self::Modulo
+        )
+    }
+}
+
+impl Node {
+    /// What the expression gives whatever the event, when that is known and is never a boolean.
+    pub(super) fn never_boolean(&self) -> Option<&'static str> {
+        match self {
+            Self::Null => Some("null"),
+            Self::Int(_) | Self::Double(_) | Self::Negate(_) => Some("a number"),
+            Self::Text(_) => Some("a string"),
+            Self::Event | Self::Async => Some("an event"),
+            Self::List(_) | Self::Macro(Macro::Filter | Macro::Map, _, _) => Some("a list"),
+            Self::Map(_) => Some("a map"),
+            Self::Binary(operator, _, _) if !operator.is_test() => Some("a computed value"),
+            Self::Call(function, _) => function.never_boolean(),
+            Self::Choice(parts) => {
+                let [_, yes, no] = &**parts;
+                no.never_boolean().and(yes.never_boolean())
+            }
+            Self::Bool(_)
+            | Self::Local(_)
+            | Self::Select(..)
+            | Self::Has(..)
+            | Self::Index(..)
+            | Self::Not(_)
+            | Self::All(_)
+            | Self::Any(_)
+            | Self::Binary(..)
+            | Self::Matches(..)
+            | Self::Macro(..) => None,
+        }
+    }
+}
