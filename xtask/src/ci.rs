@@ -12,8 +12,6 @@ use crate::{test, tidy, toolchain};
 
 /// Runs all checks, then the tests.
 pub(crate) fn run(project: &Project) -> Result<bool> {
-    toolchain::ensure_components(project)?;
-    toolchain::ensure_wasm_target(project)?;
     let mut failed = Vec::new();
     let mut check = |title: String, work: &dyn Fn() -> Result<bool>| {
         let outcome = phase(&title, || {
@@ -25,6 +23,11 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
             failed.push(title);
         }
     };
+    check("the toolchain".into(), &|| {
+        toolchain::ensure_components(project)?;
+        toolchain::ensure_wasm_target(project)?;
+        Ok(true)
+    });
     let workspaces = project.workspaces();
     for workspace in &workspaces {
         check(format!("formatting: {}", workspace.title()), &|| {
@@ -50,11 +53,19 @@ fn formatting(project: &Project, workspace: &Workspace) -> Result<bool> {
 }
 
 fn lints(project: &Project, workspace: &Workspace) -> Result<bool> {
-    let mut command = cargo(project, workspace, "clippy");
-    command.args(["--workspace", "--all-targets"]);
-    if workspace.kind == Kind::Guests {
-        command.args(["--target", WASM_TARGET]);
+    let native = || lint(project, workspace, &["--all-targets"]);
+    let wasm = |what| lint(project, workspace, &[what, "--target", WASM_TARGET]);
+    match workspace.kind {
+        Kind::Root => native(),
+        Kind::Guests => wasm("--all-targets"),
+        // Its tests are for this machine; what it does in a component is compiled for WebAssembly only.
+        Kind::Sdk => Ok(native()? & wasm("--lib")?),
     }
+}
+
+fn lint(project: &Project, workspace: &Workspace, selection: &[&str]) -> Result<bool> {
+    let mut command = cargo(project, workspace, "clippy");
+    command.arg("--workspace").args(selection);
     succeeds(command.args(["--", "--deny", "warnings"]))
 }
 

@@ -54,7 +54,7 @@ fn all(project: &Project, report: &mut Report) -> Result<()> {
     let binary = phase("build the runtime and its tests", || {
         // The same selection as `cargo test --workspace` makes, so that nothing is compiled twice.
         let mut build = plain_cargo(project);
-        build.args(["build", "--workspace", "--lib", "--bins", "--tests"]);
+        build.args(["build", "--workspace", "--bins", "--tests"]);
         ensure!(succeeds(&mut build)?, "the build failed");
         debug_binary(project)
     })?;
