@@ -11,7 +11,7 @@ use crate::shell::{cargo, phase, succeeds};
 use crate::{test, tidy, toolchain};
 
 /// Runs all checks, then the tests.
-pub(crate) fn run(project: &Project) -> Result<bool> {
+pub(crate) fn run(project: &Project) -> bool {
     let mut failed = Vec::new();
     let mut check = |title: String, work: &dyn Fn() -> Result<bool>| {
         let outcome = phase(&title, || {
@@ -45,7 +45,7 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
             documentation(project, workspace)
         });
     }
-    Ok(test::after_checks(project, &failed))
+    test::after_checks(project, &failed)
 }
 
 fn formatting(project: &Project, workspace: &Workspace) -> Result<bool> {

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = Project::find().and_then(|project| match cli.command {
         Command::Test => Ok(test::run(&project)),
-        Command::Ci => ci::run(&project),
+        Command::Ci => Ok(ci::run(&project)),
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),
         Command::Crash(options) => crash::run(&project, &options),
