@@ -3,7 +3,7 @@
 //! Source of the rules: SEMANTICS, section 2. This module holds event triggers; other ways to start, pace and end runs are
 //! further fields of [`FunctionConfig`], each checked in [`FunctionConfig::validate`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -114,10 +114,10 @@ impl FunctionConfig {
 
 /// Checks all functions of an app together.
 pub fn validate_functions(functions: &[FunctionConfig]) -> Result<(), InvalidFunction> {
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for function in functions {
         function.validate()?;
-        if seen.insert(&function.id, ()).is_some() {
+        if !seen.insert(&function.id) {
             return Err(InvalidFunction {
                 function: function.id.clone(),
                 problem: "the app has two functions of this id".into(),

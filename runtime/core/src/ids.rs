@@ -200,7 +200,7 @@ impl IdGenerator {
         self.last
     }
 
-    /// SplitMix64: enough to keep ids of different nodes and starts apart, which is all that it is for.
+    /// `SplitMix64`: enough to keep ids of different nodes and starts apart, which is all that it is for.
     fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;

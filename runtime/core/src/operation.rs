@@ -253,10 +253,12 @@ impl Operation {
             Self::WaitForEvent(wait) => {
                 let mut text = format!("event={} timeout={} ms", wait.event, wait.timeout_ms);
                 if let Some(path) = &wait.match_path {
-                    text += &format!(" match={path}");
+                    text.push_str(" match=");
+                    text.push_str(path);
                 }
                 if let Some(expr) = &wait.if_expr {
-                    text += &format!(" if={expr}");
+                    text.push_str(" if=");
+                    text.push_str(expr);
                 }
                 text
             }

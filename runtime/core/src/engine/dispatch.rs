@@ -98,7 +98,7 @@ impl Engine {
         let (run, arrivals) = match self.fresh.remove(&id) {
             Some(run) => (run, Vec::new()),
             None => match cx.read.run(id)? {
-                Some(run) => match self.arrivals(&run, cx)? {
+                Some(run) => match Self::arrivals(&run, cx)? {
                     Some(arrivals) => (run, arrivals),
                     None => return Ok(()),
                 },
@@ -130,7 +130,6 @@ impl Engine {
     /// What has come for a run that is not in memory: outcomes that are kept, and registrations whose time has come. `None`
     /// while the next attempt at its code is not due.
     fn arrivals(
-        &self,
         run: &Run,
         cx: &Context<'_>,
     ) -> Result<Option<Vec<(OpNumber, Arrival)>>, ReadError> {
@@ -169,7 +168,7 @@ impl Engine {
             return Ok(());
         }
         let missed = run.is_listed_ready()
-            || match self.arrivals(&run, cx)? {
+            || match Self::arrivals(&run, cx)? {
                 Some(arrivals) => {
                     !arrivals.is_empty() || cx.read.registration(id, WORKFLOW_OP)?.is_some()
                 }
@@ -194,20 +193,13 @@ impl Engine {
     }
 
     /// An execution cannot go on for reasons of the platform: the run is paused and keeps everything.
-    pub(super) fn broken(
-        &mut self,
-        id: RunId,
-        token: u64,
-        failure: Failure,
-        cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    pub(super) fn broken(&mut self, id: RunId, token: u64, failure: Failure, cx: &mut Context<'_>) {
         if let Some(run) = self.retire(id, token) {
-            self.pause(run, failure, cx);
+            Self::pause(run, failure, cx);
         }
-        Ok(())
     }
 
-    pub(super) fn pause(&mut self, mut run: Run, failure: Failure, cx: &mut Context<'_>) {
+    pub(super) fn pause(mut run: Run, failure: Failure, cx: &mut Context<'_>) {
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }

@@ -22,7 +22,7 @@ impl Engine {
         invoke: Box<Invoke>,
         due_ms: u64,
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         let function = FunctionId::resolve(&invoke.function, &caller.function.app);
         let id = EventId(self.ids.next(cx.now_ms));
         let event = NewEvent {
@@ -40,7 +40,6 @@ impl Engine {
                     child: Some(child),
                 });
                 self.register(key, registration, cx);
-                Ok(())
             }
             None => {
                 let failure = Failure::permanent(
@@ -50,7 +49,7 @@ impl Engine {
                          (`function` within the same app, `app/function` for another one)"
                     ),
                 );
-                self.keep_arrival(key, Outcome::Failed(failure), 0, cx)
+                self.keep_arrival(key, Outcome::Failed(failure), 0, cx);
             }
         }
     }

@@ -248,7 +248,10 @@ impl Engine {
                 run,
                 token,
                 failure,
-            } => self.broken(run, token, failure, &mut cx),
+            } => {
+                self.broken(run, token, failure, &mut cx);
+                Ok(())
+            }
             Input::Tick => self.tick(&mut cx),
             Input::Dispatch => self.dispatch(&mut cx),
             Input::RequestDone {

@@ -35,15 +35,15 @@ impl Engine {
                 ),
             );
             cx.out.now.push(Effect::Stop { run: id, token });
-            return self.broken(id, token, failure, cx);
+            self.broken(id, token, failure, cx);
+            return Ok(());
         }
-        self.append(&mut run, progress.entries, progress.logs, cx);
+        Self::append(&mut run, progress.entries, progress.logs, cx);
         self.watch_and_send(&run, progress.changes, progress.sends, cx)?;
         self.stand(run, progress.position, cx)
     }
 
     fn append(
-        &mut self,
         run: &mut Run,
         entries: Vec<Entry>,
         logs: Vec<crate::state::LogLine>,
@@ -122,7 +122,8 @@ impl Engine {
             Registration::Event { .. } => self.wait_for_event(key, registration, cx),
             Registration::Signal { .. } => self.wait_for_signal(key, registration, cx),
             Registration::Invoke { invoke, due_ms, .. } => {
-                self.invoke(run, key, invoke, due_ms, cx)
+                self.invoke(run, key, invoke, due_ms, cx);
+                Ok(())
             }
             Registration::Fetch { .. } | Registration::AiInfer { .. } => {
                 self.register(key, Arc::new(registration.clone()), cx);
@@ -201,10 +202,10 @@ impl Engine {
                 }
             }
             Position::Parked { sleeping } => {
-                self.rest(&mut run, sleeping, cx);
+                Self::rest(&mut run, sleeping, cx);
                 self.park(id);
             }
-            Position::RetryLater => self.rest(&mut run, true, cx),
+            Position::RetryLater => Self::rest(&mut run, true, cx),
             Position::Ended(end) => {
                 let status = match &end {
                     RunEnd::Output(_) => RunStatus::Completed,
@@ -214,7 +215,7 @@ impl Engine {
                 run.status = status;
             }
             Position::Diverged(divergence) => {
-                self.pause(run.clone(), divergence.to_failure(), cx);
+                Self::pause(run.clone(), divergence.to_failure(), cx);
                 run.status = RunStatus::Paused;
             }
         }
@@ -225,7 +226,7 @@ impl Engine {
     }
 
     /// Records that a run's code has nothing to do until something comes.
-    fn rest(&mut self, run: &mut Run, sleeping: bool, cx: &mut Context<'_>) {
+    fn rest(run: &mut Run, sleeping: bool, cx: &mut Context<'_>) {
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }

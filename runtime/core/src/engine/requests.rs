@@ -140,7 +140,8 @@ impl Engine {
                 }
             }
         };
-        self.satisfy(key, old, (outcome, attempt + 1), cx)
+        self.satisfy(key, old, (outcome, attempt + 1), cx);
+        Ok(())
     }
 
     /// Nobody wants the outcome any more.

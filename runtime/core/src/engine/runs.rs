@@ -104,14 +104,14 @@ impl Engine {
         registration: Arc<Registration>,
         (outcome, attempts): (Outcome, u32),
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         self.step.satisfied.insert(key);
         cx.out.write(Write::Unregister {
             run: key.run,
             op: key.op,
             registration,
         });
-        self.keep_arrival(key, outcome, attempts, cx)
+        self.keep_arrival(key, outcome, attempts, cx);
     }
 
     /// Keeps an outcome for an operation that is watched no more, or never was, and makes the run go on.
@@ -121,7 +121,7 @@ impl Engine {
         outcome: Outcome,
         attempts: u32,
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         cx.out.write(Write::PutArrival {
             run: key.run,
             op: key.op,
@@ -131,7 +131,7 @@ impl Engine {
             key,
             crate::machine::Arrival::Outcome { outcome, attempts },
             cx,
-        )
+        );
     }
 
     /// Records that a run ended, and tells the run that invoked it. Its registrations are gone already.
@@ -155,7 +155,7 @@ impl Engine {
             if let Some(registration) = cx.read.registration(parent, op)?
                 && !self.step.satisfied.contains(&key)
             {
-                self.satisfy(key, Arc::new(registration), (outcome, 0), cx)?;
+                self.satisfy(key, Arc::new(registration), (outcome, 0), cx);
             }
         }
         Ok(())

@@ -34,7 +34,7 @@ impl Engine {
             && let Some(registration) = self.registration_in_step(key, cx)?
         {
             self.step.signal_waits.insert(name, None);
-            self.satisfy(key, registration, (Outcome::Done(data), 0), cx)?;
+            self.satisfy(key, registration, (Outcome::Done(data), 0), cx);
             return Ok(Some(key.run));
         }
         if ttl_ms > 0 {
@@ -62,7 +62,8 @@ impl Engine {
             self.step.signals.insert(name.clone(), None);
             cx.out.write(Write::DeleteSignal { name: name.clone() });
             if kept.until_ms > cx.now_ms {
-                return self.keep_arrival(key, Outcome::Done(kept.data), 0, cx);
+                self.keep_arrival(key, Outcome::Done(kept.data), 0, cx);
+                return Ok(());
             }
         }
         if let Some(earlier) = self.signal_waiter(name, cx)?
@@ -73,13 +74,14 @@ impl Engine {
                     "run {} waits for the signal `{name}` already; use another name, or `on-conflict: replace`",
                     earlier.run
                 ));
-                return self.keep_arrival(key, failure, 0, cx);
+                self.keep_arrival(key, failure, 0, cx);
+                return Ok(());
             }
             let failure = conflict(format!(
                 "run {} took over the wait for the signal `{name}`",
                 key.run
             ));
-            self.satisfy(earlier, its, (failure, 0), cx)?;
+            self.satisfy(earlier, its, (failure, 0), cx);
         }
         self.step.signal_waits.insert(name.clone(), Some(key));
         let registration = Arc::new(registration);

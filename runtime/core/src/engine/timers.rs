@@ -72,7 +72,10 @@ impl Engine {
             | Registration::Event { .. }
             | Registration::Signal { .. }
             | Registration::Invoke { .. } => match arrival_when_due(&registration) {
-                Some(arrival) if key.op != WORKFLOW_OP => self.wake(key, arrival, cx),
+                Some(arrival) if key.op != WORKFLOW_OP => {
+                    self.wake(key, arrival, cx);
+                    Ok(())
+                }
                 Some(_) | None => {
                     self.make_ready_unless_active(key.run);
                     Ok(())
@@ -105,12 +108,7 @@ impl Engine {
     }
 
     /// Makes a run go on with what came for one of its operations.
-    pub(super) fn wake(
-        &mut self,
-        key: WaitKey,
-        arrival: Arrival,
-        cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    pub(super) fn wake(&mut self, key: WaitKey, arrival: Arrival, cx: &mut Context<'_>) {
         match self.active.get_mut(&key.run) {
             Some(active) => {
                 if std::mem::take(&mut active.parked) {
@@ -125,7 +123,6 @@ impl Engine {
             }
             None => self.make_ready(key.run),
         }
-        Ok(())
     }
 }
 

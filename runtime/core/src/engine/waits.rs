@@ -34,7 +34,7 @@ impl Engine {
                 continue;
             }
             if self.accepts(key.run, &registration, &mut arrived, cx)? {
-                self.satisfy_wait(key, registration, &arrived, cx)?;
+                self.satisfy_wait(key, registration, &arrived, cx);
             } else {
                 self.step.waits.push((key, registration));
             }
@@ -59,7 +59,7 @@ impl Engine {
                     continue;
                 };
                 if self.accepts(key.run, &registration, arrived, cx)? {
-                    self.satisfy_wait(*key, Arc::new(registration), arrived, cx)?;
+                    self.satisfy_wait(*key, Arc::new(registration), arrived, cx);
                 }
             }
             if page.len() < PAGE {
@@ -75,9 +75,9 @@ impl Engine {
         registration: Arc<Registration>,
         arrived: &Arrived<'_>,
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         let outcome = Outcome::Done(arrived.event.to_json());
-        self.satisfy(key, registration, (outcome, 0), cx)
+        self.satisfy(key, registration, (outcome, 0), cx);
     }
 
     /// Whether a wait of the run accepts the event.
@@ -146,7 +146,8 @@ impl Engine {
                 if event.received_ms >= *since_ms
                     && self.accepts(key.run, &registration, &mut Arrived::new(&event), cx)?
                 {
-                    return self.keep_arrival(key, Outcome::Done(event.to_json()), 0, cx);
+                    self.keep_arrival(key, Outcome::Done(event.to_json()), 0, cx);
+                    return Ok(());
                 }
             }
         }

@@ -130,6 +130,7 @@ impl Machine {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm an entry")]
     fn replay(&mut self, entry: Entry) -> Result<(), String> {
         match entry {
             Entry::AttemptStarted { attempt, at_ms } => self.reset_attempt(attempt, at_ms),

@@ -42,7 +42,12 @@ impl Op {
 
 impl Machine {
     /// The workflow code starts an operation.
-    pub fn start(&mut self, id: &str, operation: Operation, now: Now<'_>) -> Result<Ticket, Stop> {
+    pub fn start(
+        &mut self,
+        id: &str,
+        operation: Operation,
+        mut now: Now<'_>,
+    ) -> Result<Ticket, Stop> {
         self.blocked = false;
         let ticket = self.started;
         let id: Arc<str> = id.into();
@@ -110,13 +115,14 @@ impl Machine {
                 started_ms: now.ms,
                 watched: false,
             });
-            self.set_off(op, now)?;
+            self.set_off(op, &mut now)?;
         }
         Ok(ticket)
     }
 
     /// Sets off a new operation.
-    fn set_off(&mut self, op: OpNumber, now: Now<'_>) -> Result<(), Stop> {
+    #[allow(clippy::too_many_lines, reason = "one arm an operation")]
+    fn set_off(&mut self, op: OpNumber, now: &mut Now<'_>) -> Result<(), Stop> {
         let record = &self.ops[op as usize];
         let operation = record.operation.clone().expect("it was just started");
         let policy = self.info.policy;

@@ -213,10 +213,10 @@ impl Read for State {
             else {
                 return false;
             };
-            let wanted = match_path
+            let asked_for = match_path
                 .as_ref()
                 .map(|(path, value)| (path.as_str(), value.as_str()));
-            waited == name && wanted == match_on && after.is_none_or(|after| **key > after)
+            waited == name && asked_for == match_on && after.is_none_or(|after| **key > after)
         });
         Ok(page(found.map(|(key, _)| *key), limit))
     }

@@ -154,7 +154,7 @@ impl World {
                 request,
             } => self.requests.push((run.id, op, attempt, request)),
             Effect::DropRequest { run, op } => {
-                self.requests.retain(|(r, o, ..)| (*r, *o) != (run, op))
+                self.requests.retain(|(r, o, ..)| (*r, *o) != (run, op));
             }
             Effect::Answer { answer, .. } => self.answers.push(answer),
             Effect::Notice(_) => {}
