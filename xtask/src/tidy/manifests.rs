@@ -12,8 +12,15 @@ const LICENCE: &str = "Apache-2.0";
 /// The fields of every `Cargo.toml`.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     tree.named("Cargo.toml")
+        .filter(|file| !is_template(file))
         .filter_map(|file| in_manifest(tree, file))
         .collect()
+}
+
+/// What `abide new` copies becomes its author's, who chooses the licence.
+fn is_template(file: &Path) -> bool {
+    file.iter()
+        .any(|part| part == "template" || part == "templates")
 }
 
 fn in_manifest(tree: &Tree, file: &Path) -> Option<Finding> {
@@ -95,6 +102,13 @@ mod tests {
             findings("[package]\nname = \"a\"\nlicense = \"GPL-3.0\"\n").len(),
             1
         );
+    }
+
+    #[test]
+    fn a_template_leaves_the_choice_to_its_user() {
+        let (_folder, tree) =
+            Tree::with(&[("sdk/template/Cargo.toml", "[package]\nname = \"a\"\n")]);
+        assert_eq!(check(&tree), Vec::new());
     }
 
     #[test]
