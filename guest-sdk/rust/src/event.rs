@@ -121,13 +121,13 @@ impl NewEvent {
                 self.problem = Some(format!(
                     "the {member} of event `{}` is not a JSON object",
                     self.event.name
-                ))
+                ));
             }
             Err(error) => {
                 self.problem = Some(format!(
                     "the {member} of event `{}` cannot be written as JSON: {error}",
                     self.event.name
-                ))
+                ));
             }
         }
         None

@@ -48,8 +48,8 @@ impl Operation<Fetch> {
     pub fn json(self, body: &(impl Serialize + ?Sized)) -> Self {
         self.map(|kind| {
             kind.0.set("json", to_json(body), |options, it| {
-                options.body = Some(it.into_bytes())
-            })
+                options.body = Some(it.into_bytes());
+            });
         })
         .header("content-type", "application/json")
     }
@@ -59,8 +59,8 @@ impl Operation<Fetch> {
         self.map(|kind| {
             kind.0
                 .set("timeout", timeout.into_duration(), |options, it| {
-                    options.timeout = Some(as_ms(it))
-                })
+                    options.timeout = Some(as_ms(it));
+                });
         })
     }
 
@@ -73,8 +73,8 @@ impl Operation<Fetch> {
     pub fn backoff(self, backoff: Backoff) -> Self {
         self.map(|kind| {
             kind.0.set("backoff", backoff.build(), |options, it| {
-                options.backoff = Some(it)
-            })
+                options.backoff = Some(it);
+            });
         })
     }
 }

@@ -81,7 +81,7 @@ impl Function {
     /// How the wait before the next attempt grows.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.draft.set("backoff", backoff.build(), |config, it| {
-            config.backoff = Some(it)
+            config.backoff = Some(it);
         });
         self
     }

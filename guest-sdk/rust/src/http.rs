@@ -1,7 +1,7 @@
-//! A small HTTP client for step bodies, on top of [`wstd`](https://docs.rs/wstd).
+//! A small HTTP client for step bodies.
 //!
-//! It works in bodies only: workflow code has no network, and uses [`Context::fetch`](crate::Context::fetch) instead. An app may as well use `wstd`'s
-//! own client, or any other for WASI 0.2: bodies run on wstd's reactor.
+//! It works in bodies only: workflow code has no network, and uses [`Context::fetch`](crate::Context::fetch) instead. An app may as well use the
+//! client of [`wstd`](https://docs.rs/wstd), whose reactor bodies run on, or any other for WASI 0.2.
 //!
 //! ```no_run
 //! # use abide_sdk::prelude::*;
@@ -23,10 +23,15 @@
 //! # }
 //! ```
 
+#[cfg(all(target_family = "wasm", feature = "http"))]
+mod wasi;
+
 use std::time::Duration;
 
 use serde::Serialize;
 
+#[cfg(all(target_family = "wasm", feature = "http"))]
+use self::wasi::perform;
 use crate::duration::IntoDuration;
 use crate::error::{Error, Result};
 use crate::operation::to_json;
@@ -131,56 +136,9 @@ impl Request {
     }
 }
 
-#[cfg(all(target_family = "wasm", feature = "http"))]
-async fn perform(request: Request) -> Result<Response> {
-    use wstd::http::{Body, Client, Request as WasiRequest};
-
-    let mut builder = WasiRequest::builder()
-        .method(request.method.as_str())
-        .uri(&request.url);
-    for (name, value) in &request.headers {
-        builder = builder.header(name, value);
-    }
-    let body = if request.body.is_empty() {
-        Body::empty()
-    } else {
-        Body::from(request.body)
-    };
-    let wasi_request = builder
-        .body(body)
-        .map_err(|error| Error::non_retriable(error).named("HttpRequest"))?;
-    let mut client = Client::new();
-    if let Some(timeout) = request.timeout {
-        client.set_connect_timeout(timeout);
-        client.set_first_byte_timeout(timeout);
-        client.set_between_bytes_timeout(timeout);
-    }
-    let no_answer =
-        |error: wstd::http::Error| Error::retriable(format!("{error:#}")).named("HttpConnection");
-    let (head, mut body) = client
-        .send(wasi_request)
-        .await
-        .map_err(no_answer)?
-        .into_parts();
-    let text =
-        |value: &wstd::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = head
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), text(value)))
-        .collect();
-    let body = body.contents().await.map_err(no_answer)?.to_vec();
-    Ok(Response {
-        status: head.status.as_u16(),
-        headers,
-        body,
-    })
-}
-
 #[cfg(not(all(target_family = "wasm", feature = "http")))]
-async fn perform(_request: Request) -> Result<Response> {
-    Err(Error::non_retriable(
-        "the HTTP client works in a component on Abide only, with the feature `http` of abide-sdk",
-    )
-    .named("HttpRequest"))
+fn perform(_request: Request) -> std::future::Ready<Result<Response>> {
+    let message =
+        "the HTTP client works in a component on Abide only, with the feature `http` of abide-sdk";
+    std::future::ready(Err(Error::non_retriable(message).named("HttpRequest")))
 }

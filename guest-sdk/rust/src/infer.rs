@@ -19,7 +19,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model behind `POST {url}/chat/completions`: OpenAI's form, which many servers understand.
+    /// A model behind `POST {url}/chat/completions`: `OpenAI`'s form, which many servers understand.
     pub fn openai(name: impl Into<String>) -> Self {
         Self {
             format: AiFormat::OpenaiChat,
@@ -75,7 +75,7 @@ impl<T: DeserializeOwned + 'static> Operation<Infer<T>> {
     pub fn body(self, body: &(impl Serialize + ?Sized)) -> Self {
         self.map(|kind| {
             kind.draft
-                .set("body", to_json(body), |options, it| options.body = it)
+                .set("body", to_json(body), |options, it| options.body = it);
         })
     }
 
@@ -94,8 +94,8 @@ impl<T: DeserializeOwned + 'static> Operation<Infer<T>> {
         self.map(|kind| {
             kind.draft
                 .set("timeout", timeout.into_duration(), |options, it| {
-                    options.timeout = Some(as_ms(it))
-                })
+                    options.timeout = Some(as_ms(it));
+                });
         })
     }
 

@@ -35,7 +35,7 @@ impl<T: DeserializeOwned + 'static> Operation<Invoke<T>> {
     pub fn data(self, data: &(impl Serialize + ?Sized)) -> Self {
         self.map(|kind| {
             kind.draft
-                .set("data", to_json(data), |options, it| options.data = Some(it))
+                .set("data", to_json(data), |options, it| options.data = Some(it));
         })
     }
 
@@ -44,8 +44,8 @@ impl<T: DeserializeOwned + 'static> Operation<Invoke<T>> {
         self.map(|kind| {
             kind.draft
                 .set("timeout", timeout.into_duration(), |options, it| {
-                    options.timeout = Some(as_ms(it))
-                })
+                    options.timeout = Some(as_ms(it));
+                });
         })
     }
 }

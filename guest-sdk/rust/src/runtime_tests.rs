@@ -504,9 +504,9 @@ fn channels_between_branches_wake_them() {
                 Ok::<_, Error>(())
             };
             let receiving = async { receiver.await.map_err(Error::from) };
-            let (sent, received) = crate::join!(sending, receiving);
+            let (sent, number) = crate::join!(sending, receiving);
             sent?;
-            received
+            number
         },
         [done(0, Value::Null)],
         Ok(json!(7)),

@@ -62,7 +62,7 @@ impl Operation<SendSignal> {
     pub fn data(self, data: &(impl Serialize + ?Sized)) -> Self {
         self.map(|kind| {
             kind.0
-                .set("data", to_json(data), |options, it| options.data = Some(it))
+                .set("data", to_json(data), |options, it| options.data = Some(it));
         })
     }
 
@@ -70,8 +70,8 @@ impl Operation<SendSignal> {
     pub fn ttl(self, ttl: impl IntoDuration) -> Self {
         self.map(|kind| {
             kind.0.set("ttl", ttl.into_duration(), |options, it| {
-                options.ttl = Some(as_ms(it))
-            })
+                options.ttl = Some(as_ms(it));
+            });
         })
     }
 }

@@ -47,7 +47,7 @@ impl Step {
     pub fn timeout(mut self, timeout: impl IntoDuration) -> Self {
         self.draft
             .set("timeout", timeout.into_duration(), |options, it| {
-                options.timeout = Some(as_ms(it))
+                options.timeout = Some(as_ms(it));
             });
         self
     }
@@ -55,7 +55,7 @@ impl Step {
     /// How the wait before the next attempt grows. Default: the function's.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.draft.set("backoff", backoff.build(), |options, it| {
-            options.backoff = Some(it)
+            options.backoff = Some(it);
         });
         self
     }
@@ -63,7 +63,7 @@ impl Step {
     /// What the step works on, for an operator to see beside the result. It has no other effect.
     pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
         self.draft.set("input", to_json(input), |options, it| {
-            options.input = Some(it)
+            options.input = Some(it);
         });
         self
     }

@@ -44,7 +44,7 @@ impl<T: DeserializeOwned + 'static> Operation<WaitForEvent<T>> {
         self.map(|kind| {
             kind.draft
                 .set("timeout", timeout.into_duration(), |options, it| {
-                    options.timeout = as_ms(it)
+                    options.timeout = as_ms(it);
                 });
             if kind.draft.options.timeout == 0 {
                 kind.draft.refuse("timeout: it must be longer than nothing");
@@ -75,8 +75,8 @@ impl<T: DeserializeOwned + 'static> Operation<WaitForEvent<T>> {
         self.map(|kind| {
             kind.draft
                 .set("lookback", lookback.into_duration(), |options, it| {
-                    options.lookback = Some(as_ms(it))
-                })
+                    options.lookback = Some(as_ms(it));
+                });
         })
     }
 }
@@ -136,7 +136,7 @@ impl<T: DeserializeOwned + 'static> Operation<WaitForSignal<T>> {
         self.map(|kind| {
             kind.draft
                 .set("timeout", timeout.into_duration(), |options, it| {
-                    options.timeout = as_ms(it)
+                    options.timeout = as_ms(it);
                 });
             if kind.draft.options.timeout == 0 {
                 kind.draft.refuse("timeout: it must be longer than nothing");
