@@ -1,0 +1,85 @@
+//! Events, in Abide's shape and in Inngest's.
+
+use abide_core::event::{Event, EventSource};
+use abide_core::ids::{EventId, RunId};
+use serde::Serialize;
+
+use super::run::RunView;
+use super::value::{Embedded, Time};
+
+/// An event as Abide's own API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct EventView {
+    event_id: EventId,
+    external_id: Option<String>,
+    name: String,
+    data: Embedded,
+    user: Option<Embedded>,
+    ts: u64,
+    v: Option<String>,
+    received_at: Time,
+    source: &'static str,
+    sent_by_run_id: Option<RunId>,
+    /// Its runs, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) runs: Option<Vec<RunView>>,
+}
+
+impl From<&Event> for EventView {
+    fn from(event: &Event) -> Self {
+        let (source, sent_by_run_id) = source(event.source);
+        Self {
+            event_id: event.id,
+            external_id: event.external_id.clone(),
+            name: event.name.to_string(),
+            data: Embedded(event.data.clone()),
+            user: event.user.clone().map(Embedded),
+            ts: event.ts,
+            v: event.v.clone(),
+            received_at: Time(event.received_ms),
+            source,
+            sent_by_run_id,
+            runs: None,
+        }
+    }
+}
+
+/// An event as Inngest's API shows it: `internal_id` is the platform's, `id` the sender's where there is one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct InngestEvent {
+    internal_id: EventId,
+    source: &'static str,
+    received_at: Time,
+    id: String,
+    name: String,
+    data: Embedded,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<Embedded>,
+    ts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    v: Option<String>,
+}
+
+impl From<&Event> for InngestEvent {
+    fn from(event: &Event) -> Self {
+        Self {
+            internal_id: event.id,
+            source: source(event.source).0,
+            received_at: Time(event.received_ms),
+            id: event.visible_id(),
+            name: event.name.to_string(),
+            data: Embedded(event.data.clone()),
+            user: event.user.clone().map(Embedded),
+            ts: event.ts,
+            v: event.v.clone(),
+        }
+    }
+}
+
+fn source(source: EventSource) -> (&'static str, Option<RunId>) {
+    match source {
+        EventSource::Api => ("api", None),
+        EventSource::Run(run) => ("run", Some(run)),
+        EventSource::Platform => ("platform", None),
+    }
+}

@@ -1,0 +1,226 @@
+//! A run's journal, entry by entry, and its log lines.
+
+use std::collections::BTreeMap;
+
+use abide_core::journal::{Entry, OpNumber, Outcome, step_key};
+use abide_core::state::{LogLevel, LogLine};
+use serde::Serialize;
+
+use super::value::{Embedded, ErrorView, Time};
+
+/// One entry of a journal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct EntryView {
+    index: usize,
+    #[serde(flatten)]
+    entry: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum What {
+    AttemptStarted {
+        attempt: u32,
+        at: Time,
+    },
+    OperationStarted {
+        op: OpNumber,
+        id: String,
+        kind: &'static str,
+        summary: String,
+        /// Hexadecimal: JSON numbers in JavaScript hold only 53 bits.
+        digest: String,
+        after: u32,
+        at: Time,
+    },
+    BodyStarted {
+        op: OpNumber,
+        attempt: u32,
+        at: Time,
+    },
+    BodyFailed {
+        op: OpNumber,
+        attempt: u32,
+        error: ErrorView,
+        started_at: Time,
+        at: Time,
+        retry_at: Time,
+    },
+    Completed {
+        op: OpNumber,
+        outcome: &'static str,
+        result: Option<Embedded>,
+        error: Option<ErrorView>,
+        attempts: u32,
+        started_at: Time,
+        at: Time,
+    },
+    Recalled {
+        op: OpNumber,
+        at: Time,
+    },
+    Cancelled {
+        op: OpNumber,
+        at: Time,
+    },
+    Logged {
+        lines: u32,
+    },
+    WorkflowFailed {
+        error: ErrorView,
+        at: Time,
+        retry_at: Option<Time>,
+    },
+    WorkflowReturned {
+        output: Embedded,
+        at: Time,
+    },
+}
+
+impl EntryView {
+    /// The entry at this place of the journal.
+    pub(crate) fn new(index: usize, entry: &Entry) -> Self {
+        Self {
+            index,
+            entry: what(entry),
+        }
+    }
+}
+
+fn what(entry: &Entry) -> What {
+    match entry {
+        Entry::AttemptStarted { attempt, at_ms } => What::AttemptStarted {
+            attempt: *attempt,
+            at: Time(*at_ms),
+        },
+        Entry::OperationStarted {
+            op,
+            after,
+            kind,
+            id,
+            occurrence,
+            digest,
+            summary,
+            at_ms,
+        } => What::OperationStarted {
+            op: *op,
+            id: step_key(id, *occurrence),
+            kind: kind.as_str(),
+            summary: summary.clone(),
+            digest: format!("{digest:016x}"),
+            after: *after,
+            at: Time(*at_ms),
+        },
+        Entry::BodyStarted { op, attempt, at_ms } => What::BodyStarted {
+            op: *op,
+            attempt: *attempt,
+            at: Time(*at_ms),
+        },
+        Entry::BodyFailed {
+            op,
+            attempt,
+            failure,
+            started_ms,
+            at_ms,
+            retry_at_ms,
+        } => What::BodyFailed {
+            op: *op,
+            attempt: *attempt,
+            error: failure.into(),
+            started_at: Time(*started_ms),
+            at: Time(*at_ms),
+            retry_at: Time(*retry_at_ms),
+        },
+        Entry::Completed {
+            op,
+            outcome,
+            attempts,
+            started_ms,
+            at_ms,
+        } => {
+            let (outcome, result, error) = match outcome {
+                Outcome::Done(json) => ("done", Some(Embedded(json.clone())), None),
+                Outcome::Failed(failure) => ("failed", None, Some(failure.into())),
+                Outcome::Empty => ("empty", None, None),
+            };
+            What::Completed {
+                op: *op,
+                outcome,
+                result,
+                error,
+                attempts: *attempts,
+                started_at: Time(*started_ms),
+                at: Time(*at_ms),
+            }
+        }
+        Entry::Recalled { op, at_ms } => What::Recalled {
+            op: *op,
+            at: Time(*at_ms),
+        },
+        Entry::Cancelled { op, at_ms } => What::Cancelled {
+            op: *op,
+            at: Time(*at_ms),
+        },
+        Entry::Logged { lines } => What::Logged { lines: *lines },
+        Entry::WorkflowFailed {
+            failure,
+            at_ms,
+            retry_at_ms,
+        } => What::WorkflowFailed {
+            error: failure.into(),
+            at: Time(*at_ms),
+            retry_at: retry_at_ms.map(Time),
+        },
+        Entry::WorkflowReturned { output, at_ms } => What::WorkflowReturned {
+            output: Embedded(output.clone()),
+            at: Time(*at_ms),
+        },
+    }
+}
+
+/// The names of a run's steps.
+#[derive(Debug, Default)]
+pub(crate) struct StepNames(BTreeMap<OpNumber, String>);
+
+impl StepNames {
+    /// The names that a journal tells.
+    pub(crate) fn of(journal: &[Entry]) -> Self {
+        let names = journal.iter().filter_map(|entry| match entry {
+            Entry::OperationStarted {
+                op, id, occurrence, ..
+            } => Some((*op, step_key(id, *occurrence))),
+            _ => None,
+        });
+        Self(names.collect())
+    }
+}
+
+/// A log line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct LogView {
+    at: Time,
+    level: LogLevel,
+    /// The step whose body logged it; none for workflow code.
+    step: Option<String>,
+    attempt: u32,
+    message: String,
+}
+
+impl LogView {
+    /// The view of a line.
+    pub(crate) fn new(line: &LogLine, names: &StepNames) -> Self {
+        Self {
+            at: Time(line.at_ms),
+            level: line.level,
+            step: line.op.map(|op| {
+                names
+                    .0
+                    .get(&op)
+                    .cloned()
+                    .unwrap_or_else(|| format!("step {op}"))
+            }),
+            attempt: line.attempt,
+            message: line.message.clone(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What the API shows: pure functions from the engine's records to data that serialises to JSON.
+//!
+//! Nothing here reads a store, a clock or a request. Invariants: a payload is embedded as the text that was recorded, never
+//! parsed and printed again; times are RFC 3339 with milliseconds; everything that a run's waterfall shows comes from its record,
+//! its journal and its registrations.
+
+mod app;
+mod event;
+mod journal;
+mod run;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod value;
+mod waiting;
+
+pub(crate) use app::{AppView, FunctionView, functions_of};
+pub(crate) use event::{EventView, InngestEvent};
+pub(crate) use journal::{EntryView, LogView, StepNames};
+pub(crate) use run::{InngestRun, RunDetail, RunView};
+pub(crate) use value::Time;

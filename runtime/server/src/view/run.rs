@@ -1,0 +1,146 @@
+//! Runs: the record in Abide's shape and in Inngest's, and the detail with the waterfall of steps.
+
+use std::collections::BTreeMap;
+
+use abide_core::ids::{EventId, RunId};
+use abide_core::journal::{Entry, OpNumber};
+use abide_core::state::{Registration, Run, RunEnd, RunStatus};
+use serde::Serialize;
+
+use super::steps::{AttemptView, StepView, Waterfall};
+use super::value::{Embedded, ErrorView, Time};
+use super::waiting::waiting_for;
+
+/// A run as Abide's own API lists it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct RunView {
+    run_id: RunId,
+    function_id: String,
+    function_version: String,
+    event_id: Option<EventId>,
+    event_ids: Vec<EventId>,
+    status: &'static str,
+    queued_at: Time,
+    started_at: Option<Time>,
+    ended_at: Option<Time>,
+    output: Option<Embedded>,
+    error: Option<ErrorView>,
+    parent_run_id: Option<RunId>,
+}
+
+impl RunView {
+    /// The view of a run that stands at `status`: its record may be a little behind.
+    pub(crate) fn new(run: &Run, status: RunStatus) -> Self {
+        let (output, error) = match &run.end {
+            Some(RunEnd::Output(json)) => (Some(Embedded(json.clone())), None),
+            Some(RunEnd::Failure(failure)) => (None, Some(failure.into())),
+            None => (None, None),
+        };
+        Self {
+            run_id: run.id,
+            function_id: run.function.to_string(),
+            function_version: run.digest.to_string(),
+            event_id: run.events.first().copied(),
+            event_ids: run.events.clone(),
+            status: status.as_str(),
+            queued_at: Time(run.queued_ms),
+            started_at: run.started_ms.map(Time),
+            ended_at: run.ended_ms.map(Time),
+            output,
+            error,
+            parent_run_id: run.parent.map(|(parent, _)| parent),
+        }
+    }
+}
+
+/// A run with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct RunDetail {
+    #[serde(flatten)]
+    run: RunView,
+    /// Why it does not go on right now, in one sentence.
+    waiting_for: Option<String>,
+    /// The attempts at the workflow code.
+    attempts: Vec<AttemptView>,
+    steps: Vec<StepView>,
+}
+
+impl RunDetail {
+    /// The detail of a run that stands at `status`.
+    pub(crate) fn new(
+        run: &Run,
+        status: RunStatus,
+        journal: &[Entry],
+        registrations: &[(OpNumber, Registration)],
+    ) -> Self {
+        let waterfall = Waterfall::new(journal);
+        let registrations: BTreeMap<_, _> =
+            registrations.iter().map(|(op, it)| (*op, it)).collect();
+        Self {
+            run: RunView::new(run, status),
+            waiting_for: waiting_for(run, status, &waterfall, &registrations),
+            attempts: waterfall.workflow_attempts(),
+            steps: waterfall.steps(run, status, &registrations),
+        }
+    }
+}
+
+/// A run as Inngest's API shows it. Inngest has four words for where a run stands; whatever has not ended is `Running`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct InngestRun {
+    run_id: RunId,
+    run_started_at: Time,
+    function_id: String,
+    function_version: String,
+    event_id: Option<EventId>,
+    batch_id: Option<String>,
+    original_run_id: Option<RunId>,
+    cron: Option<String>,
+    status: &'static str,
+    ended_at: Option<Time>,
+    output: Option<InngestOutput>,
+}
+
+/// What a run returned, or the error object of one that failed or was cancelled.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+enum InngestOutput {
+    Json(Embedded),
+    Error(ErrorView),
+}
+
+impl From<&Run> for InngestRun {
+    fn from(run: &Run) -> Self {
+        let output = match (&run.end, run.status.is_final()) {
+            (Some(RunEnd::Output(json)), true) => Some(InngestOutput::Json(Embedded(json.clone()))),
+            (Some(RunEnd::Failure(failure)), true) => Some(InngestOutput::Error(failure.into())),
+            (Some(_), false) | (None, _) => None,
+        };
+        Self {
+            run_id: run.id,
+            run_started_at: Time(run.started_ms.unwrap_or(run.queued_ms)),
+            function_id: run.function.to_string(),
+            function_version: run.digest.to_string(),
+            event_id: run.events.first().copied(),
+            batch_id: None,
+            original_run_id: None,
+            cron: None,
+            status: inngest_status(run.status),
+            ended_at: run.ended_ms.map(Time),
+            output,
+        }
+    }
+}
+
+fn inngest_status(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Queued
+        | RunStatus::Running
+        | RunStatus::Sleeping
+        | RunStatus::Waiting
+        | RunStatus::Paused => "Running",
+        RunStatus::Completed => "Completed",
+        RunStatus::Failed => "Failed",
+        RunStatus::Cancelled => "Cancelled",
+    }
+}

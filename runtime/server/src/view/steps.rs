@@ -1,0 +1,366 @@
+//! The waterfall of a run: its journal folded into steps and attempts.
+//!
+//! A journal is a list of what happened, in order; a step's entries lie scattered in it. [`Waterfall::new`] gathers them, and
+//! [`Waterfall::steps`] adds what is pending now, which only the registrations tell.
+
+use std::collections::BTreeMap;
+
+use abide_core::failure::Failure;
+use abide_core::ids::RunId;
+use abide_core::journal::{Entry, OpNumber, Outcome, step_hash, step_key};
+use abide_core::operation::Kind;
+use abide_core::state::{Registration, Run, RunStatus};
+use serde::Serialize;
+
+use super::value::{Embedded, ErrorView, Time};
+use super::waiting::WaitView;
+
+/// Where a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StepStatus {
+    /// It goes on as soon as there is room.
+    Queued,
+    /// Its body, or the host's request for it, is under way.
+    Executing,
+    /// Its last attempt failed, and the next one has a time.
+    Retrying,
+    /// It waits for a time.
+    Sleeping,
+    /// It waits for an event, a signal or a run.
+    Waiting,
+    /// It has a result.
+    Completed,
+    /// It failed for good.
+    Failed,
+    /// What it waited for did not come in time.
+    TimedOut,
+    /// The workflow gave it up, or the run ended without it.
+    Cancelled,
+}
+
+/// A step as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct StepView {
+    op: OpNumber,
+    /// The step's id, unique in its run: a repeat is `id:1`, `id:2`…
+    id: String,
+    hash: String,
+    kind: &'static str,
+    status: StepStatus,
+    summary: String,
+    started_at: Time,
+    ended_at: Option<Time>,
+    duration_ms: Option<u64>,
+    attempts: Vec<AttemptView>,
+    result: Option<Embedded>,
+    error: Option<ErrorView>,
+    /// What it waits for.
+    waiting: Option<WaitView>,
+    /// The run that it started and waits for.
+    child_run_id: Option<RunId>,
+}
+
+/// An attempt at a step's body, or at the workflow code. Attempts count from 0.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct AttemptView {
+    attempt: u32,
+    started_at: Option<Time>,
+    ended_at: Option<Time>,
+    duration_ms: Option<u64>,
+    error: Option<ErrorView>,
+    retry_at: Option<Time>,
+}
+
+/// What the journal says of one attempt.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attempt {
+    number: u32,
+    started_ms: Option<u64>,
+    ended_ms: Option<u64>,
+    pub(super) failure: Option<Failure>,
+    retry_at_ms: Option<u64>,
+}
+
+/// What the journal says of one step.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    id: String,
+    occurrence: u32,
+    pub(super) kind: Kind,
+    pub(super) summary: String,
+    started_ms: u64,
+    pub(super) attempts: Vec<Attempt>,
+    end: Option<(End, u64)>,
+}
+
+#[derive(Debug, Clone)]
+enum End {
+    Outcome(Outcome),
+    Cancelled,
+}
+
+/// A folded journal.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Waterfall {
+    /// Steps in the order in which they were first started; an operation's number is its place.
+    steps: Vec<Step>,
+    /// Attempts at the workflow code.
+    pub(super) workflow: Vec<Attempt>,
+}
+
+impl Waterfall {
+    /// Folds a journal. Entries that speak of steps that were never started are passed over.
+    pub(super) fn new(journal: &[Entry]) -> Self {
+        let mut waterfall = Self::default();
+        for entry in journal {
+            waterfall.add(entry);
+        }
+        waterfall
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        match entry {
+            Entry::AttemptStarted { attempt, at_ms } => {
+                attempt_of(&mut self.workflow, *attempt).started_ms = Some(*at_ms);
+            }
+            Entry::OperationStarted {
+                op,
+                kind,
+                id,
+                occurrence,
+                summary,
+                at_ms,
+                ..
+            } => {
+                // A later attempt at the workflow code takes over what an earlier one has started.
+                if *op as usize == self.steps.len() {
+                    self.steps.push(Step {
+                        id: id.clone(),
+                        occurrence: *occurrence,
+                        kind: *kind,
+                        summary: summary.clone(),
+                        started_ms: *at_ms,
+                        attempts: Vec::new(),
+                        end: None,
+                    });
+                }
+            }
+            Entry::BodyStarted { op, attempt, at_ms } => {
+                if let Some(step) = self.steps.get_mut(*op as usize) {
+                    attempt_of(&mut step.attempts, *attempt).started_ms = Some(*at_ms);
+                }
+            }
+            Entry::BodyFailed {
+                op,
+                attempt,
+                failure,
+                started_ms,
+                at_ms,
+                retry_at_ms,
+            } => {
+                if let Some(step) = self.steps.get_mut(*op as usize) {
+                    *attempt_of(&mut step.attempts, *attempt) = Attempt {
+                        number: *attempt,
+                        started_ms: Some(*started_ms),
+                        ended_ms: Some(*at_ms),
+                        failure: Some(failure.clone()),
+                        retry_at_ms: Some(*retry_at_ms),
+                    };
+                }
+            }
+            Entry::Completed {
+                op,
+                outcome,
+                attempts,
+                started_ms,
+                at_ms,
+            } => self.complete(*op, outcome, *attempts, (*started_ms, *at_ms)),
+            Entry::Cancelled { op, at_ms } => {
+                if let Some(step) = self.steps.get_mut(*op as usize) {
+                    step.end = Some((End::Cancelled, *at_ms));
+                }
+            }
+            Entry::WorkflowFailed {
+                failure,
+                at_ms,
+                retry_at_ms,
+            } => {
+                if let Some(last) = self.workflow.last_mut() {
+                    last.ended_ms = Some(*at_ms);
+                    last.failure = Some(failure.clone());
+                    last.retry_at_ms = *retry_at_ms;
+                }
+            }
+            Entry::WorkflowReturned { at_ms, .. } => {
+                if let Some(last) = self.workflow.last_mut() {
+                    last.ended_ms = Some(*at_ms);
+                }
+            }
+            Entry::Recalled { .. } | Entry::Logged { .. } => {}
+        }
+    }
+
+    fn complete(
+        &mut self,
+        op: OpNumber,
+        outcome: &Outcome,
+        attempts: u32,
+        (started_ms, at_ms): (u64, u64),
+    ) {
+        let Some(step) = self.steps.get_mut(op as usize) else {
+            return;
+        };
+        if let Some(last) = attempts.checked_sub(1) {
+            *attempt_of(&mut step.attempts, last) = Attempt {
+                number: last,
+                started_ms: Some(started_ms),
+                ended_ms: Some(at_ms),
+                failure: match outcome {
+                    Outcome::Failed(failure) => Some(failure.clone()),
+                    Outcome::Done(_) | Outcome::Empty => None,
+                },
+                retry_at_ms: None,
+            };
+        }
+        step.end = Some((End::Outcome(outcome.clone()), at_ms));
+    }
+
+    /// One step.
+    pub(super) fn step(&self, op: OpNumber) -> Option<&Step> {
+        self.steps.get(op as usize)
+    }
+
+    /// The attempts at the workflow code.
+    pub(super) fn workflow_attempts(&self) -> Vec<AttemptView> {
+        self.workflow.iter().map(AttemptView::from).collect()
+    }
+
+    /// The steps of a run that stands at `status`, with what is pending now.
+    pub(super) fn steps(
+        &self,
+        run: &Run,
+        status: RunStatus,
+        registrations: &BTreeMap<OpNumber, &Registration>,
+    ) -> Vec<StepView> {
+        (0..)
+            .zip(&self.steps)
+            .map(|(op, step)| step.view(op, run, status, registrations.get(&op).copied()))
+            .collect()
+    }
+}
+
+fn attempt_of(attempts: &mut Vec<Attempt>, number: u32) -> &mut Attempt {
+    let at = match attempts.binary_search_by_key(&number, |attempt| attempt.number) {
+        Ok(at) => at,
+        Err(at) => {
+            let attempt = Attempt {
+                number,
+                ..Attempt::default()
+            };
+            attempts.insert(at, attempt);
+            at
+        }
+    };
+    &mut attempts[at]
+}
+
+impl Step {
+    /// The id by which the step is unique in its run.
+    pub(super) fn key(&self) -> String {
+        step_key(&self.id, self.occurrence)
+    }
+
+    fn view(
+        &self,
+        op: OpNumber,
+        run: &Run,
+        status: RunStatus,
+        pending: Option<&Registration>,
+    ) -> StepView {
+        let pending = pending.filter(|_| self.end.is_none());
+        let (stands, ended_ms) = self.stands(run, status, pending);
+        let (result, error) = match &self.end {
+            Some((End::Outcome(Outcome::Done(json)), _)) => (Some(Embedded(json.clone())), None),
+            Some((End::Outcome(Outcome::Failed(failure)), _)) => (None, Some(failure.into())),
+            Some((End::Outcome(Outcome::Empty) | End::Cancelled, _)) | None => (None, None),
+        };
+        StepView {
+            op,
+            id: self.key(),
+            hash: step_hash(&self.id, self.occurrence),
+            kind: self.kind.as_str(),
+            status: stands,
+            summary: self.summary.clone(),
+            started_at: Time(self.started_ms),
+            ended_at: ended_ms.map(Time),
+            duration_ms: ended_ms.map(|ended| ended.saturating_sub(self.started_ms)),
+            attempts: self.attempts.iter().map(AttemptView::from).collect(),
+            result,
+            error,
+            waiting: pending.map(WaitView::from),
+            child_run_id: match pending {
+                Some(Registration::Invoke { child, .. }) => *child,
+                Some(_) | None => None,
+            },
+        }
+    }
+
+    fn stands(
+        &self,
+        run: &Run,
+        status: RunStatus,
+        pending: Option<&Registration>,
+    ) -> (StepStatus, Option<u64>) {
+        if let Some((end, at_ms)) = &self.end {
+            let stands = match end {
+                End::Outcome(Outcome::Done(_)) => StepStatus::Completed,
+                End::Outcome(Outcome::Failed(_)) => StepStatus::Failed,
+                End::Outcome(Outcome::Empty) => StepStatus::TimedOut,
+                End::Cancelled => StepStatus::Cancelled,
+            };
+            return (stands, Some(*at_ms));
+        }
+        if status.is_final() {
+            return (StepStatus::Cancelled, run.ended_ms);
+        }
+        let stands = match pending {
+            Some(Registration::Sleep { .. } | Registration::Start { .. }) => StepStatus::Sleeping,
+            Some(Registration::Retry { .. }) => StepStatus::Retrying,
+            Some(
+                Registration::Event { .. }
+                | Registration::Signal { .. }
+                | Registration::Invoke { .. },
+            ) => StepStatus::Waiting,
+            Some(Registration::Fetch { due_ms, .. } | Registration::AiInfer { due_ms, .. }) => {
+                match due_ms {
+                    Some(_) => StepStatus::Retrying,
+                    None => StepStatus::Executing,
+                }
+            }
+            None => match self.attempts.last() {
+                Some(last) if last.ended_ms.is_none() && status == RunStatus::Running => {
+                    StepStatus::Executing
+                }
+                Some(_) | None => StepStatus::Queued,
+            },
+        };
+        (stands, None)
+    }
+}
+
+impl From<&Attempt> for AttemptView {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            attempt: attempt.number,
+            started_at: attempt.started_ms.map(Time),
+            ended_at: attempt.ended_ms.map(Time),
+            duration_ms: attempt
+                .ended_ms
+                .zip(attempt.started_ms)
+                .map(|(ended, started)| ended.saturating_sub(started)),
+            error: attempt.failure.as_ref().map(ErrorView::from),
+            retry_at: attempt.retry_at_ms.map(Time),
+        }
+    }
+}
