@@ -39,47 +39,41 @@ fn block_on<F: Future>(body: F) -> F::Output {
     wstd::runtime::block_on(body)
 }
 
-/// Without a reactor, only what is woken by the body itself can make it go on.
+/// Without a reactor, only what is woken by the body itself, or natively by another thread, can make it go on.
 #[cfg(not(all(target_family = "wasm", feature = "http")))]
 fn block_on<F: Future>(body: F) -> F::Output {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Poll, Wake, Waker};
+    use std::thread::{self, Thread};
 
-    #[derive(Default)]
-    struct Woken {
-        by_whom: AtomicBool,
-        #[cfg(not(target_family = "wasm"))]
-        thread: Option<std::thread::Thread>,
+    struct Sleeper {
+        woken: AtomicBool,
+        thread: Thread,
     }
-    impl Wake for Woken {
+    impl Wake for Sleeper {
         fn wake(self: Arc<Self>) {
-            self.by_whom.store(true, Ordering::Release);
-            #[cfg(not(target_family = "wasm"))]
-            if let Some(thread) = &self.thread {
-                thread.unpark();
-            }
+            self.woken.store(true, Ordering::Release);
+            self.thread.unpark();
         }
     }
 
-    let woken = Arc::new(Woken {
-        #[cfg(not(target_family = "wasm"))]
-        thread: Some(std::thread::current()),
-        ..Woken::default()
+    let sleeper = Arc::new(Sleeper {
+        woken: AtomicBool::new(false),
+        thread: thread::current(),
     });
-    let waker = Waker::from(Arc::clone(&woken));
+    let waker = Waker::from(Arc::clone(&sleeper));
     let mut body = std::pin::pin!(body);
     loop {
         if let Poll::Ready(output) = body.as_mut().poll(&mut Context::from_waker(&waker)) {
             return output;
         }
-        while !woken.by_whom.swap(false, Ordering::Acquire) {
-            #[cfg(not(target_family = "wasm"))]
-            std::thread::park();
-            #[cfg(target_family = "wasm")]
-            panic!(
+        while !sleeper.woken.swap(false, Ordering::Acquire) {
+            assert!(
+                cfg!(not(target_family = "wasm")),
                 "the body waits for something that cannot come: WASI's async input and output need the feature `http` of abide-sdk"
             );
+            thread::park();
         }
     }
 }
