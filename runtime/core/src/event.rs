@@ -67,7 +67,13 @@ impl NewEvent {
         }
         for (field, value) in [("data", &self.data), ("user", &self.user)] {
             if value.as_ref().is_some_and(|json| !is_json_object(json)) {
-                return fault(field, "must be a JSON object".into());
+                return fault(
+                    field,
+                    format!(
+                        "must be a JSON object, nested at most {} deep",
+                        crate::MAX_JSON_DEPTH
+                    ),
+                );
             }
         }
         if let Some(ts) = self.ts

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::expr::{Expr, Scope};
+use crate::expr::{Expr, InvalidExpr, Scope};
 use crate::ids::FunctionId;
 use crate::retry::{Backoff, DEFAULT_RETRIES, MAX_RETRIES, RetryPolicy};
 
@@ -140,8 +140,13 @@ impl Trigger {
                 self.event
             ));
         }
-        let fault = Expr::compile(self.if_expr.as_ref()?).err()?;
+        let fault = self.condition().err()?;
         Some(format!("if: {fault}"))
+    }
+
+    fn condition(&self) -> Result<Option<Expr>, InvalidExpr> {
+        let source = self.if_expr.as_deref();
+        source.map(Expr::compile_without_async).transpose()
     }
 }
 
@@ -177,12 +182,13 @@ impl TriggerIndex {
     /// Adds the triggers of a function whose configuration was validated.
     pub fn add(&mut self, id: &FunctionId, config: &FunctionConfig) {
         for trigger in &config.triggers {
+            // A condition that today's rules refuse, accepted by an earlier version: it starts nothing rather than everything.
+            let Ok(condition) = trigger.condition() else {
+                continue;
+            };
             let candidate = Candidate {
                 function: id.clone(),
-                condition: trigger
-                    .if_expr
-                    .as_ref()
-                    .and_then(|source| Expr::compile(source).ok()),
+                condition,
             };
             let (map, key) = match prefix_of(&trigger.event) {
                 Some(prefix) => (&mut self.prefixes, prefix),

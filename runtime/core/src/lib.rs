@@ -33,12 +33,48 @@ pub const DAY_MS: u64 = 24 * HOUR_MS;
 /// 365 days in milliseconds.
 pub const YEAR_MS: u64 = 365 * DAY_MS;
 
-/// Whether `text` is exactly one JSON value.
+/// How deeply arrays and objects may be nested: what every JSON library that a guest may use can read.
+pub const MAX_JSON_DEPTH: usize = 100;
+
+/// Whether `text` is exactly one JSON value, nested no deeper than [`MAX_JSON_DEPTH`].
 pub fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() && depth_of(text) <= MAX_JSON_DEPTH
+}
+
+/// The nesting of valid JSON.
+fn depth_of(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Whether `text` is exactly one JSON object.
 pub fn is_json_object(text: &str) -> bool {
     text.trim_start().starts_with('{') && is_json(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_one_value_of_bounded_depth() {
+        assert!(is_json(" [1, \"[[\\\"[\", {}] "));
+        assert!(!is_json("1 2") && !is_json("") && !is_json("{"));
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(is_json(&nested(MAX_JSON_DEPTH)));
+        assert!(!is_json(&nested(MAX_JSON_DEPTH + 1)));
+    }
 }

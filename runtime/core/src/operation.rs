@@ -302,6 +302,10 @@ impl Operation {
                         .then(|| "`if` and `match` exclude each other; give one of them".into())
                 })
                 .or_else(|| {
+                    let fault = crate::expr::check_path(wait.match_path.as_deref()?).err()?;
+                    Some(format!("match: {fault}"))
+                })
+                .or_else(|| {
                     let expr = wait.if_expr.as_ref()?;
                     let fault = crate::expr::Expr::compile(expr).err()?;
                     Some(format!("if: {fault}"))
