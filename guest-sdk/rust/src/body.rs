@@ -69,13 +69,21 @@ fn block_on<F: Future>(body: F) -> F::Output {
             return output;
         }
         while !sleeper.woken.swap(false, Ordering::Acquire) {
-            assert!(
-                cfg!(not(target_family = "wasm")),
-                "the body waits for something that cannot come: WASI's async input and output need the feature `http` of abide-sdk"
-            );
-            thread::park();
+            wait_for_wake();
         }
     }
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn wait_for_wake() {
+    std::thread::park();
+}
+
+#[cfg(all(target_family = "wasm", not(feature = "http")))]
+fn wait_for_wake() {
+    panic!(
+        "the body waits for something that cannot come: WASI's async input and output need the feature `http` of abide-sdk"
+    );
 }
 
 /// Makes panics readable: one line with the place and the message. In a body that is the attempt's failure; in workflow code it is
