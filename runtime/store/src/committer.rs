@@ -17,7 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, ReentrantMutex, RwLock};
 
 use crate::{
     backend::{Backend, check_key},
@@ -66,6 +66,8 @@ pub(crate) struct Committer {
     counters: Counters,
     queue: Mutex<Queue>,
     arrived: Condvar,
+    /// Held while a group is taken and committed: whoever commits, groups keep the order of submission.
+    committing: ReentrantMutex<()>,
     /// Held for reading from the first payload of a group to its commit; the sweep starts under the write lock.
     pub(crate) gate: RwLock<()>,
     /// Payloads written since the sweep that is under way began.
@@ -82,6 +84,7 @@ impl Committer {
             counters: Counters::default(),
             queue: Mutex::default(),
             arrived: Condvar::new(),
+            committing: ReentrantMutex::default(),
             gate: RwLock::default(),
             protected: Mutex::default(),
         }
@@ -161,6 +164,7 @@ impl Committer {
 
     /// Commits one group; false when nothing was queued.
     pub(crate) fn run_group(&self) -> bool {
+        let _one_at_a_time = self.committing.lock();
         let group = self.take_group();
         let Some(last) = group.last().map(|submission| submission.sequence) else {
             return false;

@@ -106,7 +106,7 @@ impl MemoryDisk {
 
     /// From now on one commit in `one_in` fails on average; the seed decides which, and how. Zero ends it.
     pub fn fail_at_random(&self, seed: u64, one_in: u64) {
-        self.shared.plan.lock().random = (one_in > 0).then(|| (SplitMix(seed), one_in));
+        self.shared.plan.lock().random = (one_in > 0).then_some((SplitMix(seed), one_in));
     }
 
     /// Changes a stored row behind the store's back, for damage tests.

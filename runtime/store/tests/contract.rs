@@ -1,4 +1,8 @@
 //! The contract that every backend passes, below and above the committer.
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "random numbers are cut to size"
+)]
 
 mod common;
 
@@ -206,7 +210,7 @@ fn commit_numbers_rise_by_one_across_lives_and_can_be_awaited(disk: &impl Disk) 
     let watch = backend.watch();
     assert_eq!(watch.newest(), 2);
     assert_eq!(watch.wait_after(2, Duration::ZERO), None);
-    let waiting = std::thread::spawn(move || watch.wait_after(2, Duration::from_secs(60)));
+    let waiting = std::thread::spawn(move || watch.wait_after(2, Duration::from_mins(1)));
     assert_eq!(backend.commit(&puts(&[("a", "1")])).unwrap(), 3);
     assert_eq!(waiting.join().unwrap(), Some(3));
 }
@@ -343,14 +347,14 @@ fn submissions_are_visible_at_once_and_told_in_order(disk: &impl Disk) {
 
 fn concurrent_writers_share_groups_and_lose_nothing(disk: &impl Disk) {
     let store = disk.store();
-    let (writers, writes) = (16, 40);
+    let (writers, batches) = (16, 40);
     let start = Barrier::new(writers);
     std::thread::scope(|scope| {
         for writer in 0..writers {
             let (store, start) = (&store, &start);
             scope.spawn(move || {
                 start.wait();
-                for n in 0..writes {
+                for n in 0..batches {
                     store
                         .submit(puts(&[(&format!("w{writer:02}/{n:03}"), "x")]))
                         .wait()
@@ -360,10 +364,10 @@ fn concurrent_writers_share_groups_and_lose_nothing(disk: &impl Disk) {
         }
     });
     let stats = store.stats();
-    assert_eq!(stats.batches, (writers * writes) as u64);
+    assert_eq!(stats.batches, (writers * batches) as u64);
     assert!(stats.groups <= stats.batches);
     store.close().unwrap();
-    assert_eq!(all_rows(&disk.store()).unwrap().len(), writers * writes);
+    assert_eq!(all_rows(&disk.store()).unwrap().len(), writers * batches);
 }
 
 fn a_fenced_submission_stops_the_store(disk: &impl Disk) {

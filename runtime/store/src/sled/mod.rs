@@ -146,16 +146,16 @@ impl SledBackend {
 
     fn commit_durably(&self, batch: &Batch, writer: &mut Writer) -> Result<u64> {
         let commit = writer.commit + 1;
-        let mut writes = sled::Batch::default();
+        let mut rows = sled::Batch::default();
         for op in batch.ops() {
             match op {
-                Op::Put(key, value) => writes.insert(&**key, &**value),
-                Op::Delete(key) => writes.remove(&**key),
+                Op::Put(key, value) => rows.insert(&**key, &**value),
+                Op::Delete(key) => rows.remove(&**key),
             }
         }
-        writes.insert(COMMIT_KEY, &commit_row(commit)[..]);
+        rows.insert(COMMIT_KEY, &commit_row(commit)[..]);
         let stable_lsn = self.with_db("commit", |db| {
-            db.apply_batch(writes)?;
+            db.apply_batch(rows)?;
             // Only hands the log to the system: on Linux sled stops short of a real sync.
             db.flush()?;
             Ok(db.context.pagecache.log.stable_offset())

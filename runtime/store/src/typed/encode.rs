@@ -87,7 +87,7 @@ fn encode_write(write: &Write, batch: &mut Batch) -> Result<()> {
             )?;
         }
         Write::DeleteArrival { run, op } => {
-            delete(batch, &Key::Arrival(WaitKey { run: *run, op: *op }))
+            delete(batch, &Key::Arrival(WaitKey { run: *run, op: *op }));
         }
         Write::PutSignal { name, signal } => put(batch, &Key::Signal(Text::new(name)), signal)?,
         Write::DeleteSignal { name } => delete(batch, &Key::Signal(Text::new(name))),

@@ -286,23 +286,23 @@ impl View {
         limit: usize,
         make: impl Fn(&[u8], &[u8]) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut made = Vec::new();
+        let mut items = Vec::new();
         let mut failure = None;
         if limit == 0 {
-            return Ok(made);
+            return Ok(items);
         }
         self.scan(range, direction, |key, value| {
             match make(&key, &value) {
-                Ok(item) => made.push(item),
+                Ok(item) => items.push(item),
                 Err(error) => failure = Some(error),
             }
-            if failure.is_some() || made.len() == limit {
+            if failure.is_some() || items.len() == limit {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         })?;
-        failure.map_or(Ok(made), Err)
+        failure.map_or(Ok(items), Err)
     }
 
     /// The whole journal of a run; a gap in it is damage.

@@ -282,10 +282,10 @@ fn a_journal_is_read_back_whole_whatever_its_chunks_were() {
         .zip(sizes)
         .map(|(op, bytes)| completed(op, bytes))
         .collect();
-    for (from, to) in [(0, 1), (1, 9), (9, 12)] {
+    for range in [0..1, 1..9, 9..12] {
         let chunk = JournalChunk {
-            first: from,
-            entries: entries[from as usize..to as usize].to_vec(),
+            first: u32::try_from(range.start).unwrap(),
+            entries: entries[range].to_vec(),
         };
         f.write(&[Write::AppendJournal {
             run: RunId(1),

@@ -1,5 +1,10 @@
 //! What the store's tests share.
-#![allow(dead_code, missing_docs, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::cast_possible_truncation,
+    reason = "each test binary uses a part of it"
+)]
 
 use std::{ops::ControlFlow, path::Path};
 
@@ -78,7 +83,7 @@ pub(crate) fn all_rows(store: &Store) -> abide_store::Result<Vec<(Vec<u8>, Vec<u
         .collect())
 }
 
-/// SplitMix64: the same seed, the same test.
+/// `SplitMix64`: the same seed, the same test.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
