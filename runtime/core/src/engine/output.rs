@@ -102,6 +102,8 @@ pub enum Notice {
     Run {
         /// The run.
         run: RunId,
+        /// The event that started it.
+        event: Option<EventId>,
         /// Where it stands.
         status: RunStatus,
     },
@@ -135,6 +137,7 @@ impl Output {
         self.writes.push(Write::PutRun(Arc::new(run.clone())));
         self.durable.push(Effect::Notice(Notice::Run {
             run: run.id,
+            event: run.events.first().copied(),
             status: run.status,
         }));
     }

@@ -132,7 +132,7 @@ impl Machine {
                 self.bodies_due.insert(op);
             }
             Operation::Sleep(duration_ms) => {
-                self.sleep(op, now.ms.saturating_add(duration_ms), now.ms)
+                self.sleep(op, now.ms.saturating_add(duration_ms), now.ms);
             }
             Operation::SleepUntil(due_ms) => {
                 if due_ms > now.ms.saturating_add(MAX_WAIT_MS) {
