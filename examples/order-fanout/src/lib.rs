@@ -162,3 +162,48 @@ abide::app!(
     ship_order,
     confirm_order
 );
+
+#[cfg(test)]
+mod tests {
+    use abide_sdk::testing::{Run, event};
+
+    use super::*;
+
+    fn order() -> Value {
+        json!({
+            "order_id": "o-1", "email": "ada@example.com", "address": "London", "card": "4242",
+            "items": [{"sku": "cup", "quantity": 2, "unit_price": 600}, {"sku": "pot", "quantity": 1, "unit_price": 2500}],
+        })
+    }
+
+    #[test]
+    fn four_events_leave_in_one_send() {
+        let mut run = Run::of::<place_order>(event("order/placed", order()));
+        assert_eq!(run.pending(), ["check-stock-cup", "check-stock-pot"]);
+        run.complete("check-stock-pot", true);
+        run.complete("check-stock-cup", true);
+        let sent = run.asked("fan-out");
+        for (index, step) in ["charge", "invoice", "shipment", "confirmation"]
+            .iter()
+            .enumerate()
+        {
+            assert_eq!(
+                sent["events"][index]["name"],
+                format!("order/{step}.requested")
+            );
+        }
+        run.complete("fan-out", ["1", "2", "3", "4"]);
+        let accepted = json!({"status": "accepted", "order_id": "o-1", "total": 3700});
+        assert_eq!(run.output(), Some(Ok(accepted)));
+    }
+
+    #[test]
+    fn a_missing_article_ends_the_order_early() {
+        let mut run = Run::of::<place_order>(event("order/placed", order()));
+        run.complete("check-stock-cup", true);
+        run.complete("check-stock-pot", false);
+        run.complete("reject", ["1"]);
+        let rejected = json!({"status": "rejected", "order_id": "o-1", "missing": ["pot"]});
+        assert_eq!(run.output(), Some(Ok(rejected)));
+    }
+}

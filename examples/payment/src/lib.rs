@@ -195,3 +195,58 @@ fn service(path: &str) -> Result<String> {
 }
 
 abide::app!(process_payment, auto_approver);
+
+#[cfg(test)]
+mod tests {
+    use abide_sdk::testing::{Run, event};
+
+    use super::*;
+
+    fn request(amount: i64) -> Run {
+        let payment = json!({
+            "payment_id": "p-1", "email": "ada@example.com", "amount": amount, "currency": "EUR", "card": "4242",
+        });
+        Run::of::<process_payment>(event("payment/requested", payment))
+    }
+
+    fn outcome(status: &str, decided_by: Option<&str>) -> Value {
+        json!({"payment_id": "p-1", "status": status, "decided_by": decided_by})
+    }
+
+    #[test]
+    fn an_invalid_payment_fails_for_good() {
+        let mut run = request(-5);
+        let failure = run.execute("validate").unwrap_err();
+        assert_eq!(
+            (failure.name.as_str(), failure.retriable),
+            ("InvalidPayment", false)
+        );
+        assert!(run.output().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_risky_payment_waits_a_day_for_a_human_and_is_then_abandoned() {
+        let mut run = request(250_000);
+        run.execute("validate").unwrap();
+        run.complete("assess-risk", json!({"score": 80, "level": "high"}));
+        assert_eq!(run.pending(), ["decision", "ask-for-approval"]);
+        assert_eq!(run.asked("decision")["timeout_ms"], json!(86_400_000));
+        run.complete("ask-for-approval", ["1"]);
+        run.time_out("decision");
+        assert_eq!(run.output(), Some(Ok(outcome("abandoned", None))));
+    }
+
+    #[test]
+    fn a_declined_card_is_a_case_and_not_an_error() {
+        let mut run = request(500);
+        run.execute("validate").unwrap();
+        run.complete("assess-risk", json!({"score": 10, "level": "low"}));
+        run.fail(
+            "charge",
+            Error::non_retriable("the service answered 402: declined"),
+        );
+        assert_eq!(run.asked("notify-customer")["kind"], "run");
+        run.complete("notify-customer", json!({}));
+        assert_eq!(run.output(), Some(Ok(outcome("declined", None))));
+    }
+}

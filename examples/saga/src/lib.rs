@@ -157,3 +157,43 @@ fn service(path: &str) -> Result<String> {
 }
 
 abide::app!(book_trip);
+
+#[cfg(test)]
+mod tests {
+    use abide_sdk::testing::{Run, event};
+
+    use super::*;
+
+    fn request() -> Run {
+        let trip = json!({
+            "trip_id": "t-1", "flight": "LHR-LIS", "hotel": "Tejo", "car": "compact", "price": 900, "card": "4242",
+        });
+        Run::of::<book_trip>(event("trip/requested", trip))
+    }
+
+    #[test]
+    fn what_was_done_is_undone_in_reverse_order() {
+        let mut run = request();
+        run.complete("book-flight", "booking-1");
+        run.complete("book-hotel", "booking-2");
+        run.complete("charge", "charge-1");
+        run.fail("book-car", Error::non_retriable("sold out"));
+        for step in ["refund", "cancel-hotel", "cancel-flight"] {
+            assert_eq!(run.pending(), [step]);
+            run.complete(step, "id");
+        }
+        let outcome = json!({
+            "status": "undone", "trip_id": "t-1", "because_of": "book-car",
+            "undone": ["refund", "cancel-hotel", "cancel-flight"],
+        });
+        assert_eq!(run.output(), Some(Ok(outcome)));
+    }
+
+    #[test]
+    fn nothing_is_undone_when_nothing_was_done() {
+        let mut run = request();
+        run.fail("book-flight", Error::non_retriable("sold out"));
+        let outcome = json!({"status": "undone", "trip_id": "t-1", "because_of": "book-flight", "undone": []});
+        assert_eq!(run.output(), Some(Ok(outcome)));
+    }
+}

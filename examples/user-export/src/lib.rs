@@ -90,3 +90,48 @@ fn service(path: &str) -> Result<String> {
 }
 
 abide::app!(export);
+
+#[cfg(test)]
+mod tests {
+    use abide_sdk::testing::{Run, event};
+
+    use super::*;
+
+    #[test]
+    fn the_parts_may_come_in_any_order() {
+        let mut run = Run::of::<export>(event("user/export.requested", json!({"user_id": "u-7"})));
+        assert_eq!(
+            run.pending(),
+            [
+                "read-profile",
+                "read-orders",
+                "read-sessions",
+                "read-messages"
+            ]
+        );
+        run.complete("read-messages", json!([{}, {}]));
+        run.complete("read-orders", json!([{}]));
+        run.complete(
+            "read-profile",
+            json!({"name": "Ada", "email": "ada@example.com"}),
+        );
+        run.complete("read-sessions", json!([]));
+        run.complete("upload", ());
+        let outcome = json!({"user_id": "u-7", "export": "user-u-7", "orders": 1, "sessions": 0, "messages": 2});
+        assert_eq!(run.output(), Some(Ok(outcome)));
+    }
+
+    #[test]
+    fn when_one_part_cannot_be_read_the_others_are_given_up() {
+        let mut run = Run::of::<export>(event("user/export.requested", json!({"user_id": "u-7"})));
+        run.fail("read-orders", Error::non_retriable("gone"));
+        assert_eq!(
+            run.cancelled(),
+            ["read-profile", "read-sessions", "read-messages"]
+        );
+        assert_eq!(
+            run.output().unwrap().unwrap_err().message,
+            "step `read-orders`: gone"
+        );
+    }
+}

@@ -131,3 +131,59 @@ fn service(path: &str) -> Result<String> {
 }
 
 abide::app!(welcome);
+
+#[cfg(test)]
+mod tests {
+    use abide_sdk::testing::{Run, event};
+
+    use super::*;
+
+    fn run_until_the_wait() -> Run {
+        let signup = json!({"user_id": "u-1", "email": "ada@example.com", "name": "Ada"});
+        let mut run = Run::of::<welcome>(event("user/signed.up", signup));
+        run.complete("send-welcome", ());
+        run.complete("mark-welcomed", ());
+        assert_eq!(
+            run.asked("let-them-start"),
+            json!({"kind": "sleep", "ms": 259_200_000})
+        );
+        run.complete("let-them-start", ());
+        run
+    }
+
+    #[test]
+    fn whoever_finished_onboarding_gets_no_reminder() {
+        let mut run = run_until_the_wait();
+        let finished = json!({
+            "id": "e-2", "name": "user/onboarding.finished", "ts": 1_767_225_700_000_u64, "data": {"user_id": "u-1"},
+        });
+        run.complete("onboarding-finished", finished);
+        let outcome = json!({"user_id": "u-1", "onboarded": true, "reminded": false});
+        assert_eq!(run.output(), Some(Ok(outcome)));
+    }
+
+    #[test]
+    fn whoever_did_not_is_reminded_after_a_week() {
+        let mut run = run_until_the_wait();
+        assert_eq!(
+            run.asked("onboarding-finished")["timeout_ms"],
+            json!(604_800_000)
+        );
+        run.time_out("onboarding-finished");
+        run.complete("send-reminder", ());
+        run.complete("mark-reminded", ());
+        let outcome = json!({"user_id": "u-1", "onboarded": false, "reminded": true});
+        assert_eq!(run.output(), Some(Ok(outcome)));
+    }
+
+    #[test]
+    fn a_body_without_the_service_says_what_is_missing() {
+        let signup = json!({"user_id": "u-1", "email": "ada@example.com", "name": "Ada"});
+        let mut run = Run::of::<welcome>(event("user/signed.up", signup));
+        let failure = run.execute("send-welcome").unwrap_err();
+        assert_eq!(
+            (failure.name.as_str(), failure.retriable),
+            ("NotConfigured", false)
+        );
+    }
+}
