@@ -131,6 +131,8 @@ macro_rules! tuples {
                     if ended { Poll::Ready(()) } else { Poll::Pending }
                 })
                 .await;
+                // What is unfinished is given up in the order in which it was given.
+                $($value.future = None;)+
                 // The first error is returned before the output of an unfinished branch is asked for.
                 $(if let Some(Err(error)) = $value.output.take_if(|output| output.is_err()) {
                     return Err(error);
