@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Asked, Change, Completion, Machine, Op, OpState, Position, RunInfo};
+use super::{Asked, Change, Completion, Machine, Occurrences, Op, OpState, Position, RunInfo};
 use crate::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP};
 use crate::state::RunEnd;
 
@@ -77,7 +77,7 @@ impl Machine {
             completions: Vec::new(),
             recorded_cancels: 0,
             recorded_lines: 0,
-            occurrences: BTreeMap::new(),
+            occurrences: Occurrences::default(),
             started: 0,
             next_completion: 0,
             told: 0,

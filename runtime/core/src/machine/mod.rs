@@ -21,6 +21,7 @@
 
 mod divergence;
 mod load;
+mod occurrences;
 mod outside;
 mod progress;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use crate::limits::Limits;
 use crate::operation::{Kind, Operation};
 use crate::retry::RetryPolicy;
 use crate::state::{LogLine, Registration};
+use occurrences::Occurrences;
 
 pub use divergence::{Divergence, FieldDifference};
 pub use load::InvalidJournal;
@@ -46,6 +48,12 @@ pub use outside::Arrival;
 pub use progress::{Change, Position, Progress, Send};
 pub use twin::{Execution, TwinCursor, TwinNext};
 pub use workflow::Next;
+
+/// The longest name of a failure that is journaled; the rest is cut.
+const FAILURE_NAME_BYTES: usize = 256;
+
+/// The longest message and the longest stack of a failure that are journaled; the rest is cut.
+const FAILURE_TEXT_BYTES: usize = 16 << 10;
 
 /// What the guest calls an operation: its place among the operations of the attempt.
 pub type Ticket = u32;
@@ -159,7 +167,7 @@ pub struct Machine {
     recorded_cancels: u32,
     recorded_lines: u32,
     // The workflow instance, as far as it has come:
-    occurrences: BTreeMap<Arc<str>, u32>,
+    occurrences: Occurrences,
     started: u32,
     next_completion: usize,
     told: u32,
@@ -295,6 +303,27 @@ impl Machine {
         }
         self.bodies_due.remove(&op);
         self.unwatch(op);
+    }
+
+    /// The failure as it may be journaled: a guest's error is no way around the limits.
+    fn bounded(&mut self, mut failure: Failure) -> Failure {
+        twin::truncate(&mut failure.name, FAILURE_NAME_BYTES);
+        twin::truncate(&mut failure.message, FAILURE_TEXT_BYTES);
+        if let Some(stack) = &mut failure.stack {
+            twin::truncate(stack, FAILURE_TEXT_BYTES);
+        }
+        if let Some(data) = &failure.data {
+            let bytes = data.len();
+            if bytes > self.info.limits.step_result_bytes || !crate::is_json(data) {
+                failure.data = None;
+                failure.message.push_str(
+                    " (the error's data was dropped: it was too large, or not valid JSON)",
+                );
+            } else {
+                self.state_bytes += bytes;
+            }
+        }
+        failure
     }
 
     /// Counts the bytes of an outcome, and turns one that is too large into a failure that says so.

@@ -1,8 +1,8 @@
 //! What a twin does: it repeats what the workflow instance did, and executes bodies.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
+use super::occurrences::Occurrences;
 use super::workflow::unknown_ticket;
 use super::{Divergence, Machine, OpState, Phase, Stop, Ticket};
 use crate::failure::{Failure, Origin};
@@ -14,7 +14,7 @@ use crate::{Json, is_json};
 /// How far one twin has come. The host keeps it beside the instance.
 #[derive(Debug, Default)]
 pub struct TwinCursor {
-    occurrences: BTreeMap<Arc<str>, u32>,
+    occurrences: Occurrences,
     started: u32,
     next_completion: usize,
     told: u32,
@@ -83,26 +83,9 @@ impl Machine {
         id: &str,
         operation: &Operation,
     ) -> Result<Ticket, Stop> {
-        if cursor.executing.is_some() {
-            return Err(Stop::Failed(Failure::permanent(
-                Origin::Limit,
-                format!(
-                    "`{id}` was started inside the body of another step; a body cannot start operations: start it in the \
-                     workflow code, before or after the step"
-                ),
-            )));
-        }
+        refuse_in_body(cursor, "start")?;
         let ticket = cursor.started;
-        let occurrence = match cursor.occurrences.get_mut(id) {
-            Some(count) => {
-                *count += 1;
-                *count
-            }
-            None => {
-                cursor.occurrences.insert(id.into(), 0);
-                0
-            }
-        };
+        let occurrence = cursor.occurrences.next(&id.into());
         if ticket >= self.started {
             return Err(Stop::Diverged(Box::new(Divergence {
                 index: ticket,
@@ -122,6 +105,7 @@ impl Machine {
 
     /// A twin asks for news. `Blocked` also while the workflow instance is still on its way.
     pub fn twin_next(&mut self, cursor: &mut TwinCursor, now_ms: u64) -> Result<TwinNext, Stop> {
+        refuse_in_body(cursor, "next")?;
         if !self.blocked || self.phase() == Phase::Over {
             return Ok(TwinNext::Blocked);
         }
@@ -201,6 +185,7 @@ impl Machine {
 
     /// A twin gives up on an operation, as the workflow instance did.
     pub fn twin_cancel(&mut self, cursor: &mut TwinCursor, ticket: Ticket) -> Result<(), Stop> {
+        refuse_in_body(cursor, "cancel")?;
         if ticket >= cursor.started {
             return Err(unknown_ticket("cancel", ticket));
         }
@@ -281,6 +266,8 @@ impl Machine {
             return;
         };
         let attempt = record.attempt;
+        let failure = self.bounded(failure);
+        let record = self.op(op);
         let mut identity = self.info.run.to_bytes().to_vec();
         identity.extend_from_slice(record.name().as_bytes());
         let policy = self.body_policy(op);
@@ -342,8 +329,22 @@ impl Machine {
     }
 }
 
+/// A body has no operations: whoever asks for one there has mixed up body and workflow code.
+fn refuse_in_body(cursor: &TwinCursor, call: &str) -> Result<(), Stop> {
+    match cursor.executing {
+        None => Ok(()),
+        Some(_) => Err(Stop::Failed(Failure::permanent(
+            Origin::Limit,
+            format!(
+                "`{call}` was called inside the body of a step; a body cannot start, await or cancel operations: do that in the \
+                 workflow code, before or after the step"
+            ),
+        ))),
+    }
+}
+
 /// Cuts `text` to at most `bytes` bytes at a character's border.
-fn truncate(text: &mut String, bytes: usize) {
+pub(super) fn truncate(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         let end = (0..=bytes)
             .rev()

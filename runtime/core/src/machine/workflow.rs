@@ -51,9 +51,7 @@ impl Machine {
         self.blocked = false;
         let ticket = self.started;
         let id: Arc<str> = id.into();
-        let count = self.occurrences.entry(id.clone()).or_insert(0);
-        let occurrence = *count;
-        *count += 1;
+        let occurrence = self.occurrences.next(&id);
         self.started += 1;
         self.outstanding += 1;
         if (ticket as usize) < self.asked.len() {
@@ -460,6 +458,7 @@ impl Machine {
                 self.end(RunEnd::Output(output));
             }
             Err(failure) => {
+                let failure = self.bounded(failure);
                 let identity = self.info.run.to_bytes();
                 let retry_at_ms =
                     self.info
