@@ -1,0 +1,245 @@
+//! Measures the store alone: runs of ten steps with nothing outside, as the engine writes them, by runs in flight; then how the log's size
+//! develops when rows are replaced for ever, and how long a crashed and a closed store take to open.
+//!
+//! `cargo run --release -p abide-store --example throughput [-- DIR]`
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use abide_core::{
+    event::{Event, EventSource},
+    ids::{Digest, EventId, FunctionId, IdGenerator, RunId},
+    journal::{Entry, Outcome},
+    operation::Kind,
+    retry::RetryPolicy,
+    state::{JournalChunk, Run, RunEnd, RunStatus, Write},
+};
+use abide_store::{Batch, SledOptions, Store, encode};
+
+const RUNS_AT_ONCE: [usize; 5] = [1, 16, 64, 256, 1024];
+const FOR: Duration = Duration::from_secs(3);
+
+fn main() {
+    let parent = std::env::args()
+        .nth(1)
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let dir = tempfile::tempdir_in(parent).expect("a temporary directory");
+    println!(
+        "one sync of 4 KiB: {:?} (median of 100)",
+        sync_latency(dir.path())
+    );
+    println!(
+        "{:>9} {:>9} {:>9} {:>10} {:>10} {:>10} {:>9} {:>8}",
+        "in flight", "runs/s", "p50", "p99", "runs/group", "rows/run", "cpu/run", "log MB"
+    );
+    let store = open(&dir.path().join("runs"));
+    let mut ids = IdGenerator::new(1);
+    for at_once in RUNS_AT_ONCE {
+        runs(&store, at_once, &mut ids);
+    }
+    store.close().expect("close");
+    reopen(&dir.path().join("runs"));
+    churn(&dir.path().join("churn"));
+}
+
+fn open(dir: &Path) -> Store {
+    Store::open(dir, &SledOptions::default()).expect("open")
+}
+
+fn sync_latency(dir: &Path) -> Duration {
+    use std::io::Write as _;
+    let mut file = std::fs::File::create(dir.join("probe")).expect("create");
+    let mut times: Vec<_> = (0..100)
+        .map(|_| {
+            let started = Instant::now();
+            file.write_all(&[1; 4096])
+                .and_then(|()| file.sync_data())
+                .expect("sync");
+            started.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[50]
+}
+
+/// The two batches of a run: it is created, and later it is complete.
+fn run_writes(event: EventId, run: RunId) -> [Vec<Write>; 2] {
+    let now = event.made_at_ms();
+    let record = |status, end| {
+        Write::PutRun(Arc::new(Run {
+            id: run,
+            function: FunctionId::new("bench", "ten-steps"),
+            digest: Digest([7; 32]),
+            policy: RetryPolicy::default(),
+            events: vec![event],
+            parent: None,
+            status,
+            queued_ms: now,
+            started_ms: Some(now),
+            ended_ms: None,
+            end,
+            entries: 0,
+            log_chunks: 0,
+        }))
+    };
+    let created = vec![
+        Write::PutEvent(Arc::new(Event {
+            id: event,
+            received_ms: now,
+            name: "bench/ten-steps".into(),
+            data: r#"{"order":"o-12345","amount":4200}"#.into(),
+            user: None,
+            ts: now,
+            v: None,
+            external_id: None,
+            source: EventSource::Api,
+        })),
+        Write::LinkEvent { event, run },
+        record(RunStatus::Queued, None),
+        Write::PutReady(run),
+    ];
+    let entries = (0..10)
+        .flat_map(|op| {
+            [
+                Entry::OperationStarted {
+                    op,
+                    after: op,
+                    kind: Kind::Run,
+                    id: format!("step-{op}"),
+                    occurrence: 0,
+                    digest: 0x1234_5678_9abc_def0,
+                    summary: String::new(),
+                    at_ms: now,
+                },
+                Entry::Completed {
+                    op,
+                    outcome: Outcome::Done(r#"{"ok":true,"value":17}"#.into()),
+                    attempts: 1,
+                    started_ms: now,
+                    at_ms: now,
+                },
+            ]
+        })
+        .collect();
+    let completed = vec![
+        Write::AppendJournal {
+            run,
+            chunk: JournalChunk { first: 0, entries },
+        },
+        record(RunStatus::Completed, Some(RunEnd::Output("null".into()))),
+        Write::DeleteReady(run),
+    ];
+    [created, completed]
+}
+
+fn runs(store: &Store, at_once: usize, ids: &mut IdGenerator) {
+    let (free, freed) = mpsc::channel();
+    for _ in 0..at_once {
+        free.send(None).expect("open channel");
+    }
+    let before = store.stats();
+    let cpu_before = cpu_time();
+    let started = Instant::now();
+    let mut times = Vec::new();
+    while started.elapsed() < FOR {
+        if let Some(took) = freed.recv().expect("open channel") {
+            times.push(took);
+        }
+        let now_ms = 1_700_000_000_000 + u64::try_from(started.elapsed().as_millis()).unwrap_or(0);
+        let (event, run) = (EventId(ids.next(now_ms)), RunId(ids.next(now_ms)));
+        let [created, completed] = run_writes(event, run);
+        let began = Instant::now();
+        let _ticket = store.submit(encode(&created).expect("encode"));
+        let free = free.clone();
+        let _ticket = store.submit_then(encode(&completed).expect("encode"), move |outcome| {
+            outcome.expect("durable");
+            let _ = free.send(Some(began.elapsed()));
+        });
+    }
+    store.read_barrier().wait().expect("durable");
+    let took = started.elapsed();
+    let after = store.stats();
+    times.sort();
+    let done = times.len().max(1);
+    let groups = after.groups - before.groups;
+    println!(
+        "{at_once:>9} {:>9.0} {:>9.2?} {:>10.2?} {:>10.1} {:>10.1} {:>9.1?} {:>8}",
+        ratio(done, 1) / took.as_secs_f64(),
+        times[done / 2],
+        times[done * 99 / 100],
+        ratio(done, usize::try_from(groups).unwrap_or(1)),
+        ratio(
+            usize::try_from(after.writes - before.writes).unwrap_or(0),
+            done
+        ),
+        (cpu_time() - cpu_before) / u32::try_from(done).unwrap_or(1),
+        "",
+    );
+}
+
+/// Replaces the same rows for ever: the log must stop growing.
+fn churn(dir: &Path) {
+    let store = open(dir);
+    let log = dir.join("log/db");
+    for round in 0..8 {
+        let started = Instant::now();
+        for group in 0..200u32 {
+            let mut batch = Batch::new();
+            for n in 0..100u32 {
+                let key = (group * 100 + n) % 5000;
+                batch.put(format!("k/{key:06}").into_bytes(), vec![round; 200]);
+            }
+            store.submit(batch).wait().expect("durable");
+        }
+        let len = std::fs::metadata(&log).map_or(0, |log| log.len());
+        println!(
+            "churn round {round}: log {} MB for 1 MB of rows, {:?}",
+            len >> 20,
+            started.elapsed()
+        );
+    }
+    store.close().expect("close");
+    reopen(dir);
+}
+
+fn reopen(dir: &Path) {
+    let started = Instant::now();
+    let store = open(dir);
+    let report = store.open_report();
+    let rate = ratio(usize::try_from(report.audit.bytes).unwrap_or(0), 1 << 20)
+        / report.audit_time.as_secs_f64();
+    println!(
+        "open {:?}: audit {:?} ({} MB, {rate:.0} MB/s, {} messages), replay {:?}",
+        started.elapsed(),
+        report.audit_time,
+        report.audit.bytes >> 20,
+        report.audit.messages,
+        report.replay_time
+    );
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn ratio(a: usize, b: usize) -> f64 {
+    a as f64 / b.max(1) as f64
+}
+
+/// The processor time of this process, from `/proc`; its unit there is 1/100 s.
+fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields
+        .iter()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    Duration::from_millis(ticks * 10)
+}
