@@ -22,13 +22,23 @@
 //! - Only the body of a step reaches outside, and only after everything recorded before it is durable.
 
 mod app;
+mod bindings;
+mod check;
+mod code_cache;
 mod config;
+mod convert;
 mod egress;
+mod engine;
 mod error;
 mod execute;
+mod guest;
 mod http_client;
+mod imports;
 pub mod infer;
+mod operations;
 mod port;
+mod residency;
+mod wasi;
 
 pub use app::App;
 pub use config::{GuestLimits, HostConfig, PoolConfig};
@@ -38,28 +48,105 @@ pub use execute::{ExecuteRequest, Exit, Gone, Mailbox};
 pub use http_client::{FetchError, FetchRequest, FetchResponse, HttpClient};
 pub use port::{BarrierBroken, Port};
 
+use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use abide_core::event::Event;
+use abide_core::ids::Digest;
 use abide_core::journal::Entry;
-use abide_core::machine::RunInfo;
+use abide_core::machine::{Divergence, RunInfo};
+use parking_lot::Mutex;
+use wasmtime::component::Linker;
 
 /// The engine, its code cache, its clients and its budgets. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Host {
-    inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+/// What everything in this crate shares.
+pub(crate) struct Inner {
+    pub(crate) config: HostConfig,
+    pub(crate) limits: Arc<GuestLimits>,
+    pub(crate) engines: engine::Engines,
+    pub(crate) linker: Arc<Linker<guest::Guest>>,
+    pub(crate) pooled_linker: Option<Linker<guest::Guest>>,
+    pub(crate) cache: Option<code_cache::CodeCache>,
+    pub(crate) http: HttpClient,
+    pub(crate) extras: execute::Budget,
+    pub(crate) residents: residency::Residents,
+    apps: Mutex<HashMap<Digest, Weak<App>>>,
+    began: Instant,
+}
+
+impl Inner {
+    /// Milliseconds since the host began: for deadlines of bodies.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Host {
     /// Prepares everything that does not depend on an app. Needs a tokio runtime later, not now.
-    pub fn new(config: HostConfig) -> Result<Self, Error>;
+    pub fn new(config: HostConfig) -> Result<Self, Error> {
+        let engines = engine::Engines::new(&config)?;
+        let cache = config.code_cache.as_deref().and_then(|directory| {
+            match code_cache::CodeCache::open(directory, engines.compatibility_hash()) {
+                Ok(cache) => Some(cache),
+                Err(error) => {
+                    tracing::warn!(%error, directory = %directory.display(), "compiled code will not be kept");
+                    None
+                }
+            }
+        });
+        Ok(Self {
+            inner: Arc::new(Inner {
+                limits: Arc::new(config.limits.clone()),
+                linker: Arc::new(app::linker(&engines.on_demand)?),
+                pooled_linker: engines.pooled.as_ref().map(app::linker).transpose()?,
+                cache,
+                http: HttpClient::new()?,
+                extras: execute::Budget::new(config.extra_twins, config.extra_twin_bytes),
+                residents: residency::Residents::new(config.resident_bytes),
+                apps: Mutex::default(),
+                began: Instant::now(),
+                engines,
+                config,
+            }),
+        })
+    }
 
-    /// Compiles a component, or takes its code from the cache, and asks it for its functions.
-    pub async fn load(&self, wasm: &[u8]) -> Result<Arc<App>, Error>;
+    /// Compiles a component, or takes its code from the cache, and asks it for its functions. An app that is loaded
+    /// already is returned as it is.
+    pub async fn load(&self, wasm: &[u8]) -> Result<Arc<App>, Error> {
+        let digest = app::digest_of(wasm);
+        let loaded = self.inner.apps.lock().get(&digest).and_then(Weak::upgrade);
+        if let Some(app) = loaded {
+            return Ok(app);
+        }
+        let app = Arc::new(app::load(&self.inner, wasm).await?);
+        let mut apps = self.inner.apps.lock();
+        apps.retain(|_, app| app.strong_count() > 0);
+        apps.insert(digest, Arc::downgrade(&app));
+        Ok(app)
+    }
 
     /// Executes a run from where its journal ends. Poll (spawn) the future; it owns the instances.
-    pub fn execute(&self, request: ExecuteRequest) -> (Mailbox, impl Future<Output = Exit> + Send + 'static);
+    pub fn execute(&self, request: ExecuteRequest) -> (Mailbox, impl Future<Output = Exit> + Send + 'static) {
+        let (mailbox, mail) = Mailbox::new();
+        let run = Arc::new(execute::Run::new(
+            self.inner.clone(),
+            request.app,
+            request.port,
+            request.variables,
+            request.events,
+            request.machine,
+        ));
+        let driver = execute::Driver::new(run, mail, &mailbox);
+        (mailbox, driver)
+    }
 
     /// Replays `entries` in a fresh workflow instance. `Ok(None)`: the same, bit for bit.
     pub async fn check_replay(
@@ -68,8 +155,22 @@ impl Host {
         info: Arc<RunInfo>,
         events: Vec<Event>,
         entries: Vec<Entry>,
-    ) -> Result<Option<Box<abide_core::machine::Divergence>>, Error>;
+    ) -> Result<Option<Box<Divergence>>, Error> {
+        check::check_replay(&self.inner, app, info, events, entries).await
+    }
 
     /// The client for the `fetch` operation.
-    pub fn http(&self) -> &HttpClient;
+    pub fn http(&self) -> &HttpClient {
+        &self.inner.http
+    }
+
+    /// Where connections may go to.
+    pub fn egress(&self) -> &EgressPolicy {
+        &self.inner.config.egress
+    }
+
+    /// How many parked runs are in memory, and their bytes.
+    pub fn resident(&self) -> (usize, usize) {
+        self.inner.residents.size()
+    }
 }

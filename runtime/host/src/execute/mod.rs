@@ -1,4 +1,16 @@
 //! Executing one run: the request, the mailbox, the exit.
+//!
+//! - [`run`]: what the instances of a run share, behind one lock: the machine and the twins' cursors
+//! - [`instance`]: one guest as a future
+//! - [`twin`]: a twin with the time limit of the body that it executes
+//! - [`extras`]: twins beyond the first, in tasks of their own
+//! - [`driver`]: the task that polls a run's instances, and decides when progress is handed on
+
+mod driver;
+mod extras;
+mod instance;
+mod run;
+mod twin;
 
 use std::sync::Arc;
 
@@ -9,6 +21,11 @@ use tokio::sync::mpsc;
 
 use crate::app::App;
 use crate::port::Port;
+
+pub(crate) use driver::Driver;
+pub(crate) use extras::Budget;
+pub(crate) use instance::{End, Instance, instantiate};
+pub(crate) use run::Run;
 
 /// Everything that the execution of a run needs.
 pub struct ExecuteRequest {
@@ -22,8 +39,6 @@ pub struct ExecuteRequest {
     pub port: Arc<dyn Port>,
     /// The environment variables that bodies see.
     pub variables: Arc<Vec<(String, String)>>,
-    /// Where the run's bodies may connect to.
-    pub egress: Arc<crate::egress::EgressPolicy>,
 }
 
 /// Why an execution is over.
@@ -49,16 +64,27 @@ pub enum Exit {
 pub struct Gone;
 
 /// The way to a run that is being executed. A message after the end is refused, one before it is never lost.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Mailbox(mpsc::UnboundedSender<Message>);
 
-enum Message {
+/// What comes in through a mailbox.
+#[derive(Debug)]
+pub(crate) enum Message {
     Arrival(OpNumber, Arrival),
     Evict,
     Cancel,
 }
 
 impl Mailbox {
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Message>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    pub(crate) fn downgrade(&self) -> mpsc::WeakUnboundedSender<Message> {
+        self.0.downgrade()
+    }
+
     /// Delivers an arrival.
     pub fn arrive(&self, op: OpNumber, arrival: Arrival) -> Result<(), Gone> {
         self.0.send(Message::Arrival(op, arrival)).map_err(|_| Gone)

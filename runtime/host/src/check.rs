@@ -1,0 +1,126 @@
+//! The check of a replay: does the code, given the journal, do again exactly what the journal says?
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use abide_core::event::Event;
+use abide_core::failure::Failure;
+use abide_core::journal::Entry;
+use abide_core::machine::{Divergence, FieldDifference, Machine, Progress, RunInfo};
+use futures::future::BoxFuture;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::execute::{End, Instance, Run};
+use crate::guest::{Halt, Role};
+use crate::port::{BarrierBroken, Port};
+use crate::Inner;
+
+/// A way to a node that is not there: a replay has no effects.
+struct Nowhere {
+    now_ms: u64,
+}
+
+impl Port for Nowhere {
+    fn progress(&self, _progress: Progress) {}
+
+    fn barrier(&self) -> BoxFuture<'static, Result<(), BarrierBroken>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+}
+
+pub(crate) async fn check_replay(
+    host: &Arc<Inner>,
+    app: &Arc<App>,
+    info: Arc<RunInfo>,
+    events: Vec<Event>,
+    mut entries: Vec<Entry>,
+) -> Result<Option<Box<Divergence>>, Error> {
+    // How the attempt ended is compared here; the machine replays what led to it.
+    let expected = match entries.last() {
+        Some(Entry::WorkflowReturned { output, .. }) => Some(Ok(output.clone())),
+        Some(Entry::WorkflowFailed { failure, .. }) => Some(Err(failure.clone())),
+        _ => None,
+    };
+    if expected.is_some() {
+        entries.pop();
+    }
+    let now_ms = entries.iter().rev().find_map(time_of).unwrap_or(0);
+    let machine = Machine::load(info, entries, now_ms).map_err(|e| Error::Internal(e.to_string()))?;
+    let run = Arc::new(Run::new(
+        host.clone(),
+        app.clone(),
+        Arc::new(Nowhere { now_ms }),
+        Arc::default(),
+        events,
+        machine,
+    ));
+    let mut workflow = Instance::new(run.clone(), Role::Workflow);
+    let end = poll_fn(|cx| match workflow.poll(cx) {
+        Poll::Ready(end) => Poll::Ready(Some(end)),
+        Poll::Pending if workflow.signal.waiting() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await;
+    Ok(match (end, expected) {
+        (None, None) => None,
+        (Some(End::Halted(Halt::Diverged(divergence))), _) => Some(divergence),
+        (Some(end), expected) => {
+            let result = match end {
+                End::Returned(result) => result,
+                End::Halted(Halt::Failed(failure)) => Err(failure),
+                End::Halted(Halt::Diverged(divergence)) => return Ok(Some(divergence)),
+            };
+            differs("outcome", expected.as_ref(), Some(&result))
+        }
+        (None, Some(expected)) => differs("outcome", Some(&expected), None),
+    })
+}
+
+type Outcome = Result<abide_core::Json, Failure>;
+
+fn differs(field: &str, recorded: Option<&Outcome>, attempted: Option<&Outcome>) -> Option<Box<Divergence>> {
+    // Messages of the platform may name times and sizes; what counts is that it failed in the same way.
+    let text = |outcome: Option<&Outcome>| match outcome {
+        None => "still waiting".to_owned(),
+        Some(Ok(output)) => format!("returned {output}"),
+        Some(Err(failure)) => format!("failed with {} ({:?})", failure.name, failure.origin),
+    };
+    let (recorded, attempted) = (text(recorded), text(attempted));
+    (recorded != attempted).then(|| {
+        Box::new(Divergence {
+            index: u32::MAX,
+            recorded: Some("the end of the attempt".into()),
+            attempted: Some("the end of the attempt".into()),
+            differences: vec![FieldDifference {
+                field: field.into(),
+                recorded: shorten(&recorded),
+                attempted: shorten(&attempted),
+            }],
+        })
+    })
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(500).collect()
+}
+
+fn time_of(entry: &Entry) -> Option<u64> {
+    match entry {
+        Entry::AttemptStarted { at_ms, .. }
+        | Entry::OperationStarted { at_ms, .. }
+        | Entry::BodyStarted { at_ms, .. }
+        | Entry::BodyFailed { at_ms, .. }
+        | Entry::Completed { at_ms, .. }
+        | Entry::Recalled { at_ms, .. }
+        | Entry::Cancelled { at_ms, .. }
+        | Entry::WorkflowFailed { at_ms, .. }
+        | Entry::WorkflowReturned { at_ms, .. } => Some(*at_ms),
+        Entry::Logged { .. } => None,
+    }
+}

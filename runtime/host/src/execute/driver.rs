@@ -1,0 +1,255 @@
+//! The task of one run: it polls the workflow instance and the first twin, and decides when progress is handed on.
+//!
+//! A round lets each instance go on that has news, the workflow first. Rounds follow each other while anything moves, so that a
+//! run whose bodies do not wait goes from start to end without leaving this task. When nothing moves, what happened is
+//! handed on, and the task sleeps until an arrival, a body or the clock of an epoch wakes it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use abide_core::machine::{Divergence, Phase};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::extras::Extras;
+use super::instance::{End, Instance};
+use super::run::Run;
+use super::twin::Twin;
+use super::{Exit, Mailbox, Message};
+use crate::guest::{Halt, Role};
+use crate::residency::Parked;
+
+/// See the [module](self).
+pub(crate) struct Driver {
+    run: Arc<Run>,
+    mailbox: UnboundedReceiver<Message>,
+    /// For the residents to reach this run; weak, so that a mailbox that nobody else holds is known to be closed.
+    address: tokio::sync::mpsc::WeakUnboundedSender<Message>,
+    workflow: Instance,
+    twin: Option<Twin>,
+    extras: Extras,
+    parked: Option<Parked>,
+    evicting: bool,
+}
+
+/// Which instances had their turn in this call of `poll` and still go on: they must not be polled again before others had theirs.
+#[derive(Default)]
+struct Yielded {
+    workflow: bool,
+    twin: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(run: Arc<Run>, mailbox: UnboundedReceiver<Message>, own: &Mailbox) -> Self {
+        let workflow = Instance::new(run.clone(), Role::Workflow);
+        Self {
+            run,
+            mailbox,
+            address: own.downgrade(),
+            workflow,
+            twin: None,
+            extras: Extras::default(),
+            parked: None,
+            evicting: false,
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        let began = self.run.host().engines.tick();
+        {
+            let mut state = self.run.state();
+            if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                state.driver = Some(cx.waker().clone());
+            }
+        }
+        if let Some(exit) = self.read_mail(cx) {
+            return Poll::Ready(exit);
+        }
+        let mut yielded = Yielded::default();
+        loop {
+            let version = self.run.state().version;
+            if let Some(exit) = self.poll_workflow(cx, version, &mut yielded) {
+                return Poll::Ready(exit);
+            }
+            self.end_cancelled();
+            self.poll_twin(cx, &mut yielded);
+            let divergence = self.run.state().diverged.take();
+            if let Some(divergence) = divergence {
+                return Poll::Ready(self.diverged(divergence));
+            }
+            if self.run.state().version == version {
+                break;
+            }
+            self.run.flush_if_large();
+            if self.run.host().engines.tick() > began + 1 {
+                // Others want to go on, too.
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        self.settle();
+        if self.evicting {
+            return self.evict();
+        }
+        Poll::Pending
+    }
+
+    /// Takes in what arrived.
+    fn read_mail(&mut self, cx: &mut Context<'_>) -> Option<Exit> {
+        loop {
+            match self.mailbox.poll_recv(cx) {
+                Poll::Ready(Some(Message::Arrival(op, arrival))) => {
+                    self.parked = None;
+                    self.run.arrive(op, arrival);
+                }
+                Poll::Ready(Some(Message::Cancel)) => return Some(Exit::Cancelled),
+                // Without anybody who could send, a parked run would stay for ever.
+                Poll::Ready(Some(Message::Evict)) => self.evicting = true,
+                Poll::Ready(None) => {
+                    self.evicting = true;
+                    return None;
+                }
+                Poll::Pending => return None,
+            }
+        }
+    }
+
+    fn poll_workflow(&mut self, cx: &mut Context<'_>, version: u64, yielded: &mut Yielded) -> Option<Exit> {
+        let signal = &self.workflow.signal;
+        let news = if signal.waiting() { signal.seen() != version } else { !yielded.workflow };
+        if !news {
+            return None;
+        }
+        match self.workflow.poll(cx) {
+            Poll::Pending => {
+                yielded.workflow = !self.workflow.signal.waiting();
+                None
+            }
+            Poll::Ready(End::Returned(result)) => Some(self.over(self.run.returned(result))),
+            Poll::Ready(End::Halted(Halt::Failed(failure))) => Some(self.over(self.run.returned(Err(failure)))),
+            Poll::Ready(End::Halted(Halt::Diverged(divergence))) => Some(self.diverged(divergence)),
+        }
+    }
+
+    fn poll_twin(&mut self, cx: &mut Context<'_>, yielded: &mut Yielded) {
+        let (version, bodies) = {
+            let state = self.run.state();
+            (state.version, state.machine.bodies_waiting())
+        };
+        let twin = match &mut self.twin {
+            Some(twin) => twin,
+            None if bodies == 0 => return,
+            None => {
+                yielded.twin = false;
+                self.twin.insert(Twin::new(self.run.clone(), false))
+            }
+        };
+        let signal = twin.signal();
+        let goes_on = if signal.waiting() {
+            bodies > 0 && signal.seen() != version
+        } else {
+            !yielded.twin
+        };
+        if !goes_on {
+            return;
+        }
+        if twin.poll(cx).is_ready() {
+            self.twin = None;
+            return;
+        }
+        yielded.twin = !twin.signal().waiting();
+        if twin.signal().waiting() && self.run.state().machine.bodies_waiting() > 0 {
+            // It has executed every body that is due before: each attempt wants a twin of its own.
+            let slot = twin.slot();
+            if self.run.is_used(slot)
+                && let Some(twin) = self.twin.take()
+            {
+                twin.abandon();
+            }
+        }
+    }
+
+    /// Ends bodies that the workflow gave up.
+    fn end_cancelled(&mut self) {
+        let given_up = std::mem::take(&mut self.run.state().given_up);
+        if !given_up {
+            return;
+        }
+        if let Some(twin) = &self.twin
+            && twin.signal().in_body()
+            && self.run.body_cancelled(twin.slot())
+            && let Some(twin) = self.twin.take()
+        {
+            twin.abandon();
+        }
+        if !self.extras.is_empty() {
+            self.extras.end_cancelled(&self.run);
+        }
+    }
+
+    /// Nothing moves: hands on what happened, and sees to what may happen meanwhile.
+    fn settle(&mut self) {
+        let (phase, bodies) = {
+            let state = self.run.state();
+            (state.machine.phase(), state.machine.bodies_waiting())
+        };
+        if bodies > 0 && self.twin.as_ref().is_some_and(|twin| twin.signal().in_body()) {
+            let bytes = self.twin.as_ref().map_or(0, |twin| twin.signal().memory());
+            self.extras.provide(&self.run, bodies, bytes);
+        }
+        self.run.flush();
+        if phase == Phase::Parked && self.parked.is_none() && !self.evicting {
+            self.extras.clear();
+            let twin = self.twin.as_ref().map_or(0, |twin| twin.signal().memory());
+            let bytes = self.workflow.signal.memory() + twin;
+            self.parked = Some(self.run.host().residents.park(bytes, self.address.clone()));
+        }
+    }
+
+    /// Leaves memory, if the run is parked and nothing has come in.
+    fn evict(&mut self) -> Poll<Exit> {
+        self.evicting = false;
+        if self.run.state().machine.phase() != Phase::Parked {
+            self.parked = None;
+            return Poll::Pending;
+        }
+        self.mailbox.close();
+        let mut parked = true;
+        while let Ok(message) = self.mailbox.try_recv() {
+            match message {
+                Message::Arrival(op, arrival) => {
+                    self.run.arrive(op, arrival);
+                    parked = false;
+                }
+                Message::Cancel => return Poll::Ready(Exit::Cancelled),
+                Message::Evict => {}
+            }
+        }
+        self.run.flush();
+        Poll::Ready(Exit::Evicted { parked })
+    }
+
+    fn over(&self, returned: Result<(), Halt>) -> Exit {
+        match returned {
+            Ok(()) | Err(Halt::Failed(_)) => {
+                self.run.flush();
+                Exit::Over
+            }
+            Err(Halt::Diverged(divergence)) => self.diverged(divergence),
+        }
+    }
+
+    fn diverged(&self, divergence: Box<Divergence>) -> Exit {
+        self.run.report_divergence(&divergence);
+        Exit::Diverged(divergence)
+    }
+}
+
+impl Future for Driver {
+    type Output = Exit;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Exit> {
+        self.advance(cx)
+    }
+}

@@ -1,0 +1,102 @@
+//! One guest as a future: it owns the store, makes the instance, calls the function, and says how that ended.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use abide_core::Json;
+use abide_core::failure::{Failure, Origin};
+use wasmtime::{PoolConcurrencyLimitError, Store};
+
+use super::run::Run;
+use crate::app::App;
+use crate::bindings::App as Bindings;
+use crate::convert;
+use crate::guest::{Guest, Halt, Role, Signal, failure_of, on_epoch, thread_cpu};
+
+/// How a guest's `run` ended.
+pub(crate) enum End {
+    /// It returned.
+    Returned(Result<Json, Failure>),
+    /// It was ended.
+    Halted(Halt),
+}
+
+/// A guest that can be polled.
+pub(crate) struct Instance {
+    future: Pin<Box<dyn Future<Output = End> + Send>>,
+    pub(crate) signal: Arc<Signal>,
+}
+
+impl Instance {
+    /// A guest that will call the run's function. Nothing happens before it is polled.
+    pub(crate) fn new(run: Arc<Run>, role: Role) -> Self {
+        let signal = Arc::new(Signal::default());
+        let future = call(run, role, signal.clone());
+        Self {
+            future: Box::pin(future),
+            signal,
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.signal.hot() {
+            self.signal.set_hot(thread_cpu());
+        }
+        self.future.as_mut().poll(cx)
+    }
+}
+
+async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
+    let limits = run.host().limits.clone();
+    let app = run.app().clone();
+    let context = run.context();
+    match instantiate(&app, || Guest::new(role, Some(run.clone()), signal.clone(), limits.clone())).await {
+        Err(halt) => End::Halted(halt),
+        Ok((mut store, bindings)) => {
+            let result = bindings
+                .abide_durable_functions()
+                .call_run(&mut store, &context)
+                .await;
+            match result {
+                Ok(result) => {
+                    store.data().sink.end_lines();
+                    End::Returned(result.map(Json::from).map_err(convert::failure))
+                }
+                Err(error) => End::Halted(failure_of(&error, store.data())),
+            }
+        }
+    }
+}
+
+/// Makes an instance: from the pool if it has room, else on demand.
+pub(crate) async fn instantiate(
+    app: &App,
+    guest: impl Fn() -> Guest,
+) -> Result<(Store<Guest>, Bindings), Halt> {
+    if let Some(pre) = app.pooled() {
+        let mut store = new_store(pre.engine(), guest());
+        match pre.instantiate_async(&mut store).await {
+            Ok(bindings) => return Ok((store, bindings)),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => {}
+            Err(error) => return Err(failure_of(&error, store.data())),
+        }
+    }
+    let pre = app
+        .on_demand()
+        .map_err(|error| Halt::Failed(Failure::platform(Origin::Limit, error.to_string())))?;
+    let mut store = new_store(pre.engine(), guest());
+    match pre.instantiate_async(&mut store).await {
+        Ok(bindings) => Ok((store, bindings)),
+        Err(error) => Err(failure_of(&error, store.data())),
+    }
+}
+
+fn new_store(engine: &wasmtime::Engine, guest: Guest) -> Store<Guest> {
+    let mut store = Store::new(engine, guest);
+    store.limiter(Guest::limiter);
+    store.epoch_deadline_callback(on_epoch);
+    store.set_epoch_deadline(1);
+    store
+}

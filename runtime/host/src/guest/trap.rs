@@ -1,0 +1,127 @@
+//! Why a guest ended, in the one form in which it is recorded.
+
+use std::fmt::Write;
+
+use abide_core::failure::{Failure, Origin, RetryAdvice};
+use abide_core::machine::{Divergence, Stop};
+use wasmtime::{Trap, WasmBacktrace};
+
+use super::Guest;
+
+/// The most frames of a stack that are recorded.
+const MAX_FRAMES: usize = 40;
+
+/// The host's own reason to end a guest; it travels through wasmtime as an error.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Halt {
+    /// It broke a rule or a limit.
+    #[error("{0}")]
+    Failed(Failure),
+    /// It does not do what is recorded.
+    #[error("{0}")]
+    Diverged(Box<Divergence>),
+}
+
+impl Halt {
+    /// A rule was broken, and trying again cannot help.
+    pub(crate) fn permanent(message: impl Into<String>) -> Self {
+        Self::Failed(Failure::permanent(Origin::Limit, message))
+    }
+}
+
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(failure) => Self::Failed(failure),
+            Stop::Diverged(divergence) => Self::Diverged(divergence),
+        }
+    }
+}
+
+/// The host's own reason for an error, or else the failure that stands for what wasmtime reports.
+pub(crate) fn failure_of(error: &wasmtime::Error, guest: &Guest) -> Halt {
+    let stack = stack(error);
+    let with_stack = |mut failure: Failure| {
+        if failure.stack.is_none() {
+            failure.stack.clone_from(&stack);
+        }
+        failure
+    };
+    if let Some(halt) = error.downcast_ref::<Halt>() {
+        return match halt.clone() {
+            Halt::Failed(failure) => Halt::Failed(with_stack(failure)),
+            diverged @ Halt::Diverged(_) => diverged,
+        };
+    }
+    guest.sink.end_lines();
+    let deterministic = !guest.in_body();
+    let failure = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => Failure {
+            retry: if deterministic { RetryAdvice::NonRetriable } else { RetryAdvice::Retriable },
+            ..Failure::platform(
+                Origin::Trap,
+                "the call stack is full: a recursion is too deep, or never ends",
+            )
+        },
+        Some(trap) => match panic_message(&guest.sink.tail()) {
+            Some(message) => Failure {
+                name: "Panic".into(),
+                ..Failure::platform(Origin::Trap, message)
+            },
+            None => Failure::platform(Origin::Trap, format!("the instance trapped: {trap}")),
+        },
+        None => Failure::platform(Origin::Trap, format!("the instance could not go on: {}", error.root_cause())),
+    };
+    Halt::Failed(with_stack(failure))
+}
+
+/// What a panicking guest wrote to standard error, as far as it can be recognised.
+fn panic_message(tail: &[String]) -> Option<String> {
+    let begin = tail.iter().rposition(|line| line.contains("panicked at "))?;
+    let place = tail[begin].split("panicked at ").nth(1)?.trim_end_matches(':');
+    let text: Vec<&str> = tail[begin + 1..]
+        .iter()
+        .map(String::as_str)
+        .take_while(|line| !line.starts_with("note: run with") && !line.starts_with("stack backtrace"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    Some(if text.is_empty() {
+        format!("panicked at {place}")
+    } else {
+        format!("{} (panicked at {place})", text.join("\n"))
+    })
+}
+
+/// The guest's stack, innermost frame first.
+fn stack(error: &wasmtime::Error) -> Option<String> {
+    let backtrace = error.downcast_ref::<WasmBacktrace>()?;
+    let mut text = String::new();
+    for frame in backtrace.frames().iter().take(MAX_FRAMES) {
+        let raw = frame.func_name().unwrap_or("<unnamed>");
+        let name = format!("{:#}", rustc_demangle::demangle(raw));
+        let _ = write!(text, "{name}");
+        let symbol = frame.symbols().iter().find(|symbol| symbol.file().is_some());
+        if let Some(symbol) = symbol {
+            let file = symbol.file().unwrap_or_default();
+            let line = symbol.line().unwrap_or(0);
+            let _ = write!(text, " ({file}:{line})");
+        }
+        text.push('\n');
+    }
+    (!text.is_empty()).then(|| text.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_found_in_standard_error() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let found = panic_message(&lines(
+            "hello\nthread '<unnamed>' panicked at src/lib.rs:3:5:\nno money\nleft\nnote: run with `RUST_BACKTRACE=1`",
+        ));
+        assert_eq!(found.as_deref(), Some("no money\nleft (panicked at src/lib.rs:3:5)"));
+        assert_eq!(panic_message(&lines("nothing here")), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! A response's body as it comes in, with a limit on how long it may pause.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep};
+
+use super::FetchError;
+use super::connect::AbortOnDrop;
+
+/// The body of a response; while it lives, so does the connection.
+pub(crate) struct ResponseBody {
+    body: hyper::body::Incoming,
+    pause: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    _driver: AbortOnDrop,
+}
+
+impl ResponseBody {
+    pub(super) fn new(body: hyper::body::Incoming, driver: AbortOnDrop, pause: Duration) -> Self {
+        Self {
+            body,
+            pause,
+            timer: None,
+            _driver: driver,
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = FetchError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FetchError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.timer = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(|e| FetchError::Http(e.to_string()))));
+        }
+        let pause = self.pause;
+        let timer = self.timer.get_or_insert_with(|| {
+            // A pause too long to be a time is no limit at all.
+            let until = Instant::now().checked_add(pause);
+            Box::pin(tokio::time::sleep_until(until.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400))))
+        });
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(FetchError::Timeout("waiting for more of the response"))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

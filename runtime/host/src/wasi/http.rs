@@ -1,0 +1,163 @@
+//! Outgoing HTTP of bodies.
+//!
+//! Before the first request of a body leaves, everything that the run did so far is made durable: what the outside can
+//! notice must never be forgotten.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks};
+
+use crate::execute::Run;
+use crate::guest::{Guest, Halt, Role, Signal};
+use crate::http_client::{FetchError, Timeouts};
+
+/// The interface whose only function is defined here.
+const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+
+type Sent = wasmtime_wasi_http::Result<(
+    http::Response<WasiBody>,
+    Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
+)>;
+
+/// How long a body's request may take to connect, and how long its response may pause.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The way out of one guest.
+pub(crate) struct Outgoing {
+    role: Role,
+    run: Option<Arc<Run>>,
+    signal: Arc<Signal>,
+    /// Whether this body's way here is durable.
+    reached_out: Arc<AtomicBool>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(role: Role, run: Option<Arc<Run>>, signal: Arc<Signal>) -> Self {
+        Self {
+            role,
+            run,
+            signal,
+            reached_out: Arc::default(),
+        }
+    }
+
+    /// Another body begins.
+    pub(crate) fn begin_body(&mut self) {
+        if self.reached_out.load(Ordering::Relaxed) {
+            self.reached_out = Arc::default();
+        }
+    }
+
+    fn refusal(&self, target: &str) -> Option<Halt> {
+        match (&self.run, self.role) {
+            (Some(_), Role::Twin(_)) if self.signal.in_body() => None,
+            (None, _) | (_, Role::Describe) => Some(Halt::permanent(format!(
+                "`describe` asked for {target}; it may only describe, without the network"
+            ))),
+            (Some(_), Role::Workflow | Role::Twin(_)) => Some(Halt::permanent(format!(
+                "the workflow code sent a request to {target}; only the body of a step may use the network: move this into a \
+                 step"
+            ))),
+        }
+    }
+}
+
+impl WasiHttpHooks for Outgoing {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let run = self.run.clone();
+        let reached_out = self.reached_out.clone();
+        let options = options.unwrap_or_default();
+        let timeouts = Timeouts {
+            connect: options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT),
+            first_byte: options.first_byte_timeout.unwrap_or(IDLE_TIMEOUT),
+            between_bytes: options.between_bytes_timeout.unwrap_or(IDLE_TIMEOUT),
+        };
+        Box::new(async move {
+            let Some(run) = run else {
+                return Err(wasmtime_wasi_http::Error::HttpRequestDenied);
+            };
+            if !reached_out.load(Ordering::Relaxed) {
+                let barrier = run.flush_for_barrier();
+                barrier
+                    .await
+                    .map_err(|broken| wasmtime_wasi_http::Error::InternalError(Some(broken.to_string())))?;
+                reached_out.store(true, Ordering::Relaxed);
+            }
+            let host = run.host();
+            let response = host
+                .http
+                .send(&host.config.egress, request, timeouts)
+                .await
+                .map_err(|error| to_wasi(&error))?;
+            let response = response.map(|body| body.map_err(|error| to_wasi(&error)).boxed_unsync());
+            let done: Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send> =
+                Box::new(std::future::ready(Ok(())));
+            Ok((response, done))
+        })
+    }
+}
+
+fn to_wasi(error: &FetchError) -> wasmtime_wasi_http::Error {
+    use wasmtime_wasi_http::Error;
+    match error {
+        // The kind alone would not tell the author what to allow.
+        FetchError::Denied(_) | FetchError::Invalid(_) | FetchError::Tls(_) | FetchError::Http(_) => {
+            Error::InternalError(Some(error.to_string()))
+        }
+        FetchError::Dns(problem) => Error::DnsError {
+            rcode: Some(problem.clone()),
+            info_code: None,
+        },
+        FetchError::Connect(_) => Error::ConnectionRefused,
+        FetchError::Timeout(_) => Error::ConnectionTimeout,
+        FetchError::TooLarge(limit) => Error::HttpResponseBodySize(u64::try_from(*limit).ok()),
+    }
+}
+
+fn view(guest: &mut Guest) -> WasiHttpCtxView<'_> {
+    WasiHttpCtxView {
+        hooks: &mut guest.outgoing,
+        table: &mut guest.table,
+        ctx: &mut guest.http,
+    }
+}
+
+type Handled = Result<Resource<HostFutureIncomingResponse>, types::ErrorCode>;
+
+/// `outgoing-handler.handle`, defined here so that a request of workflow code ends the attempt: WASI's own errors could be
+/// caught, and would not say what to do.
+fn handle(
+    mut store: StoreContextMut<'_, Guest>,
+    (request, options): (Resource<HostOutgoingRequest>, Option<Resource<types::RequestOptions>>),
+) -> wasmtime::Result<(Handled,)> {
+    let guest = store.data_mut();
+    let authority = guest.table.get(&request)?.authority.clone();
+    let target = authority.as_deref().unwrap_or("an unnamed host");
+    if let Some(halt) = guest.outgoing.refusal(target) {
+        return Err(halt.into());
+    }
+    match outgoing_handler::Host::handle(&mut view(guest), request, options) {
+        Ok(response) => Ok((Ok(response),)),
+        Err(error) => Ok((Err(error.downcast()?),)),
+    }
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    linker.instance(OUTGOING_HANDLER)?.func_wrap("handle", handle)?;
+    let options = types::LinkOptions::default();
+    types::add_to_linker::<_, WasiHttp>(linker, &options, view)
+}
