@@ -18,4 +18,3 @@ pub(crate) use app::{AppView, FunctionView, functions_of};
 pub(crate) use event::{EventView, InngestEvent};
 pub(crate) use journal::{EntryView, LogView, StepNames};
 pub(crate) use run::{InngestRun, RunDetail, RunView};
-pub(crate) use value::Time;

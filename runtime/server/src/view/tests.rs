@@ -452,8 +452,11 @@ fn an_app_keeps_the_values_of_its_variables_to_itself() {
 #[test]
 fn times_beyond_the_calendar_are_shown_all_the_same() {
     assert_eq!(
-        super::Time(u64::MAX).to_string(),
+        super::value::Time(u64::MAX).to_string(),
         "9999-12-31T23:59:59.999Z"
     );
-    assert_eq!(super::Time(0).to_string(), "1970-01-01T00:00:00.000Z");
+    assert_eq!(
+        super::value::Time(0).to_string(),
+        "1970-01-01T00:00:00.000Z"
+    );
 }

@@ -1,0 +1,109 @@
+//! Apps and their functions.
+
+use std::collections::BTreeMap;
+
+use abide_core::state::App;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::Params;
+use crate::DeployOptions;
+use crate::http::Api;
+use crate::http::body;
+use crate::http::error::{ApiError, Problem};
+use crate::view::{AppView, FunctionView, functions_of};
+
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    let apps = api.apps().await?;
+    let apps: Vec<_> = apps.iter().map(AppView::from).collect();
+    Ok(Json(json!({ "data": apps })))
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<AppView>, Problem> {
+    let app = find(&api, id).await?;
+    Ok(Json(AppView::from(&app)))
+}
+
+/// The body is the component.
+pub(super) async fn deploy(
+    State(api): State<Api>,
+    Path(app): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<AppView>, Problem> {
+    let params = Params::parse(query.as_deref(), &["var", "allow_net"])?;
+    let options = DeployOptions {
+        app,
+        variables: variables(params.all("var"))?,
+        allow_net: params.all("allow_net").to_vec(),
+    };
+    let wasm = body::read(&headers, body, api.config.component_bytes).await?;
+    if wasm.is_empty() {
+        return Err(ApiError::invalid(
+            "empty_body",
+            "the body must be a WebAssembly component; it is empty",
+        )
+        .into());
+    }
+    let node = api.node.clone();
+    // In a task of its own: a client that goes away half-way does not leave half a deployment.
+    let deployed = tokio::spawn(async move { node.deploy(wasm, options).await }).await;
+    let app = deployed
+        .map_err(|error| ApiError::internal(format!("the deployment broke off: {error}")))??;
+    tracing::info!(app = %app.id, digest = %app.current.digest, functions = app.current.functions.len(), "deployed");
+    Ok(Json(AppView::from(&app)))
+}
+
+fn variables(pairs: &[String]) -> Result<BTreeMap<String, String>, ApiError> {
+    let pair = |pair: &String| match pair.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        // The value may be a secret: it is not repeated.
+        Some(_) | None => Err(ApiError::invalid(
+            "invalid_variable",
+            "var: must be `NAME=VALUE`",
+        )),
+    };
+    pairs.iter().map(pair).collect()
+}
+
+pub(super) async fn functions(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    let apps = api.apps().await?;
+    let functions: Vec<_> = apps.iter().flat_map(functions_of).collect();
+    Ok(Json(json!({ "data": functions })))
+}
+
+pub(super) async fn function(
+    State(api): State<Api>,
+    Path((app, function)): Path<(String, String)>,
+) -> Result<Json<FunctionView>, Problem> {
+    let app = find(&api, app).await?;
+    let id = format!("{}/{function}", app.id);
+    let found = functions_of(&app).find(|function| function.id == id);
+    let found = found.ok_or_else(|| {
+        let ids: Vec<_> = functions_of(&app).map(|function| function.id).collect();
+        let detail = format!(
+            "there is no function `{id}`; the app's functions are: {}",
+            ids.join(", ")
+        );
+        ApiError::not_found("no_such_function", detail)
+    })?;
+    Ok(Json(found))
+}
+
+async fn find(api: &Api, id: String) -> Result<App, ApiError> {
+    let name = id.clone();
+    let app = api.read(move |view| Ok(view.get_app(&id)?)).await?;
+    app.ok_or_else(|| {
+        ApiError::not_found(
+            "no_such_app",
+            format!("there is no app `{name}`; deploy it first"),
+        )
+    })
+}

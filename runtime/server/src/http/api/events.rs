@@ -1,0 +1,52 @@
+//! Events.
+
+use abide_core::ids::EventId;
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+
+use super::Params;
+use crate::http::error::Problem;
+use crate::http::page::{Listed, Wanted};
+use crate::http::runs::{read_event_runs, standing};
+use crate::http::{Api, event_id, no_such_event};
+use crate::view::{EventView, RunView};
+
+/// Newest first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Listed<EventView>>, Problem> {
+    let params = Params::parse(query.as_deref(), &["name", "limit", "cursor"])?;
+    let wanted = Wanted::<EventId>::parse(params.get("limit"), params.get("cursor"))?;
+    let name = params.get("name").map(str::to_owned);
+    let page = api
+        .read(move |view| {
+            wanted.gather(
+                |before, limit| Ok(view.list_events(before, name.as_deref(), limit)?),
+                |event| (event.id, event.data.len()),
+            )
+        })
+        .await?;
+    Ok(Json(Listed::new(&page, |event| EventView::from(event))))
+}
+
+/// With the runs that it started.
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<EventView>, Problem> {
+    let id = event_id(&id)?;
+    let read = api
+        .read(move |view| Ok((view.get_event(id)?, read_event_runs(view, id)?)))
+        .await?;
+    let (Some(event), runs) = read else {
+        return Err(no_such_event(id).into());
+    };
+    let mut shown = EventView::from(&event);
+    shown.runs = Some(
+        runs.iter()
+            .map(|run| RunView::new(run, standing(&api.node, run)))
+            .collect(),
+    );
+    Ok(Json(shown))
+}

@@ -1,0 +1,230 @@
+//! Errors, and the three shapes in which clients get them.
+
+use std::any::Any;
+
+use abide_core::state::ReadError;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::{DeployError, SendError};
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    /// For programs.
+    pub(super) code: &'static str,
+    /// For people: what happened and what to do.
+    pub(super) detail: String,
+    /// When to try again, in seconds.
+    pub(super) retry_after_s: Option<u32>,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            retry_after_s: None,
+        }
+    }
+
+    pub(super) fn invalid(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    pub(super) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, detail)
+    }
+
+    pub(super) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    pub(super) fn internal(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    /// The store could not answer.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "it is the argument of map_err"
+    )]
+    pub(super) fn read(error: ReadError) -> Self {
+        tracing::error!(%error, "the store could not answer a request");
+        Self::internal(format!("the store could not answer: {error}"))
+    }
+
+    fn overloaded(retry_after_s: u32) -> Self {
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "overloaded",
+                format!(
+                    "the node has more work queued than it can take; nothing was stored, try again in {retry_after_s} s"
+                ),
+            )
+        }
+    }
+
+    fn stopping() -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "the node is stopping; try again when it is back",
+            )
+        }
+    }
+}
+
+impl From<SendError> for ApiError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Invalid(invalid) => Self::invalid("invalid_event", invalid.to_string()),
+            SendError::Overloaded { retry_after_s } => Self::overloaded(retry_after_s),
+            SendError::Stopping => Self::stopping(),
+        }
+    }
+}
+
+impl From<DeployError> for ApiError {
+    fn from(error: DeployError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DeployError::AppId(_) => Self::invalid("invalid_app_id", detail),
+            DeployError::AllowNet(_) => Self::invalid("invalid_allow_net", detail),
+            DeployError::Component(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_component",
+                detail,
+            ),
+            DeployError::Io(_) => Self::internal(detail),
+            DeployError::Node(error) => error.into(),
+        }
+    }
+}
+
+/// The shape of errors that a client of a route expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// `POST /e/{key}`: `{"ids":[],"status":N,"error":"…"}`.
+    Ingest,
+    /// `/v1`: `{"error":"…","status":N}`.
+    Inngest,
+    /// Abide's own: a problem document of RFC 9457.
+    Problem,
+}
+
+impl Dialect {
+    /// The dialect of a path, known or not.
+    pub(super) fn of(path: &str) -> Self {
+        let below = |root: &str| {
+            path == root
+                || path
+                    .strip_prefix(root)
+                    .is_some_and(|rest| rest.starts_with('/'))
+        };
+        if below("/e") {
+            Self::Ingest
+        } else if below("/v1") || below("/dev") {
+            Self::Inngest
+        } else {
+            Self::Problem
+        }
+    }
+
+    /// The error in this shape.
+    pub(super) fn render(self, error: ApiError) -> Response {
+        let status = error.status.as_u16();
+        let mut response = match self {
+            Self::Ingest => {
+                Json(json!({ "ids": [], "status": status, "error": error.detail })).into_response()
+            }
+            Self::Inngest => {
+                Json(json!({ "error": error.detail, "status": status })).into_response()
+            }
+            Self::Problem => {
+                let document = json!({
+                    "type": "about:blank",
+                    "title": error.status.canonical_reason().unwrap_or("Error"),
+                    "status": status,
+                    "code": error.code,
+                    "detail": error.detail,
+                });
+                let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+                (content_type, document.to_string()).into_response()
+            }
+        };
+        *response.status_mut() = error.status;
+        if let Some(seconds) = error.retry_after_s {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    /// The answer when a handler panicked. What it panicked with stays in the log.
+    pub(super) fn panicked(self, panic: &(dyn Any + Send)) -> Response {
+        let reason = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("unknown");
+        tracing::error!(
+            reason,
+            "a request handler panicked; this is a fault of the node, please report it"
+        );
+        self.render(ApiError::internal(
+            "the node failed to handle the request; its log says why",
+        ))
+    }
+
+    /// The answer when the path exists but not with this method. The router adds `Allow`.
+    pub(super) fn wrong_method(self) -> Response {
+        self.render(ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "this path exists, but not with this method; the header `allow` lists those that do",
+        ))
+    }
+}
+
+macro_rules! dialect_error {
+    ($(#[$doc:meta])* $name:ident, $dialect:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(super) struct $name(pub(super) ApiError);
+
+        impl<E: Into<ApiError>> From<E> for $name {
+            fn from(error: E) -> Self {
+                Self(error.into())
+            }
+        }
+
+        impl IntoResponse for $name {
+            fn into_response(self) -> Response {
+                Dialect::$dialect.render(self.0)
+            }
+        }
+    };
+}
+
+dialect_error!(
+    /// An error of `POST /e/{key}`.
+    IngestError, Ingest
+);
+dialect_error!(
+    /// An error under `/v1`.
+    InngestError, Inngest
+);
+dialect_error!(
+    /// An error of Abide's own routes.
+    Problem, Problem
+);

@@ -1,0 +1,44 @@
+//! How the node is, and the probe by which Inngest's SDKs find a development server.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::Api;
+use super::error::Dialect;
+use crate::Health;
+use crate::view::functions_of;
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/health", get(health))
+        .method_not_allowed_fallback(async || Dialect::Problem.wrong_method())
+}
+
+/// An SDK whose mode is not configured asks here for any JSON before it sends events to a development server.
+pub(super) fn dev_routes() -> Router<Api> {
+    Router::new().route("/dev", get(dev))
+}
+
+/// 200 while the node takes work, 503 otherwise.
+async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+    let health = api.node.health();
+    let status = match health.status {
+        "ok" => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, Json(health))
+}
+
+async fn dev(State(api): State<Api>) -> Result<Json<Value>, super::error::InngestError> {
+    let apps = api.apps().await?;
+    let functions: Vec<_> = apps.iter().flat_map(functions_of).collect();
+    Ok(Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "authed": false,
+        "functions": functions,
+        "handlers": [],
+    })))
+}

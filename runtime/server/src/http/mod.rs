@@ -1,0 +1,132 @@
+//! The HTTP API of a node.
+//!
+//! Three dialects live side by side: Inngest's event route (`POST /e/{key}`) and its REST routes (`/v1`), which its SDKs and the
+//! poll loop of its documentation use unchanged, and Abide's own routes under `/api/v1`. Each answers errors in its own shape, also
+//! for unknown paths, wrong methods and panics.
+//!
+//! This module converts requests to calls of [`Node`] and records to views; it decides nothing about runs. Invariants: an answer
+//! shows only what is durable (the node sees to it); payloads, event keys and variables are never logged at info or above; a
+//! client that goes away leaves nothing behind.
+
+mod api;
+mod body;
+mod error;
+mod events;
+mod health;
+mod ids;
+mod ingest;
+mod page;
+mod runs;
+mod serve;
+mod stream;
+mod v1;
+
+use std::sync::Arc;
+
+use abide_core::ids::{EventId, RunId};
+use abide_core::state::ReadError;
+use abide_store::View;
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use tower_http::trace::TraceLayer;
+
+use crate::Node;
+use error::{ApiError, Dialect};
+pub use serve::serve;
+
+/// Settings of the HTTP API.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Whether this is a development server: it then answers the probe by which Inngest's SDKs look for one.
+    pub dev: bool,
+    /// Largest body of a request that sends events or a signal, in bytes: it is held in memory.
+    pub body_bytes: usize,
+    /// Largest component that can be deployed, in bytes: it is held in memory. Python components have about 18 MiB.
+    pub component_bytes: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            dev: false,
+            body_bytes: 10 << 20,
+            component_bytes: 64 << 20,
+        }
+    }
+}
+
+/// All routes.
+pub fn router(node: Node, config: HttpConfig) -> Router {
+    let dev = config.dev;
+    let api = Api {
+        node,
+        config: Arc::new(config),
+    };
+    let mut router = ingest::routes()
+        .merge(v1::routes())
+        .merge(api::routes())
+        .merge(health::routes());
+    if dev {
+        router = router.merge(health::dev_routes());
+    }
+    let trace = TraceLayer::new_for_http()
+        .make_span_with(ids::span)
+        .on_failure(ids::failed);
+    router
+        .fallback(unknown_path)
+        .layer(trace)
+        .layer(axum::middleware::from_fn(ids::assign))
+        .with_state(api)
+}
+
+/// What every handler works with.
+#[derive(Clone)]
+struct Api {
+    node: Node,
+    config: Arc<HttpConfig>,
+}
+
+impl Api {
+    /// Reads from the store.
+    async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&View) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.node.read(f).await.map_err(ApiError::read)
+    }
+}
+
+async fn unknown_path(request: Request) -> Response {
+    let path = request.uri().path();
+    let error = ApiError::not_found(
+        "unknown_path",
+        format!("there is nothing at `{path}`; docs/http-api.md lists all routes"),
+    );
+    Dialect::of(path).render(error).into_response()
+}
+
+/// The run that a path names.
+fn run_id(text: &str) -> Result<RunId, ApiError> {
+    text.parse()
+        .map_err(|invalid| ApiError::invalid("invalid_run_id", format!("run: {invalid}")))
+}
+
+/// The event that a path names: by its internal id.
+fn event_id(text: &str) -> Result<EventId, ApiError> {
+    text.parse()
+        .map_err(|invalid| ApiError::invalid("invalid_event_id", format!("event: {invalid}")))
+}
+
+fn no_such_run(id: RunId) -> ApiError {
+    ApiError::not_found("no_such_run", format!("there is no run {id} on this node"))
+}
+
+fn no_such_event(id: EventId) -> ApiError {
+    ApiError::not_found(
+        "no_such_event",
+        format!(
+            "there is no event {id} on this node; use the id that the answer to sending it gave, not the sender's own"
+        ),
+    )
+}

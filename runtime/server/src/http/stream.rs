@@ -1,0 +1,256 @@
+//! Streams of server-sent events: a run, or all runs of an event, first as they stand and then whenever they changed.
+//!
+//! A stream holds a place among the watchers of the node's notices, and what it last sent; both go when the client does, because
+//! both live in the body of the answer. It reads anew for each change, so it may miss notices without showing anything wrong.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use abide_core::engine::Notice;
+use abide_core::ids::{EventId, RunId};
+use abide_core::state::{Read, ReadError};
+use abide_store::View;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::{Stream, stream};
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::time::Instant;
+
+use super::error::{ApiError, Problem};
+use super::runs::read_detail;
+use super::serve::Stopping;
+use super::{Api, event_id, no_such_event, no_such_run, run_id};
+
+/// Changes within this time are shown together: a busy run changes hundreds of times a second.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The pause grows with what has to be read and sent each time, by a millisecond for this many bytes.
+const BYTES_PER_MS: usize = 16 << 10;
+
+/// A comment now and then keeps proxies from closing a quiet connection, and finds out whether the client is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+type Stopped = Option<Extension<Stopping>>;
+
+pub(super) async fn run(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    stopping: Stopped,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let id = run_id(&id)?;
+    let mut watcher = Watcher::new(api, None, stopping);
+    watcher.wanted.insert(id);
+    watcher.refresh().await?;
+    if watcher.shown.is_empty() {
+        return Err(no_such_run(id).into());
+    }
+    Ok(answer(watcher))
+}
+
+pub(super) async fn event(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    stopping: Stopped,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let id = event_id(&id)?;
+    let mut watcher = Watcher::new(api.clone(), Some(id), stopping);
+    if !api.read(move |view| view.has_event(id)).await? {
+        return Err(no_such_event(id).into());
+    }
+    watcher.refresh().await?;
+    Ok(answer(watcher))
+}
+
+fn answer(watcher: Watcher) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let events = stream::unfold(watcher, async |mut watcher| {
+        let event = watcher.next().await?;
+        Some((Ok(event), watcher))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// What a run looked like when it was last sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shown {
+    hash: u64,
+    ended: bool,
+}
+
+struct Watcher {
+    api: Api,
+    /// Whose runs are watched, unless it is a single run.
+    event: Option<EventId>,
+    notices: broadcast::Receiver<Notice>,
+    stopping: Option<Stopping>,
+    /// Runs to read again.
+    wanted: BTreeSet<RunId>,
+    shown: BTreeMap<RunId, Shown>,
+    pending: VecDeque<Event>,
+    /// No sooner are runs read again.
+    quiet_until: Instant,
+    /// The last message is out, or on its way.
+    over: bool,
+}
+
+impl Watcher {
+    /// It watches before it reads for the first time, so that nothing falls between.
+    fn new(api: Api, event: Option<EventId>, stopping: Stopped) -> Self {
+        let notices = api.node.subscribe();
+        Self {
+            api,
+            event,
+            notices,
+            stopping: stopping.map(|Extension(stopping)| stopping),
+            wanted: BTreeSet::new(),
+            shown: BTreeMap::new(),
+            pending: VecDeque::new(),
+            quiet_until: Instant::now(),
+            over: false,
+        }
+    }
+
+    /// The next message; `None` ends the stream.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Some(event);
+            }
+            if self.over {
+                return None;
+            }
+            if self.shown.values().all(|shown| shown.ended) {
+                // So that a client tells an end from a broken connection.
+                self.over = true;
+                return Some(Event::default().event("end").data("{}"));
+            }
+            let mut stopping = self.stopping.clone();
+            let stopped = async move {
+                match &mut stopping {
+                    Some(stopping) => stopping.stopped().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stopped => return None,
+                going_on = self.changed() => if !going_on {
+                    return None;
+                },
+            }
+            if let Err(error) = self.refresh().await {
+                self.over = true;
+                return Some(Event::default().event("error").data(error.detail));
+            }
+        }
+    }
+
+    /// Waits until a watched run changed, and then until it may be read again: at once if it ended.
+    async fn changed(&mut self) -> bool {
+        let mut hurry = false;
+        loop {
+            let waiting_enough =
+                !self.wanted.is_empty() && (hurry || Instant::now() >= self.quiet_until);
+            if waiting_enough {
+                return true;
+            }
+            let pause = async {
+                if self.wanted.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep_until(self.quiet_until).await;
+            };
+            tokio::select! {
+                () = pause => return true,
+                notice = self.notices.recv() => match notice {
+                    Ok(notice) => hurry |= self.note(&notice),
+                    Err(RecvError::Lagged(_)) => self.note_all(),
+                    Err(RecvError::Closed) => return false,
+                },
+            }
+        }
+    }
+
+    /// Notes what a notice means; answers whether a watched run ended.
+    fn note(&mut self, notice: &Notice) -> bool {
+        let (run, ended, ours) = match notice {
+            Notice::Run { run, status, event } => (
+                *run,
+                status.is_final(),
+                event.is_some() && self.event == *event,
+            ),
+            Notice::Grew(run) => (*run, false, false),
+            Notice::Undecided(_) => return false,
+        };
+        let watched = self.shown.get(&run).map_or(ours, |shown| !shown.ended);
+        if watched {
+            self.wanted.insert(run);
+        }
+        watched && ended
+    }
+
+    /// Some notices were missed: any run may have changed.
+    fn note_all(&mut self) {
+        let open = self.shown.iter().filter(|(_, shown)| !shown.ended);
+        self.wanted.extend(open.map(|(run, _)| *run));
+    }
+
+    /// Reads the wanted runs again, and queues a message for each that looks different.
+    async fn refresh(&mut self) -> Result<(), ApiError> {
+        // What these notices tell is in what is read now.
+        loop {
+            match self.notices.try_recv() {
+                Ok(notice) => {
+                    self.note(&notice);
+                }
+                Err(TryRecvError::Lagged(_)) => self.note_all(),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let wanted = std::mem::take(&mut self.wanted);
+        let event = self.event;
+        let shown = self.shown.clone();
+        let node = self.api.node.clone();
+        let read = move |view: &View| {
+            let mut wanted = wanted;
+            if let Some(event) = event {
+                wanted.extend(
+                    view.event_runs(event)?
+                        .into_iter()
+                        .filter(|run| !shown.contains_key(run)),
+                );
+            }
+            let mut read = Vec::new();
+            for id in wanted {
+                if let Some((detail, status)) = read_detail(&node, view, id)? {
+                    let text = serde_json::to_string(&detail)
+                        .map_err(|error| ReadError(error.to_string()))?;
+                    read.push((id, text, status.is_final()));
+                }
+            }
+            Ok(read)
+        };
+        let mut bytes = 0;
+        for (id, text, ended) in self.api.read(read).await? {
+            bytes += text.len();
+            let now = Shown {
+                hash: hash(&text),
+                ended,
+            };
+            if self.shown.insert(id, now) != Some(now) {
+                self.pending
+                    .push_back(Event::default().event("run").data(text));
+            }
+        }
+        let pause_ms = u64::try_from(bytes / BYTES_PER_MS).unwrap_or(u64::MAX);
+        self.quiet_until = Instant::now() + SHORTEST_PAUSE + Duration::from_millis(pause_ms);
+        Ok(())
+    }
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
