@@ -34,8 +34,9 @@ use crate::{
 /// Values above this many bytes go to payload files: sled's records stay far below the size at which it makes files of its own, which it does not sync.
 pub const SPILL_ABOVE: usize = 4096;
 
-/// A group takes no further batch above this many bytes, which bounds the memory of one commit and the wait behind it.
-const MAX_GROUP_BYTES: usize = 4 << 20;
+/// A group takes no further batch above this many bytes: its log records then fit one of sled's segments. Measured with 1,024 runs in
+/// flight: groups of 4 MiB halve the throughput and make each run wait ten times longer.
+const MAX_GROUP_BYTES: usize = 256 << 10;
 
 /// How many overlay entries are removed under one lock, so that readers never wait for a whole group.
 const FORGET_AT_ONCE: usize = 64;
