@@ -156,20 +156,30 @@ fn compile(host: &Inner, digest: Digest, wasm: &[u8]) -> Result<Compiled, Error>
         .engines
         .on_demand
         .precompile_component(wasm)
-        .map_err(|e| Error::Malformed(format!("this is not a WebAssembly component that can be compiled: {e:#}")))?;
+        .map_err(|e| {
+            Error::Malformed(format!(
+                "this is not a WebAssembly component that can be compiled: {e:#}"
+            ))
+        })?;
     if let Some(cache) = &host.cache {
         cache.put(digest, &code);
     }
-    let (pooled, on_demand) = load_both(host, &code).map_err(|e| Error::Internal(format!("{e:#}")))?;
+    let (pooled, on_demand) =
+        load_both(host, &code).map_err(|e| Error::Internal(format!("{e:#}")))?;
     Ok((code, pooled, on_demand))
 }
 
 /// The code for the pool if it fits there, else for instances on demand.
-fn load_both(host: &Inner, code: &[u8]) -> wasmtime::Result<(Option<Component>, Option<Component>)> {
+fn load_both(
+    host: &Inner,
+    code: &[u8],
+) -> wasmtime::Result<(Option<Component>, Option<Component>)> {
     if let Some(engine) = &host.engines.pooled {
         match load_code(engine, code) {
             Ok(component) => return Ok((Some(component), None)),
-            Err(error) => tracing::info!(%error, "the component does not fit into the pool; its instances are made on demand"),
+            Err(error) => {
+                tracing::info!(%error, "the component does not fit into the pool; its instances are made on demand")
+            }
         }
     }
     Ok((None, Some(load_code(&host.engines.on_demand, code)?)))
@@ -200,9 +210,20 @@ fn pre(linker: &Linker<Guest>, component: &Component) -> Result<AppPre<Guest>, E
 async fn describe(host: &Arc<Inner>, app: &App) -> Result<Vec<FunctionConfig>, Error> {
     let limits = host.limits.clone();
     let failed = |halt: Halt| Error::Describe(halt.to_string());
-    let guest = || Guest::new(Role::Describe, None, Arc::new(Signal::default()), limits.clone());
+    let guest = || {
+        Guest::new(
+            Role::Describe,
+            None,
+            Arc::new(Signal::default()),
+            limits.clone(),
+        )
+    };
     let (mut store, bindings) = instantiate(app, guest).await.map_err(failed)?;
-    match bindings.abide_durable_functions().call_describe(&mut store).await {
+    match bindings
+        .abide_durable_functions()
+        .call_describe(&mut store)
+        .await
+    {
         Ok(functions) => Ok(functions.into_iter().map(convert::function).collect()),
         Err(error) => Err(failed(failure_of(&error, store.data()))),
     }

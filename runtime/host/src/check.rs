@@ -10,12 +10,12 @@ use abide_core::journal::Entry;
 use abide_core::machine::{Divergence, FieldDifference, Machine, Progress, RunInfo};
 use futures::future::BoxFuture;
 
+use crate::Inner;
 use crate::app::App;
 use crate::error::Error;
-use crate::execute::{End, Instance, Run};
+use crate::execute::{End, ExecuteRequest, Instance, Run};
 use crate::guest::{Halt, Role};
 use crate::port::{BarrierBroken, Port};
-use crate::Inner;
 
 /// A way to a node that is not there: a replay has no effects.
 struct Nowhere {
@@ -51,14 +51,18 @@ pub(crate) async fn check_replay(
         entries.pop();
     }
     let now_ms = entries.iter().rev().find_map(time_of).unwrap_or(0);
-    let machine = Machine::load(info, entries, now_ms).map_err(|e| Error::Internal(e.to_string()))?;
+    let machine =
+        Machine::load(info, entries, now_ms).map_err(|e| Error::Internal(e.to_string()))?;
     let run = Arc::new(Run::new(
         host.clone(),
-        app.clone(),
-        Arc::new(Nowhere { now_ms }),
-        Arc::default(),
-        events,
-        machine,
+        ExecuteRequest {
+            app: app.clone(),
+            machine,
+            events,
+            port: Arc::new(Nowhere { now_ms }),
+            variables: Arc::default(),
+            egress: Arc::default(),
+        },
     ));
     let mut workflow = Instance::new(run.clone(), Role::Workflow);
     let end = poll_fn(|cx| match workflow.poll(cx) {
@@ -84,7 +88,11 @@ pub(crate) async fn check_replay(
 
 type Outcome = Result<abide_core::Json, Failure>;
 
-fn differs(field: &str, recorded: Option<&Outcome>, attempted: Option<&Outcome>) -> Option<Box<Divergence>> {
+fn differs(
+    field: &str,
+    recorded: Option<&Outcome>,
+    attempted: Option<&Outcome>,
+) -> Option<Box<Divergence>> {
     // Messages of the platform may name times and sizes; what counts is that it failed in the same way.
     let text = |outcome: Option<&Outcome>| match outcome {
         None => "still waiting".to_owned(),

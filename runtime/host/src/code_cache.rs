@@ -49,7 +49,8 @@ impl CodeCache {
         let path = self.path(digest);
         let directory = std::fs::metadata(&self.directory).ok()?;
         let metadata = std::fs::symlink_metadata(&path).ok()?;
-        let trusted = metadata.is_file() && metadata.uid() == directory.uid() && metadata.mode() & 0o022 == 0;
+        let trusted =
+            metadata.is_file() && metadata.uid() == directory.uid() && metadata.mode() & 0o022 == 0;
         let mut bytes = std::fs::read(&path).ok()?;
         let whole = bytes.len() > HEADER_BYTES
             && bytes[..8] == *MAGIC
@@ -78,7 +79,11 @@ impl CodeCache {
     fn write(&self, digest: Digest, code: &[u8]) -> std::io::Result<()> {
         let path = self.path(digest);
         // Two processes may compile the same component: each writes a file of its own, and the last rename wins.
-        let unfinished = path.with_extension(format!("{}.{:x}", std::process::id(), rand::random::<u32>()));
+        let unfinished = path.with_extension(format!(
+            "{}.{:x}",
+            std::process::id(),
+            rand::random::<u32>()
+        ));
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -96,7 +101,8 @@ impl CodeCache {
     }
 
     fn path(&self, digest: Digest) -> PathBuf {
-        self.directory.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+        self.directory
+            .join(format!("{digest}-{:016x}.cwasm", self.compatibility))
     }
 }
 
@@ -112,11 +118,20 @@ mod tests {
         assert_eq!(cache.get(digest), None);
         cache.put(digest, b"code");
         assert_eq!(cache.get(digest).as_deref(), Some(&b"code"[..]));
-        assert_eq!(CodeCache::open(&directory.path().join("code"), 2).expect("open").get(digest), None);
+        assert_eq!(
+            CodeCache::open(&directory.path().join("code"), 2)
+                .expect("open")
+                .get(digest),
+            None
+        );
 
         let path = cache.path(digest);
         let whole = std::fs::read(&path).expect("the file");
-        for damaged in [&whole[..whole.len() - 1], &[][..], b"something else entirely, of some length"] {
+        for damaged in [
+            &whole[..whole.len() - 1],
+            &[][..],
+            b"something else entirely, of some length",
+        ] {
             std::fs::write(&path, damaged).expect("written");
             assert_eq!(cache.get(digest), None);
             assert!(!path.exists(), "a damaged file goes away");

@@ -6,7 +6,8 @@ use abide_core::function::{FunctionConfig, Trigger};
 use abide_core::journal::Outcome;
 use abide_core::machine::Execution;
 use abide_core::operation::{
-    AiFormat, AiInfer, Fetch, Invoke, Operation, RunOptions, SendSignal, WaitForEvent, WaitForSignal,
+    AiFormat, AiInfer, Fetch, Invoke, Operation, RunOptions, SendSignal, WaitForEvent,
+    WaitForSignal,
 };
 use abide_core::retry::{Backoff, BackoffKind};
 use abide_core::state::LogLevel;

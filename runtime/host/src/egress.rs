@@ -28,7 +28,11 @@ impl EgressPolicy {
 
     /// Whether a connection to `host` (as the URL names it) at `address` and `port` is allowed; if not, why.
     pub fn check(&self, host: &str, address: IpAddr, port: u16) -> Result<(), String> {
-        if self.allowed.iter().any(|rule| rule.covers(host, address, port)) {
+        if self
+            .allowed
+            .iter()
+            .any(|rule| rule.covers(host, address, port))
+        {
             return Ok(());
         }
         match closed(address) {
@@ -58,9 +62,15 @@ impl AllowRule {
         if self.port.is_some_and(|allowed| allowed != port) {
             return false;
         }
-        let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .trim_end_matches('.');
         self.host.eq_ignore_ascii_case(host)
-            || self.host.parse::<IpAddr>().is_ok_and(|allowed| innermost(allowed) == innermost(address))
+            || self
+                .host
+                .parse::<IpAddr>()
+                .is_ok_and(|allowed| innermost(allowed) == innermost(address))
     }
 }
 
@@ -86,7 +96,12 @@ impl FromStr for AllowRule {
             }
         };
         let port = match port {
-            Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(invalid)?),
+            Some(port) => Some(
+                port.parse::<u16>()
+                    .ok()
+                    .filter(|port| *port > 0)
+                    .ok_or_else(invalid)?,
+            ),
             None => None,
         };
         let known = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
@@ -191,7 +206,16 @@ mod tests {
 
     #[test]
     fn only_public_addresses_are_open() {
-        for open in ["1.1.1.1", "8.8.8.8", "172.32.0.1", "100.128.0.1", "192.169.0.1", "2606:4700::1111", "2a00::1", "2001:4860::8888"] {
+        for open in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "172.32.0.1",
+            "100.128.0.1",
+            "192.169.0.1",
+            "2606:4700::1111",
+            "2a00::1",
+            "2001:4860::8888",
+        ] {
             assert_eq!(kind(open), None, "{open}");
         }
         let table = [
@@ -250,7 +274,9 @@ mod tests {
             .allow("10.0.0.7".parse().expect("a rule"))
             .allow("[::1]:80".parse().expect("a rule"));
         let check = |host: &str, address: &str, port| {
-            policy.check(host, address.parse().expect("an address"), port).is_ok()
+            policy
+                .check(host, address.parse().expect("an address"), port)
+                .is_ok()
         };
         assert!(check("localhost", "127.0.0.1", 9000));
         assert!(check("LOCALHOST.", "::1", 9000));
@@ -267,18 +293,36 @@ mod tests {
 
     #[test]
     fn a_refusal_says_how_to_allow_it() {
-        let refused = EgressPolicy::default().check("db.local", IpAddr::from([192, 168, 0, 9]), 5432);
+        let refused =
+            EgressPolicy::default().check("db.local", IpAddr::from([192, 168, 0, 9]), 5432);
         let message = refused.expect_err("private");
         assert!(message.contains("--allow-net db.local:5432"), "{message}");
     }
 
     #[test]
     fn rules_are_read_and_written() {
-        for text in ["localhost", "localhost:1", "10.0.0.1:80", "[::1]:80", "::1", "a-b_c.example:65535"] {
+        for text in [
+            "localhost",
+            "localhost:1",
+            "10.0.0.1:80",
+            "[::1]:80",
+            "::1",
+            "a-b_c.example:65535",
+        ] {
             let rule: AllowRule = text.parse().expect(text);
             assert_eq!(rule.to_string().parse::<AllowRule>(), Ok(rule), "{text}");
         }
-        for text in ["", ":80", "host:", "host:0", "host:70000", "http://x", "[::1", "[x]:1", "a b"] {
+        for text in [
+            "",
+            ":80",
+            "host:",
+            "host:0",
+            "host:70000",
+            "http://x",
+            "[::1",
+            "[x]:1",
+            "a b",
+        ] {
             assert!(text.parse::<AllowRule>().is_err(), "{text}");
         }
     }

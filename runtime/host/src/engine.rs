@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+};
 
 use crate::config::{HostConfig, PoolConfig};
 use crate::error::Error;
@@ -39,7 +42,8 @@ pub(crate) struct Engines {
 
 impl Engines {
     pub(crate) fn new(config: &HostConfig) -> Result<Self, Error> {
-        let engine = |config: &Config| Engine::new(config).map_err(|e| Error::Engine(format!("{e:#}")));
+        let engine =
+            |config: &Config| Engine::new(config).map_err(|e| Error::Engine(format!("{e:#}")));
         let on_demand = engine(&compile_config())?;
         let pooled = match &config.pool {
             None => None,
@@ -58,7 +62,8 @@ impl Engines {
             .name("abide-epoch".into())
             .spawn(move || {
                 let (on_demand, pooled, ticks) = ticking;
-                while stopped.recv_timeout(TICK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                while stopped.recv_timeout(TICK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+                {
                     ticks.fetch_add(1, Ordering::Relaxed);
                     on_demand.increment_epoch();
                     if let Some(pooled) = &pooled {
@@ -83,7 +88,9 @@ impl Engines {
     /// Differs whenever code compiled by one engine cannot be loaded by another.
     pub(crate) fn compatibility_hash(&self) -> u64 {
         let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-        self.on_demand.precompile_compatibility_hash().hash(&mut hasher);
+        self.on_demand
+            .precompile_compatibility_hash()
+            .hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -28,11 +28,18 @@ pub(crate) fn check(engine: &Engine, component: &Component) -> Result<(), Error>
 /// Refuses a component that is not an app.
 pub(crate) fn check_exports(engine: &Engine, component: &Component) -> Result<(), Error> {
     let ty = component.component_type();
-    let names: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let names: Vec<String> = ty
+        .exports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect();
     if names.iter().any(|name| interface(name).0 == FUNCTIONS) {
         return Ok(());
     }
-    let found = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    let found = if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    };
     Err(Error::Exports(format!(
         "the component does not export `{FUNCTIONS}`, so it is no Abide app: it exports {found}. Build it with an Abide SDK, or \
          for the world `abide:durable/app`"
@@ -50,12 +57,15 @@ fn refusal(name: &str) -> Option<String> {
     let ours = [OPERATIONS, LOGGING, "abide:durable/types@0.1.0"];
     if let Some(offered) = ours.iter().find(|offered| interface(offered).0 == id) {
         let offered = interface(offered).1;
-        return (!version.starts_with("0.1."))
-            .then(|| format!("this node speaks version {offered}; build with the SDK of this node's version"));
+        return (!version.starts_with("0.1.")).then(|| {
+            format!("this node speaks version {offered}; build with the SDK of this node's version")
+        });
     }
     if OFFERED.contains(&id) {
-        return (!version.starts_with("0.2."))
-            .then(|| "this node offers WASI 0.2; build for `wasm32-wasip2` or another WASI 0.2 target".to_owned());
+        return (!version.starts_with("0.2.")).then(|| {
+            "this node offers WASI 0.2; build for `wasm32-wasip2` or another WASI 0.2 target"
+                .to_owned()
+        });
     }
     Some(match id.split_once('/').map_or(id, |(package, _)| package) {
         "wasi:http" => "only outgoing requests are offered; a function is started by events, not by requests".into(),
@@ -74,7 +84,11 @@ mod tests {
 
     #[test]
     fn each_import_gets_its_own_advice() {
-        for fine in ["wasi:io/poll@0.2.6", "wasi:http/types@0.2.0", "abide:durable/operations@0.1.0"] {
+        for fine in [
+            "wasi:io/poll@0.2.6",
+            "wasi:http/types@0.2.0",
+            "abide:durable/operations@0.1.0",
+        ] {
             assert_eq!(refusal(fine), None, "{fine}");
         }
         for (name, advice) in [

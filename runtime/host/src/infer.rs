@@ -3,7 +3,7 @@
 //! The provider's key enters only here, when the request is about to be sent; no journal ever holds it.
 
 use abide_core::Json;
-use abide_core::failure::{Failure, Origin, RetryAdvice};
+use abide_core::failure::{Failure, Origin};
 use abide_core::operation::{AiFormat, AiInfer, Fetch};
 
 use crate::http_client::FetchResponse;
@@ -14,17 +14,31 @@ const QUOTED_CHARS: usize = 500;
 /// The request that `infer` asks for, with the provider's key if one is configured.
 pub fn to_fetch(infer: &AiInfer, key: Option<&str>) -> Result<Fetch, Failure> {
     let mut body: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&infer.body)
-        .map_err(|e| Failure::permanent(Origin::Limit, format!("the body is not a JSON object: {e}")))?;
+        .map_err(|e| {
+            Failure::permanent(Origin::Limit, format!("the body is not a JSON object: {e}"))
+        })?;
     let (default, path, key_header) = match infer.format {
-        AiFormat::OpenAiChat => ("https://api.openai.com/v1", "chat/completions".to_owned(), "authorization"),
-        AiFormat::Anthropic => ("https://api.anthropic.com/v1", "messages".to_owned(), "x-api-key"),
+        AiFormat::OpenAiChat => (
+            "https://api.openai.com/v1",
+            "chat/completions".to_owned(),
+            "authorization",
+        ),
+        AiFormat::Anthropic => (
+            "https://api.anthropic.com/v1",
+            "messages".to_owned(),
+            "x-api-key",
+        ),
         AiFormat::Gemini => (
             "https://generativelanguage.googleapis.com/v1beta",
             format!("models/{}:generateContent", escape(&infer.model)),
             "x-goog-api-key",
         ),
     };
-    let base = infer.url.as_deref().unwrap_or(default).trim_end_matches('/');
+    let base = infer
+        .url
+        .as_deref()
+        .unwrap_or(default)
+        .trim_end_matches('/');
     let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     if let Some(key) = key {
         let value = match infer.format {
@@ -59,22 +73,26 @@ pub fn result(response: &FetchResponse) -> Result<Json, Failure> {
     let text = String::from_utf8_lossy(&response.body);
     if !(200..300).contains(&response.status) {
         let quoted: String = text.chars().take(QUOTED_CHARS).collect();
-        let message = format!("the provider answered with status {}: {quoted}", response.status);
+        let message = format!(
+            "the provider answered with status {}: {quoted}",
+            response.status
+        );
         let failure = Failure::permanent(Origin::Network, message);
         if !response.is_retriable() {
             return Err(failure);
         }
-        let after = response.header("retry-after").and_then(|value| value.trim().parse::<u64>().ok());
-        let retry = match after {
-            Some(seconds) => RetryAdvice::After(seconds.saturating_mul(1_000)),
-            None => RetryAdvice::Retriable,
-        };
-        return Err(Failure { retry, ..failure });
+        return Err(Failure {
+            retry: response.retry_advice(),
+            ..failure
+        });
     }
     if abide_core::is_json(&text) {
         Ok(text.into())
     } else {
-        Err(Failure::platform(Origin::Network, "the provider's response is not JSON"))
+        Err(Failure::platform(
+            Origin::Network,
+            "the provider's response is not JSON",
+        ))
     }
 }
 
@@ -94,6 +112,7 @@ fn escape(model: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use abide_core::failure::RetryAdvice;
 
     fn infer(format: AiFormat) -> AiInfer {
         AiInfer {
@@ -110,13 +129,32 @@ mod tests {
     #[test]
     fn each_provider_gets_its_own_form() {
         for (format, url, key, body) in [
-            (AiFormat::OpenAiChat, "http://localhost:1/v1/chat/completions", ("authorization", "Bearer k"), r#"{"messages":[],"model":"m/1"}"#),
-            (AiFormat::Anthropic, "http://localhost:1/v1/messages", ("x-api-key", "k"), r#"{"messages":[],"model":"m/1"}"#),
-            (AiFormat::Gemini, "http://localhost:1/v1/models/m%2F1:generateContent", ("x-goog-api-key", "k"), r#"{"messages":[]}"#),
+            (
+                AiFormat::OpenAiChat,
+                "http://localhost:1/v1/chat/completions",
+                ("authorization", "Bearer k"),
+                r#"{"messages":[],"model":"m/1"}"#,
+            ),
+            (
+                AiFormat::Anthropic,
+                "http://localhost:1/v1/messages",
+                ("x-api-key", "k"),
+                r#"{"messages":[],"model":"m/1"}"#,
+            ),
+            (
+                AiFormat::Gemini,
+                "http://localhost:1/v1/models/m%2F1:generateContent",
+                ("x-goog-api-key", "k"),
+                r#"{"messages":[]}"#,
+            ),
         ] {
             let fetch = to_fetch(&infer(format), Some("k")).expect("valid");
             assert_eq!(fetch.url, url);
-            assert!(fetch.headers.contains(&(key.0.to_owned(), key.1.to_owned())));
+            assert!(
+                fetch
+                    .headers
+                    .contains(&(key.0.to_owned(), key.1.to_owned()))
+            );
             assert_eq!(fetch.body.as_deref(), Some(body.as_bytes()));
         }
     }
@@ -130,8 +168,17 @@ mod tests {
             url: String::new(),
         };
         assert_eq!(result(&response(200, "{}")), Ok("{}".into()));
-        assert_eq!(result(&response(429, "busy")).map_err(|f| f.retry), Err(RetryAdvice::After(7_000)));
-        assert_eq!(result(&response(400, "no")).map_err(|f| f.retry), Err(RetryAdvice::NonRetriable));
-        assert_eq!(result(&response(200, "<html>")).map_err(|f| f.retry), Err(RetryAdvice::Retriable));
+        assert_eq!(
+            result(&response(429, "busy")).map_err(|f| f.retry),
+            Err(RetryAdvice::After(7_000))
+        );
+        assert_eq!(
+            result(&response(400, "no")).map_err(|f| f.retry),
+            Err(RetryAdvice::NonRetriable)
+        );
+        assert_eq!(
+            result(&response(200, "<html>")).map_err(|f| f.retry),
+            Err(RetryAdvice::Retriable)
+        );
     }
 }

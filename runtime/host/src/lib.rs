@@ -134,16 +134,12 @@ impl Host {
     }
 
     /// Executes a run from where its journal ends. Poll (spawn) the future; it owns the instances.
-    pub fn execute(&self, request: ExecuteRequest) -> (Mailbox, impl Future<Output = Exit> + Send + 'static) {
+    pub fn execute(
+        &self,
+        request: ExecuteRequest,
+    ) -> (Mailbox, impl Future<Output = Exit> + Send + 'static) {
         let (mailbox, mail) = Mailbox::new();
-        let run = Arc::new(execute::Run::new(
-            self.inner.clone(),
-            request.app,
-            request.port,
-            request.variables,
-            request.events,
-            request.machine,
-        ));
+        let run = Arc::new(execute::Run::new(self.inner.clone(), request));
         let driver = execute::Driver::new(run, mail, &mailbox);
         (mailbox, driver)
     }

@@ -26,7 +26,9 @@ fn start(
     Ok((guest.run()?.start(guest.role, &id, operation)?,))
 }
 
-async fn next(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<((u32, crate::bindings::News),)> {
+async fn next(
+    mut store: StoreContextMut<'_, Guest>,
+) -> wasmtime::Result<((u32, crate::bindings::News),)> {
     let guest = store.data_mut();
     guest.sink.end_lines();
     let run = guest.run()?.clone();
@@ -61,7 +63,10 @@ fn cancel(store: StoreContextMut<'_, Guest>, (ticket,): (u32,)) -> wasmtime::Res
     Ok(guest.run()?.cancel(guest.role, ticket)?)
 }
 
-fn log(store: StoreContextMut<'_, Guest>, (level, message): (Level, String)) -> wasmtime::Result<()> {
+fn log(
+    store: StoreContextMut<'_, Guest>,
+    (level, message): (Level, String),
+) -> wasmtime::Result<()> {
     store.data().sink.log(convert::level(level), message);
     Ok(())
 }

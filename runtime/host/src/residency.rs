@@ -90,9 +90,18 @@ mod tests {
     fn the_least_recently_parked_leave_when_the_budget_is_full() {
         let residents = Residents::new(100);
         let runs: Vec<_> = (0..3).map(|_| Mailbox::new()).collect();
-        let places: Vec<_> = runs.iter().map(|(mailbox, _)| residents.park(40, mailbox.downgrade())).collect();
-        let mut asked: Vec<_> = runs.into_iter().map(|(mailbox, mut mail)| (mail.try_recv().is_ok(), mailbox)).collect();
-        assert_eq!(asked.drain(..).map(|(asked, _)| asked).collect::<Vec<_>>(), [true, false, false]);
+        let places: Vec<_> = runs
+            .iter()
+            .map(|(mailbox, _)| residents.park(40, mailbox.downgrade()))
+            .collect();
+        let mut asked: Vec<_> = runs
+            .into_iter()
+            .map(|(mailbox, mut mail)| (mail.try_recv().is_ok(), mailbox))
+            .collect();
+        assert_eq!(
+            asked.drain(..).map(|(asked, _)| asked).collect::<Vec<_>>(),
+            [true, false, false]
+        );
         assert_eq!(residents.size(), (2, 80));
         drop(places);
         assert_eq!(residents.size(), (0, 0));

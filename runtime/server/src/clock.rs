@@ -32,7 +32,9 @@ impl Clock {
             Self::Wall(latest) => {
                 let now = SystemTime::now()
                     .duration_since(UNIX_EPOCH)
-                    .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+                    .map_or(0, |since| {
+                        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+                    });
                 latest.fetch_max(now, Ordering::Relaxed).max(now)
             }
             Self::Virtual(at) => at.load(Ordering::Relaxed),

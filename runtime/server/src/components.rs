@@ -27,7 +27,9 @@ pub(crate) enum MissingCode {
         path: PathBuf,
         source: io::Error,
     },
-    #[error("the file of component {digest} holds another component ({found}): it is damaged; restore it from a backup")]
+    #[error(
+        "the file of component {digest} holds another component ({found}): it is damaged; restore it from a backup"
+    )]
     Damaged { digest: Digest, found: Digest },
     #[error("the component {digest} cannot be loaded: {reason}")]
     Refused { digest: Digest, reason: String },
@@ -68,16 +70,22 @@ impl Components {
     async fn read(&self, digest: Digest) -> Result<Arc<App>, MissingCode> {
         let path = file(&self.directory, digest);
         let from = path.clone();
-        let wasm = blocking(move || fs::read(from)).await.and_then(|result| result);
+        let wasm = blocking(move || fs::read(from))
+            .await
+            .and_then(|result| result);
         let wasm = wasm.map_err(|source| MissingCode::Unreadable {
             digest,
             path,
             source,
         })?;
-        let app = self.host.load(&wasm).await.map_err(|error| MissingCode::Refused {
-            digest,
-            reason: error.to_string(),
-        })?;
+        let app = self
+            .host
+            .load(&wasm)
+            .await
+            .map_err(|error| MissingCode::Refused {
+                digest,
+                reason: error.to_string(),
+            })?;
         if app.digest() == digest {
             Ok(app)
         } else {
@@ -88,7 +96,9 @@ impl Components {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)
 }
 
 fn file(directory: &Path, digest: Digest) -> PathBuf {

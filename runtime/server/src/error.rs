@@ -46,7 +46,9 @@ pub enum SendError {
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// The app's id cannot be one.
-    #[error("app id `{0}`: must be kebab-case (a-z, 0-9 and single hyphens) of 1 to 128 characters")]
+    #[error(
+        "app id `{0}`: must be kebab-case (a-z, 0-9 and single hyphens) of 1 to 128 characters"
+    )]
     AppId(String),
     /// A rule of `allow-net` cannot be one.
     #[error("{0}")]

@@ -40,9 +40,17 @@ enum State {
 
 impl Executions {
     /// Begins an execution.
-    pub(crate) fn begin(&self, node: &Arc<Inner>, run: Run, token: Token, arrivals: Vec<(OpNumber, Arrival)>) {
+    pub(crate) fn begin(
+        &self,
+        node: &Arc<Inner>,
+        run: Run,
+        token: Token,
+        arrivals: Vec<(OpNumber, Arrival)>,
+    ) {
         let state = State::Loading(arrivals);
-        self.by_run.lock().insert(run.id, Execution { token, state });
+        self.by_run
+            .lock()
+            .insert(run.id, Execution { token, state });
         let task = execute(Arc::downgrade(node), run, token);
         node.tokio.spawn(task);
     }
@@ -92,7 +100,9 @@ impl Executions {
         let Some(execution) = by_run.get_mut(&run).filter(|found| found.token == token) else {
             return false;
         };
-        if let State::Loading(pending) = std::mem::replace(&mut execution.state, State::Live(mailbox.clone())) {
+        if let State::Loading(pending) =
+            std::mem::replace(&mut execution.state, State::Live(mailbox.clone()))
+        {
             for (op, arrival) in pending {
                 let _ = mailbox.arrive(op, arrival);
             }
@@ -111,12 +121,18 @@ impl Executions {
 /// The task of one execution. It holds the node weakly while it waits: a node that is dropped ends.
 async fn execute(node: Weak<Inner>, run: Run, token: Token) {
     let id = run.id;
-    let guarded = AssertUnwindSafe(drive(&node, run, token)).catch_unwind().await;
+    let guarded = AssertUnwindSafe(drive(&node, run, token))
+        .catch_unwind()
+        .await;
     let Some(node) = node.upgrade() else { return };
     node.executions.end(id, token);
     let input = match guarded {
         Ok(Ok(())) => Input::Released { run: id, token },
-        Ok(Err(failure)) => Input::Broken { run: id, token, failure },
+        Ok(Err(failure)) => Input::Broken {
+            run: id,
+            token,
+            failure,
+        },
         Err(_) => Input::Broken {
             run: id,
             token,
@@ -132,7 +148,9 @@ async fn execute(node: Weak<Inner>, run: Run, token: Token) {
 async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure> {
     let id = run.id;
     let execution = {
-        let Some(node) = node.upgrade() else { return Ok(()) };
+        let Some(node) = node.upgrade() else {
+            return Ok(());
+        };
         let request = prepare(&node, &run, token).await?;
         let (mailbox, execution) = node.host.execute(request);
         if !node.executions.live(id, token, &mailbox) {
@@ -146,7 +164,9 @@ async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure
             tracing::error!(run = %id, function = %run.function, %divergence, "the run is paused: its code is not deterministic");
         }
     }
-    let Some(node) = node.upgrade() else { return Ok(()) };
+    let Some(node) = node.upgrade() else {
+        return Ok(());
+    };
     if node.check_replay {
         check_replay(&node, &run).await?;
     }
@@ -188,7 +208,11 @@ fn events(node: &Inner, run: &Run) -> Result<Vec<abide_core::event::Event>, Fail
     for id in &run.events {
         match node.view.event(*id).map_err(broken)? {
             Some(event) => events.push(event),
-            None => return Err(broken(format!("event {id}, which started the run, is not in the store"))),
+            None => {
+                return Err(broken(format!(
+                    "event {id}, which started the run, is not in the store"
+                )));
+            }
         }
     }
     Ok(events)
@@ -201,7 +225,9 @@ fn info(node: &Inner, run: &Run, events: &[abide_core::event::Event]) -> RunInfo
         digest: run.digest,
         policy: run.policy,
         limits: node.limits.clone(),
-        event: events.first().map_or_else(|| "null".into(), abide_core::event::Event::to_json),
+        event: events
+            .first()
+            .map_or_else(|| "null".into(), abide_core::event::Event::to_json),
     }
 }
 
@@ -228,7 +254,10 @@ async fn check_replay(node: &Arc<Inner>, run: &Run) -> Result<(), Failure> {
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {
-    Failure::permanent(Origin::Limit, format!("the run cannot be executed: {error}"))
+    Failure::permanent(
+        Origin::Limit,
+        format!("the run cannot be executed: {error}"),
+    )
 }
 
 /// One execution's way to the shard.
@@ -265,5 +294,7 @@ pub(crate) async fn barrier(shard: ShardHandle) -> Result<(), BarrierBroken> {
         return Err(stopped());
     }
     let ticket = receiver.await.map_err(|_| stopped())?;
-    ticket.await.map_err(|error| BarrierBroken(error.to_string()))
+    ticket
+        .await
+        .map_err(|error| BarrierBroken(error.to_string()))
 }

@@ -133,7 +133,8 @@ impl Node {
         let egress = config.host.egress.clone();
         let fetch_response_bytes = config.host.limits.fetch_response_bytes;
         let host = Host::new(config.host)?;
-        let components = Components::open(host.clone(), directory.join("components")).map_err(create)?;
+        let components =
+            Components::open(host.clone(), directory.join("components")).map_err(create)?;
         let view = store.view();
         let (shard, receiver) = ShardHandle::new();
         let inner = Arc::new(Inner {
@@ -219,7 +220,11 @@ impl Node {
     }
 
     /// Deploys a component as the new version of an app. New runs start with it; runs in flight keep theirs.
-    pub async fn deploy(&self, wasm: bytes::Bytes, options: DeployOptions) -> Result<App, DeployError> {
+    pub async fn deploy(
+        &self,
+        wasm: bytes::Bytes,
+        options: DeployOptions,
+    ) -> Result<App, DeployError> {
         let inner = &self.inner;
         if !is_kebab_case(&options.app) {
             return Err(DeployError::AppId(options.app));
@@ -246,7 +251,8 @@ impl Node {
         };
         inner.apply_settings(&app);
         let input = Box::new(app);
-        self.ask(|reply| Input::Deploy { app: input, reply }).await?;
+        self.ask(|reply| Input::Deploy { app: input, reply })
+            .await?;
         let stored = inner.view.get_app(&options.app);
         stored
             .ok()
@@ -273,7 +279,10 @@ impl Node {
 
     /// `Running` for a run that has begun to execute, whose record may say `Queued` until it rests or ends.
     pub fn live_status(&self, run: RunId) -> Option<RunStatus> {
-        self.inner.executions.contains(run).then_some(RunStatus::Running)
+        self.inner
+            .executions
+            .contains(run)
+            .then_some(RunStatus::Running)
     }
 
     /// How the node is.
@@ -328,7 +337,12 @@ impl Node {
 
     /// When the next timer is due, as far as the shard has looked: milliseconds since the Unix epoch.
     pub fn next_due_ms(&self) -> Option<u64> {
-        let due = self.inner.shard.gauges().next_due_ms.load(Ordering::Relaxed);
+        let due = self
+            .inner
+            .shard
+            .gauges()
+            .next_due_ms
+            .load(Ordering::Relaxed);
         (due != u64::MAX).then_some(due)
     }
 
@@ -391,13 +405,19 @@ impl Node {
 
 /// An answer of another kind than the question's: impossible, and no reason to end the process.
 fn unexpected<T>(answer: &Answer) -> Result<T, SendError> {
-    tracing::error!(?answer, "the engine answered something else than it was asked");
+    tracing::error!(
+        ?answer,
+        "the engine answered something else than it was asked"
+    );
     Err(SendError::Stopping)
 }
 
 impl Inner {
     /// The variables of an app, and what its bodies may reach.
-    pub(crate) fn app_settings(&self, app: &str) -> (Arc<Vec<(String, String)>>, Arc<EgressPolicy>) {
+    pub(crate) fn app_settings(
+        &self,
+        app: &str,
+    ) -> (Arc<Vec<(String, String)>>, Arc<EgressPolicy>) {
         match self.settings.read().get(app) {
             Some(settings) => (settings.variables.clone(), settings.egress.clone()),
             None => (Arc::default(), Arc::new(self.egress.clone())),
@@ -412,7 +432,10 @@ impl Inner {
     fn apply_settings(&self, app: &App) {
         let rules = app.allow_net.iter().filter_map(|rule| rule.parse().ok());
         let egress = rules.fold(self.egress.clone(), EgressPolicy::allow);
-        let variables = app.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let variables = app
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
         let settings = AppSettings {
             variables: Arc::new(variables.collect()),
             egress: Arc::new(egress),

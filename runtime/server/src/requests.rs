@@ -23,7 +23,14 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// Performs a request in a task of its own; its end is an input of the engine.
-    pub(crate) fn begin(&self, node: &Arc<Inner>, run: &Run, op: OpNumber, attempt: u32, request: Request) {
+    pub(crate) fn begin(
+        &self,
+        node: &Arc<Inner>,
+        run: &Run,
+        op: OpNumber,
+        attempt: u32,
+        request: Request,
+    ) {
         let id = run.id;
         let app = run.function.app.clone();
         let node = Arc::downgrade(node);
@@ -59,12 +66,10 @@ async fn perform(node: &Inner, app: &str, request: Request) -> Result<Json, Fail
     let limit = node.fetch_response_bytes;
     match request {
         Request::Fetch(fetch) => {
-            let mut wanted = FetchRequest::from(&*fetch);
-            wanted.max_response_bytes = limit;
+            let wanted = FetchRequest::new(&fetch, limit);
             let response = node.host.http().fetch(&egress, wanted).await;
             let response = response.map_err(|error| error.to_failure())?;
-            // SEMANTICS, section 3: the provider may do better next time.
-            if response.status >= 500 || response.status == 429 {
+            if response.is_retriable() {
                 return Err(response.to_failure());
             }
             Ok(response.to_json())
@@ -77,14 +82,15 @@ async fn perform(node: &Inner, app: &str, request: Request) -> Result<Json, Fail
                     None => {
                         return Err(Failure::permanent(
                             Origin::Limit,
-                            format!("the variable `{name}`, which is to hold the model provider's key, is not configured for the app `{app}`"),
+                            format!(
+                                "the variable `{name}`, which is to hold the model provider's key, is not configured for the app `{app}`"
+                            ),
                         ));
                     }
                 },
             };
             let fetch = abide_host::infer::to_fetch(&infer, key)?;
-            let mut wanted = FetchRequest::from(&fetch);
-            wanted.max_response_bytes = limit;
+            let wanted = FetchRequest::new(&fetch, limit);
             let response = node.host.http().fetch(&egress, wanted).await;
             abide_host::infer::result(&response.map_err(|error| error.to_failure())?)
         }

@@ -166,11 +166,14 @@ impl Shard {
                 Some(0) => self.receiver.recv_timeout(Duration::ZERO),
                 Some(ms) if self.clock.runs() => {
                     idle.fetch_add(1, Ordering::Relaxed);
-                    self.receiver.recv_timeout(Duration::from_millis(ms).min(LONGEST_WAIT))
+                    self.receiver
+                        .recv_timeout(Duration::from_millis(ms).min(LONGEST_WAIT))
                 }
                 Some(_) | None => {
                     idle.fetch_add(1, Ordering::Relaxed);
-                    self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                    self.receiver
+                        .recv()
+                        .map_err(|_| RecvTimeoutError::Disconnected)
                 }
             }
         };
@@ -190,7 +193,7 @@ impl Shard {
 
     fn commit(&self, out: Output) -> Result<(), ReadError> {
         if !out.writes.is_empty() || !out.durable.is_empty() {
-            let batch = abide_store::typed::encode(&out.writes)?;
+            let batch = abide_store::encode(&out.writes)?;
             let act = self.act.clone();
             let durable = out.durable;
             self.store.submit_then(batch, move |result| match result {
@@ -206,8 +209,12 @@ impl Shard {
 
     fn publish(&self) {
         let gauges = &self.handle.gauges;
-        gauges.executing.store(self.engine.executing(), Ordering::Relaxed);
-        gauges.resident.store(self.engine.resident(), Ordering::Relaxed);
+        gauges
+            .executing
+            .store(self.engine.executing(), Ordering::Relaxed);
+        gauges
+            .resident
+            .store(self.engine.resident(), Ordering::Relaxed);
         gauges.queued.store(self.engine.queued(), Ordering::Relaxed);
         let due = self.engine.next_due_ms().unwrap_or(u64::MAX);
         gauges.next_due_ms.store(due, Ordering::Relaxed);

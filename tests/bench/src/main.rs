@@ -1,2 +1,109 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask bench`: measures one node in this process and prints a table. It judges nothing: there is no pass or fail.
+//!
+//! Every figure is taken over the whole path but HTTP: events in through [`abide_server::Node`], a real component, sled with real
+//! syncs on the disk of `--dir`.
+
+mod deploy;
+mod flight;
+mod idle;
+mod machine;
+mod replay;
+mod report;
+mod restart;
+mod rig;
+mod throughput;
+mod timers;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+
+use report::Report;
+
+/// Measures Abide on this machine.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Smaller numbers everywhere: ends within 60 s.
+    #[arg(long)]
+    quick: bool,
+    /// Also writes the figures as JSON, with stable keys.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where the data is kept meanwhile; the disk below it is what is measured. Default: the system's temporary folder.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, deploy.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    runs: usize,
+    events: usize,
+    sleepers: usize,
+    timers: usize,
+    live: usize,
+    samples: usize,
+}
+
+const FULL: Scale = Scale {
+    runs: 40_000,
+    events: 200_000,
+    sleepers: 100_000,
+    timers: 10_000,
+    live: 100_000,
+    samples: 200,
+};
+
+const QUICK: Scale = Scale {
+    runs: 5_000,
+    events: 20_000,
+    sleepers: 10_000,
+    timers: 2_000,
+    live: 5_000,
+    samples: 30,
+};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let scale = if arguments.quick { QUICK } else { FULL };
+    let base = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);
+    let wanted = |name: &str| {
+        arguments
+            .only
+            .as_deref()
+            .is_none_or(|only| name.contains(only))
+    };
+    let mut report = Report::default();
+    machine::describe(&base, &mut report)?;
+    if wanted("throughput") {
+        throughput::steps(&base, scale, &mut report).await?;
+    }
+    if wanted("ingest") {
+        throughput::ingest(&base, scale, &mut report).await?;
+    }
+    if wanted("replay") || wanted("resume") {
+        replay::measure(&base, scale, &mut report).await?;
+    }
+    if wanted("sleepers") {
+        idle::sleepers(&base, scale, &mut report).await?;
+    }
+    if wanted("timers") {
+        timers::lateness(&base, scale, &mut report).await?;
+    }
+    if wanted("restart") {
+        restart::first_progress(&base, scale, &mut report).await?;
+    }
+    if wanted("deploy") {
+        deploy::times(&base, &mut report).await?;
+    }
+    report.print();
+    if let Some(path) = &arguments.json {
+        report.write(path)?;
+    }
+    Ok(())
+}

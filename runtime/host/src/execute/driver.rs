@@ -59,7 +59,11 @@ impl Driver {
         let began = self.run.host().engines.tick();
         {
             let mut state = self.run.state();
-            if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            if !state
+                .driver
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
                 state.driver = Some(cx.waker().clone());
             }
         }
@@ -115,9 +119,18 @@ impl Driver {
         }
     }
 
-    fn poll_workflow(&mut self, cx: &mut Context<'_>, version: u64, yielded: &mut Yielded) -> Option<Exit> {
+    fn poll_workflow(
+        &mut self,
+        cx: &mut Context<'_>,
+        version: u64,
+        yielded: &mut Yielded,
+    ) -> Option<Exit> {
         let signal = &self.workflow.signal;
-        let news = if signal.waiting() { signal.seen() != version } else { !yielded.workflow };
+        let news = if signal.waiting() {
+            signal.seen() != version
+        } else {
+            !yielded.workflow
+        };
         if !news {
             return None;
         }
@@ -127,7 +140,9 @@ impl Driver {
                 None
             }
             Poll::Ready(End::Returned(result)) => Some(self.over(self.run.returned(result))),
-            Poll::Ready(End::Halted(Halt::Failed(failure))) => Some(self.over(self.run.returned(Err(failure)))),
+            Poll::Ready(End::Halted(Halt::Failed(failure))) => {
+                Some(self.over(self.run.returned(Err(failure))))
+            }
             Poll::Ready(End::Halted(Halt::Diverged(divergence))) => Some(self.diverged(divergence)),
         }
     }
@@ -194,7 +209,12 @@ impl Driver {
             let state = self.run.state();
             (state.machine.phase(), state.machine.bodies_waiting())
         };
-        if bodies > 0 && self.twin.as_ref().is_some_and(|twin| twin.signal().in_body()) {
+        if bodies > 0
+            && self
+                .twin
+                .as_ref()
+                .is_some_and(|twin| twin.signal().in_body())
+        {
             let bytes = self.twin.as_ref().map_or(0, |twin| twin.signal().memory());
             self.extras.provide(&self.run, bodies, bytes);
         }

@@ -74,7 +74,11 @@ impl Extras {
     /// Sees to it that as many twins as there are `bodies` have the chance to take one.
     pub(crate) fn provide(&mut self, run: &Arc<Run>, bodies: usize, bytes: usize) {
         self.0.retain(|extra| !extra.task.is_finished());
-        let idle = self.0.iter().filter(|extra| !extra.signal.in_body()).count();
+        let idle = self
+            .0
+            .iter()
+            .filter(|extra| !extra.signal.in_body())
+            .count();
         if idle > 0 {
             run.state().wake_twins();
         }

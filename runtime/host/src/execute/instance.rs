@@ -52,7 +52,11 @@ async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
     let limits = run.host().limits.clone();
     let app = run.app().clone();
     let context = run.context();
-    match instantiate(&app, || Guest::new(role, Some(run.clone()), signal.clone(), limits.clone())).await {
+    match instantiate(&app, || {
+        Guest::new(role, Some(run.clone()), signal.clone(), limits.clone())
+    })
+    .await
+    {
         Err(halt) => End::Halted(halt),
         Ok((mut store, bindings)) => {
             let result = bindings

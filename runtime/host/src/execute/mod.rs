@@ -20,6 +20,7 @@ use abide_core::machine::{Arrival, Divergence, Machine};
 use tokio::sync::mpsc;
 
 use crate::app::App;
+use crate::egress::EgressPolicy;
 use crate::port::Port;
 
 pub(crate) use driver::Driver;
@@ -39,6 +40,8 @@ pub struct ExecuteRequest {
     pub port: Arc<dyn Port>,
     /// The environment variables that bodies see.
     pub variables: Arc<Vec<(String, String)>>,
+    /// What bodies may connect to.
+    pub egress: Arc<EgressPolicy>,
 }
 
 /// Why an execution is over.

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use abide_core::Json;
-use abide_core::failure::{Failure, Origin, RetryAdvice};
-use abide_core::journal::OpNumber;
 use abide_core::event::Event;
+use abide_core::failure::{Failure, Origin, RetryAdvice};
 use abide_core::ids::IdGenerator;
+use abide_core::journal::OpNumber;
 use abide_core::machine::{
-    Arrival, Divergence, Machine, Next, Now, Phase, Position, Progress, Ticket, TwinCursor, TwinNext,
+    Arrival, Divergence, Machine, Next, Now, Phase, Position, Progress, Ticket, TwinCursor,
+    TwinNext,
 };
 use abide_core::operation::Operation;
 use abide_core::state::LogLevel;
@@ -23,6 +24,8 @@ use crate::Inner;
 use crate::app::App;
 use crate::bindings::{self, types};
 use crate::convert;
+use crate::egress::EgressPolicy;
+use crate::execute::ExecuteRequest;
 use crate::guest::{Halt, Role, Signal};
 use crate::port::{BarrierBroken, Port};
 use crate::wasi::Seeded;
@@ -40,6 +43,7 @@ pub(crate) struct Run {
     app: Arc<App>,
     port: Arc<dyn Port>,
     variables: Arc<Vec<(String, String)>>,
+    egress: Arc<EgressPolicy>,
     events: Vec<Event>,
     state: Mutex<State>,
 }
@@ -68,22 +72,16 @@ struct Twin {
 }
 
 impl Run {
-    pub(crate) fn new(
-        host: Arc<Inner>,
-        app: Arc<App>,
-        port: Arc<dyn Port>,
-        variables: Arc<Vec<(String, String)>>,
-        events: Vec<Event>,
-        machine: Machine,
-    ) -> Self {
+    pub(crate) fn new(host: Arc<Inner>, request: ExecuteRequest) -> Self {
         Self {
             host,
-            app,
-            port,
-            variables,
-            events,
+            app: request.app,
+            port: request.port,
+            variables: request.variables,
+            egress: request.egress,
+            events: request.events,
             state: Mutex::new(State {
-                machine,
+                machine: request.machine,
                 ids: IdGenerator::new(rand::random()),
                 cursors: Vec::new(),
                 version: 1,
@@ -107,6 +105,10 @@ impl Run {
 
     pub(crate) fn variables(&self) -> &[(String, String)] {
         &self.variables
+    }
+
+    pub(crate) fn egress(&self) -> &EgressPolicy {
+        &self.egress
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -203,6 +205,9 @@ impl Run {
         match role {
             Role::Twin(slot) => {
                 let twin = twin_of(cursors, slot)?;
+                if twin.cursor.executing().is_some() {
+                    return Err(inside_a_body("cancel"));
+                }
                 machine.twin_cancel(&mut twin.cursor, ticket)?;
             }
             Role::Workflow | Role::Describe => {
@@ -213,7 +218,12 @@ impl Run {
         Ok(())
     }
 
-    pub(crate) fn finish(&self, role: Role, ticket: Ticket, outcome: Result<Json, Failure>) -> Result<(), Halt> {
+    pub(crate) fn finish(
+        &self,
+        role: Role,
+        ticket: Ticket,
+        outcome: Result<Json, Failure>,
+    ) -> Result<(), Halt> {
         let Role::Twin(slot) = role else {
             return Err(Halt::permanent(
                 "`finish` was called by the workflow code, which never executes a body; this is a fault of the language SDK",
@@ -263,6 +273,9 @@ impl Run {
             };
         };
         let twin = twin_of(cursors, slot)?;
+        if signal.in_body() {
+            return Poll::Ready(Err(inside_a_body("next")));
+        }
         match machine.twin_next(&mut twin.cursor, self.port.now_ms()) {
             Ok(TwinNext::News(ticket, outcome)) => {
                 signal.go();
@@ -271,9 +284,13 @@ impl Run {
             Ok(TwinNext::Execute(ticket, execution)) => {
                 signal.go();
                 state.fresh_failures = 0;
-                let default = u64::try_from(self.host.config.limits.body_timeout.as_millis()).unwrap_or(u64::MAX);
+                let default = u64::try_from(self.host.config.limits.body_timeout.as_millis())
+                    .unwrap_or(u64::MAX);
                 let timeout_ms = execution.timeout_ms.unwrap_or(default).max(1);
-                signal.begin_body(self.host.elapsed_ms().saturating_add(timeout_ms), timeout_ms);
+                signal.begin_body(
+                    self.host.elapsed_ms().saturating_add(timeout_ms),
+                    timeout_ms,
+                );
                 Poll::Ready(Ok((ticket, convert::execution(execution))))
             }
             Ok(TwinNext::Blocked) => {
@@ -342,7 +359,9 @@ impl Run {
                     state.diverged = Some(Box::new(Divergence {
                         index: 0,
                         recorded: None,
-                        attempted: Some(format!("a failure before the body that was to be executed: {failure}")),
+                        attempted: Some(format!(
+                            "a failure before the body that was to be executed: {failure}"
+                        )),
                         differences: Vec::new(),
                     }));
                 }
@@ -357,12 +376,16 @@ impl Run {
     /// Whether the body that executes in this twin is no longer wanted.
     pub(crate) fn body_cancelled(&self, slot: usize) -> bool {
         let state = self.state();
-        state.twin(slot).is_some_and(|twin| state.machine.body_cancelled(&twin.cursor))
+        state
+            .twin(slot)
+            .is_some_and(|twin| state.machine.body_cancelled(&twin.cursor))
     }
 
     /// Whether this twin executed a body before.
     pub(crate) fn is_used(&self, slot: usize) -> bool {
-        self.state().twin(slot).is_some_and(|twin| twin.cursor.is_used())
+        self.state()
+            .twin(slot)
+            .is_some_and(|twin| twin.cursor.is_used())
     }
 
     /// Hands on what happened.
@@ -381,7 +404,8 @@ impl Run {
     /// Hands on what happened if it is much.
     pub(crate) fn flush_if_large(&self) {
         let mut state = self.state();
-        if state.machine.entries_buffered() >= FLUSH_ENTRIES || state.buffered_bytes >= FLUSH_BYTES {
+        if state.machine.entries_buffered() >= FLUSH_ENTRIES || state.buffered_bytes >= FLUSH_BYTES
+        {
             self.flush_locked(&mut state);
         }
     }
@@ -432,12 +456,21 @@ impl State {
     }
 }
 
+fn inside_a_body(call: &str) -> Halt {
+    Halt::permanent(format!(
+        "`{call}` was called while the body of a step was executing; a body ends with `finish`, before anything else is asked \
+         for: this is a fault of the language SDK"
+    ))
+}
+
 fn twin_of(cursors: &mut [Option<Twin>], slot: usize) -> Result<&mut Twin, Halt> {
     cursors
         .get_mut(slot)
         .and_then(Option::as_mut)
-        .ok_or_else(|| Halt::Failed(Failure {
-            retry: RetryAdvice::Retriable,
-            ..Failure::platform(Origin::Cancelled, "the twin was given up")
-        }))
+        .ok_or_else(|| {
+            Halt::Failed(Failure {
+                retry: RetryAdvice::Retriable,
+                ..Failure::platform(Origin::Cancelled, "the twin was given up")
+            })
+        })
 }

@@ -97,7 +97,11 @@ impl Twin {
             return false;
         }
         let deadline_ms = self.signal.deadline_ms();
-        if self.timer.as_ref().is_none_or(|(set_for, _)| *set_for != deadline_ms) {
+        if self
+            .timer
+            .as_ref()
+            .is_none_or(|(set_for, _)| *set_for != deadline_ms)
+        {
             let left = deadline_ms.saturating_sub(self.run.host().elapsed_ms());
             let timer = tokio::time::sleep(Duration::from_millis(left));
             self.timer = Some((deadline_ms, Box::pin(timer)));

@@ -70,7 +70,11 @@ impl ResourceLimiter for Limiter {
                  or keep large data outside and pass references to it"
             )));
         }
-        self.charged += if current == 0 { growth / INITIAL_PART } else { growth };
+        self.charged += if current == 0 {
+            growth / INITIAL_PART
+        } else {
+            growth
+        };
         self.signal.set_memory(self.charged);
         Ok(true)
     }
@@ -81,7 +85,9 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.elements = self.elements.saturating_add(desired.saturating_sub(current));
+        self.elements = self
+            .elements
+            .saturating_add(desired.saturating_sub(current));
         if self.elements > self.limits.table_elements {
             return Err(self.refuse(format!(
                 "the instance wanted tables of {} elements, more than the limit of {}",

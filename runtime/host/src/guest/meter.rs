@@ -27,7 +27,10 @@ pub(crate) fn thread_cpu() -> u64 {
 }
 
 /// What happens when an epoch ends while a guest runs.
-#[allow(clippy::needless_pass_by_value, reason = "the signature of wasmtime's callback")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the signature of wasmtime's callback"
+)]
 pub(crate) fn on_epoch(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<UpdateDeadline> {
     let guest = store.data_mut();
     let now = thread_cpu();

@@ -90,7 +90,8 @@ impl Guest {
     /// The run, for operations: there is none while describing.
     pub(crate) fn run(&self) -> wasmtime::Result<&Arc<Run>> {
         self.run.as_ref().ok_or_else(|| {
-            Halt::permanent("`describe` may only describe: it cannot start operations or log").into()
+            Halt::permanent("`describe` may only describe: it cannot start operations or log")
+                .into()
         })
     }
 

@@ -57,7 +57,11 @@ pub(crate) fn failure_of(error: &wasmtime::Error, guest: &Guest) -> Halt {
     let deterministic = !guest.in_body();
     let failure = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => Failure {
-            retry: if deterministic { RetryAdvice::NonRetriable } else { RetryAdvice::Retriable },
+            retry: if deterministic {
+                RetryAdvice::NonRetriable
+            } else {
+                RetryAdvice::Retriable
+            },
             ..Failure::platform(
                 Origin::Trap,
                 "the call stack is full: a recursion is too deep, or never ends",
@@ -70,19 +74,29 @@ pub(crate) fn failure_of(error: &wasmtime::Error, guest: &Guest) -> Halt {
             },
             None => Failure::platform(Origin::Trap, format!("the instance trapped: {trap}")),
         },
-        None => Failure::platform(Origin::Trap, format!("the instance could not go on: {}", error.root_cause())),
+        None => Failure::platform(
+            Origin::Trap,
+            format!("the instance could not go on: {}", error.root_cause()),
+        ),
     };
     Halt::Failed(with_stack(failure))
 }
 
 /// What a panicking guest wrote to standard error, as far as it can be recognised.
 fn panic_message(tail: &[String]) -> Option<String> {
-    let begin = tail.iter().rposition(|line| line.contains("panicked at "))?;
-    let place = tail[begin].split("panicked at ").nth(1)?.trim_end_matches(':');
+    let begin = tail
+        .iter()
+        .rposition(|line| line.contains("panicked at "))?;
+    let place = tail[begin]
+        .split("panicked at ")
+        .nth(1)?
+        .trim_end_matches(':');
     let text: Vec<&str> = tail[begin + 1..]
         .iter()
         .map(String::as_str)
-        .take_while(|line| !line.starts_with("note: run with") && !line.starts_with("stack backtrace"))
+        .take_while(|line| {
+            !line.starts_with("note: run with") && !line.starts_with("stack backtrace")
+        })
         .filter(|line| !line.is_empty())
         .collect();
     Some(if text.is_empty() {
@@ -100,7 +114,10 @@ fn stack(error: &wasmtime::Error) -> Option<String> {
         let raw = frame.func_name().unwrap_or("<unnamed>");
         let name = format!("{:#}", rustc_demangle::demangle(raw));
         let _ = write!(text, "{name}");
-        let symbol = frame.symbols().iter().find(|symbol| symbol.file().is_some());
+        let symbol = frame
+            .symbols()
+            .iter()
+            .find(|symbol| symbol.file().is_some());
         if let Some(symbol) = symbol {
             let file = symbol.file().unwrap_or_default();
             let line = symbol.line().unwrap_or(0);
@@ -121,7 +138,10 @@ mod tests {
         let found = panic_message(&lines(
             "hello\nthread '<unnamed>' panicked at src/lib.rs:3:5:\nno money\nleft\nnote: run with `RUST_BACKTRACE=1`",
         ));
-        assert_eq!(found.as_deref(), Some("no money\nleft (panicked at src/lib.rs:3:5)"));
+        assert_eq!(
+            found.as_deref(),
+            Some("no money\nleft (panicked at src/lib.rs:3:5)")
+        );
         assert_eq!(panic_message(&lines("nothing here")), None);
     }
 }

@@ -35,19 +35,28 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = FetchError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, FetchError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, FetchError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.timer = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(|e| FetchError::Http(e.to_string()))));
+            return Poll::Ready(
+                frame.map(|frame| frame.map_err(|e| FetchError::Http(e.to_string()))),
+            );
         }
         let pause = self.pause;
         let timer = self.timer.get_or_insert_with(|| {
             // A pause too long to be a time is no limit at all.
             let until = Instant::now().checked_add(pause);
-            Box::pin(tokio::time::sleep_until(until.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400))))
+            Box::pin(tokio::time::sleep_until(
+                until.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400)),
+            ))
         });
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Some(Err(FetchError::Timeout("waiting for more of the response"))))
+        Poll::Ready(Some(Err(FetchError::Timeout(
+            "waiting for more of the response",
+        ))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -43,16 +43,23 @@ impl Target {
             Some("http") => false,
             Some(_) | None => return Err(invalid("the URL must begin with http:// or https://")),
         };
-        let authority = url.authority().ok_or_else(|| invalid("the URL names no host"))?;
+        let authority = url
+            .authority()
+            .ok_or_else(|| invalid("the URL names no host"))?;
         if authority.as_str().contains('@') {
-            return Err(invalid("the URL must not hold a user and password; send an authorization header"));
+            return Err(invalid(
+                "the URL must not hold a user and password; send an authorization header",
+            ));
         }
         let host = authority.host();
         if host.is_empty() {
             return Err(invalid("the URL names no host"));
         }
         Ok(Self {
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            host: host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
             port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             tls,
         })
@@ -90,7 +97,9 @@ impl Target {
                     let _ = stream.set_nodelay(true);
                     return Ok(stream);
                 }
-                Err(error) => problem = format!("{}:{} ({}): {error}", self.host, self.port, address.ip()),
+                Err(error) => {
+                    problem = format!("{}:{} ({}): {error}", self.host, self.port, address.ip())
+                }
             }
         }
         Err(FetchError::Connect(problem))
@@ -116,8 +125,9 @@ impl HttpClient {
             if !target.tls {
                 return Exchange::begin(stream).await;
             }
-            let name = ServerName::try_from(target.host.clone())
-                .map_err(|_| FetchError::Tls(format!("{} cannot have a certificate", target.host)))?;
+            let name = ServerName::try_from(target.host.clone()).map_err(|_| {
+                FetchError::Tls(format!("{} cannot have a certificate", target.host))
+            })?;
             let stream = TlsConnector::from(self.tls.clone())
                 .connect(name, stream)
                 .await
@@ -127,10 +137,11 @@ impl HttpClient {
         let mut exchange = tokio::time::timeout(timeouts.connect, connecting)
             .await
             .unwrap_or(Err(FetchError::Timeout("connecting")))?;
-        let response = tokio::time::timeout(timeouts.first_byte, exchange.sender.send_request(request))
-            .await
-            .map_err(|_| FetchError::Timeout("waiting for the response"))?
-            .map_err(|e| FetchError::Http(describe(&e)))?;
+        let response =
+            tokio::time::timeout(timeouts.first_byte, exchange.sender.send_request(request))
+                .await
+                .map_err(|_| FetchError::Timeout("waiting for the response"))?
+                .map_err(|e| FetchError::Http(describe(&e)))?;
         let driver = exchange.driver;
         Ok(response.map(|body| ResponseBody::new(body, driver, timeouts.between_bytes)))
     }
@@ -178,10 +189,17 @@ where
 fn to_origin_form<B>(request: &mut http::Request<B>) -> Result<(), FetchError> {
     let uri = request.uri().clone();
     let authority = uri.authority().map_or("", http::uri::Authority::as_str);
-    let host = HeaderValue::from_str(authority).map_err(|_| FetchError::Invalid("the host's name".into()))?;
+    let host = HeaderValue::from_str(authority)
+        .map_err(|_| FetchError::Invalid("the host's name".into()))?;
     request.headers_mut().insert(HOST, host);
-    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let path = uri
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str);
+    let path = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    };
     *request.uri_mut() = path
         .parse()
         .map_err(|_| FetchError::Invalid("the URL's path cannot be sent".into()))?;

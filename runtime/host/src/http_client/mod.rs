@@ -9,7 +9,7 @@ mod connect;
 use std::time::Duration;
 
 use abide_core::Json;
-use abide_core::failure::{Failure, Origin};
+use abide_core::failure::{Failure, Origin, RetryAdvice};
 use abide_core::operation::Fetch;
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
@@ -24,7 +24,11 @@ pub(crate) use body::ResponseBody;
 const MAX_REDIRECTS: u32 = 10;
 
 /// Headers that would go to a place that they are not meant for.
-const SECRET_HEADERS: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+const SECRET_HEADERS: [HeaderName; 3] = [
+    header::AUTHORIZATION,
+    header::COOKIE,
+    header::PROXY_AUTHORIZATION,
+];
 
 /// Headers that the client sets itself.
 const OWN_HEADERS: [HeaderName; 4] = [
@@ -84,6 +88,29 @@ impl FetchResponse {
         self.status >= 500 || self.status == 429
     }
 
+    /// When the server wants the next attempt, if it says so in seconds.
+    pub fn retry_advice(&self) -> RetryAdvice {
+        let after = self
+            .header("retry-after")
+            .and_then(|value| value.trim().parse::<u64>().ok());
+        after.map_or(RetryAdvice::Retriable, |seconds| {
+            RetryAdvice::After(seconds.saturating_mul(1_000))
+        })
+    }
+
+    /// The failure of an attempt that got this response, one that is retriable.
+    pub fn to_failure(&self) -> Failure {
+        let message = format!(
+            "{} answered with status {}",
+            without_query(&self.url),
+            self.status
+        );
+        Failure {
+            retry: self.retry_advice(),
+            ..Failure::platform(Origin::Network, message)
+        }
+    }
+
     /// The result of the operation: `{"status","headers","body"}`, or `"body_base64"` in place of `"body"`.
     pub fn to_json(&self) -> Json {
         let mut headers = serde_json::Map::new();
@@ -110,7 +137,10 @@ impl FetchResponse {
 
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -182,18 +212,29 @@ impl HttpClient {
     }
 
     /// Performs a request, follows up to 10 redirects, and reads the whole response.
-    pub async fn fetch(&self, policy: &EgressPolicy, request: FetchRequest) -> Result<FetchResponse, FetchError> {
+    pub async fn fetch(
+        &self,
+        policy: &EgressPolicy,
+        request: FetchRequest,
+    ) -> Result<FetchResponse, FetchError> {
         let timeout = request.timeout;
         tokio::time::timeout(timeout, self.follow(policy, request))
             .await
             .unwrap_or(Err(FetchError::Timeout("waiting for the response")))
     }
 
-    async fn follow(&self, policy: &EgressPolicy, request: FetchRequest) -> Result<FetchResponse, FetchError> {
+    async fn follow(
+        &self,
+        policy: &EgressPolicy,
+        request: FetchRequest,
+    ) -> Result<FetchResponse, FetchError> {
         let invalid = |what: &str| FetchError::Invalid(what.to_owned());
         let mut method = Method::from_bytes(request.method.to_ascii_uppercase().as_bytes())
             .map_err(|_| invalid("the method is not one of HTTP"))?;
-        let mut url: Uri = request.url.parse().map_err(|_| invalid("the URL cannot be parsed"))?;
+        let mut url: Uri = request
+            .url
+            .parse()
+            .map_err(|_| invalid("the URL cannot be parsed"))?;
         let mut headers = header_map(&request.headers)?;
         let mut body = request.body.unwrap_or_default();
         let timeouts = Timeouts {
@@ -207,7 +248,9 @@ impl HttpClient {
             *outgoing.uri_mut() = url.clone();
             *outgoing.headers_mut() = headers.clone();
             if !body.is_empty() || matches!(method, Method::POST | Method::PUT | Method::PATCH) {
-                outgoing.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+                outgoing
+                    .headers_mut()
+                    .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             }
             let response = self.send(policy, outgoing, timeouts).await?;
             let Some(target) = redirect(&response, &url) else {
@@ -230,7 +273,9 @@ impl HttpClient {
             }
             url = target;
         }
-        Err(FetchError::Http(format!("more than {MAX_REDIRECTS} redirects")))
+        Err(FetchError::Http(format!(
+            "more than {MAX_REDIRECTS} redirects"
+        )))
     }
 }
 
@@ -251,7 +296,10 @@ fn header_map(headers: &[(String, String)]) -> Result<http::HeaderMap, FetchErro
 }
 
 /// Where a response sends the request on to, if it does.
-fn redirect(response: &http::Response<ResponseBody>, from: &Uri) -> Option<Result<Uri, FetchError>> {
+fn redirect(
+    response: &http::Response<ResponseBody>,
+    from: &Uri,
+) -> Option<Result<Uri, FetchError>> {
     match response.status() {
         StatusCode::MOVED_PERMANENTLY
         | StatusCode::FOUND
@@ -286,7 +334,10 @@ fn resolve(base: &Uri, location: &str) -> Option<Uri> {
     } else if location.starts_with('?') {
         format!("{}{location}", base.path())
     } else {
-        let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = base
+            .path()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
         format!("{folder}/{location}")
     };
     format!("{scheme}://{authority}{path}").parse().ok()
@@ -324,10 +375,15 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let group = chunk
+            .iter()
+            .fold(0_u32, |group, byte| group << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for place in 0..4 {
             if place <= chunk.len() {
-                text.push(char::from(ALPHABET[(group >> (18 - 6 * place) & 63) as usize]));
+                text.push(char::from(
+                    ALPHABET[(group >> (18 - 6 * place) & 63) as usize],
+                ));
             } else {
                 text.push('=');
             }
@@ -350,13 +406,24 @@ mod tests {
             ("z", "https://a.example/x/z"),
             ("?q=2", "https://a.example/x/y?q=2"),
         ] {
-            assert_eq!(resolve(&base, location).map(|uri| uri.to_string()).as_deref(), Some(expected));
+            assert_eq!(
+                resolve(&base, location)
+                    .map(|uri| uri.to_string())
+                    .as_deref(),
+                Some(expected)
+            );
         }
     }
 
     #[test]
     fn base64_is_padded() {
-        for (bytes, expected) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (bytes, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+        ] {
             assert_eq!(base64(bytes.as_bytes()), expected);
         }
     }
@@ -369,8 +436,16 @@ mod tests {
             body: Bytes::from_static(b"hi"),
             url: String::new(),
         };
-        assert_eq!(&*response.to_json(), r#"{"body":"hi","headers":{"a":"1, 2"},"status":200}"#);
+        assert_eq!(
+            &*response.to_json(),
+            r#"{"body":"hi","headers":{"a":"1, 2"},"status":200}"#
+        );
         response.body = Bytes::from_static(b"\xff");
         assert!(response.to_json().contains(r#""body_base64":"/w==""#));
     }
+}
+
+/// A URL as it may be shown: its query often holds a secret.
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }

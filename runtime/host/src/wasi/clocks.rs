@@ -25,7 +25,11 @@ impl Guest {
     fn timer(&mut self, after: Duration) -> wasmtime::Result<Resource<DynPollable>> {
         let timer = if !self.in_body() {
             // In workflow code no time passes: what is not due now never is. Waiting for it is refused by `poll`.
-            if after.is_zero() { Timer::Due } else { Timer::Never }
+            if after.is_zero() {
+                Timer::Due
+            } else {
+                Timer::Never
+            }
         } else if after.is_zero() {
             Timer::DueAfterYield
         } else {

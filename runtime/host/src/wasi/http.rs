@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use abide_core::state::LogLevel;
 use http_body_util::BodyExt;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -16,7 +17,7 @@ use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequ
 use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttp, WasiHttpCtxView, WasiHttpHooks};
 
 use crate::execute::Run;
-use crate::guest::{Guest, Halt, Role, Signal};
+use crate::guest::{Guest, Role, Signal};
 use crate::http_client::{FetchError, Timeouts};
 
 /// The interface whose only function is defined here.
@@ -57,16 +58,17 @@ impl Outgoing {
         }
     }
 
-    fn refusal(&self, target: &str) -> Option<Halt> {
+    /// Why a request may not leave now, if it may not.
+    fn refusal(&self, target: &str) -> Option<String> {
         match (&self.run, self.role) {
             (Some(_), Role::Twin(_)) if self.signal.in_body() => None,
-            (None, _) | (_, Role::Describe) => Some(Halt::permanent(format!(
+            (None, _) | (_, Role::Describe) => Some(format!(
                 "`describe` asked for {target}; it may only describe, without the network"
-            ))),
-            (Some(_), Role::Workflow | Role::Twin(_)) => Some(Halt::permanent(format!(
+            )),
+            (Some(_), Role::Workflow | Role::Twin(_)) => Some(format!(
                 "the workflow code sent a request to {target}; only the body of a step may use the network: move this into a \
                  step"
-            ))),
+            )),
         }
     }
 }
@@ -82,7 +84,10 @@ impl WasiHttpHooks for Outgoing {
         let reached_out = self.reached_out.clone();
         let options = options.unwrap_or_default();
         let timeouts = Timeouts {
-            connect: options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT),
+            connect: options
+                .connect_timeout
+                .unwrap_or(CONNECT_TIMEOUT)
+                .min(CONNECT_TIMEOUT),
             first_byte: options.first_byte_timeout.unwrap_or(IDLE_TIMEOUT),
             between_bytes: options.between_bytes_timeout.unwrap_or(IDLE_TIMEOUT),
         };
@@ -92,18 +97,19 @@ impl WasiHttpHooks for Outgoing {
             };
             if !reached_out.load(Ordering::Relaxed) {
                 let barrier = run.flush_for_barrier();
-                barrier
-                    .await
-                    .map_err(|broken| wasmtime_wasi_http::Error::InternalError(Some(broken.to_string())))?;
+                barrier.await.map_err(|broken| {
+                    wasmtime_wasi_http::Error::InternalError(Some(broken.to_string()))
+                })?;
                 reached_out.store(true, Ordering::Relaxed);
             }
             let host = run.host();
             let response = host
                 .http
-                .send(&host.config.egress, request, timeouts)
+                .send(run.egress(), request, timeouts)
                 .await
                 .map_err(|error| to_wasi(&error))?;
-            let response = response.map(|body| body.map_err(|error| to_wasi(&error)).boxed_unsync());
+            let response =
+                response.map(|body| body.map_err(|error| to_wasi(&error)).boxed_unsync());
             let done: Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send> =
                 Box::new(std::future::ready(Ok(())));
             Ok((response, done))
@@ -115,9 +121,10 @@ fn to_wasi(error: &FetchError) -> wasmtime_wasi_http::Error {
     use wasmtime_wasi_http::Error;
     match error {
         // The kind alone would not tell the author what to allow.
-        FetchError::Denied(_) | FetchError::Invalid(_) | FetchError::Tls(_) | FetchError::Http(_) => {
-            Error::InternalError(Some(error.to_string()))
-        }
+        FetchError::Denied(_)
+        | FetchError::Invalid(_)
+        | FetchError::Tls(_)
+        | FetchError::Http(_) => Error::InternalError(Some(error.to_string())),
         FetchError::Dns(problem) => Error::DnsError {
             rcode: Some(problem.clone()),
             info_code: None,
@@ -138,17 +145,22 @@ fn view(guest: &mut Guest) -> WasiHttpCtxView<'_> {
 
 type Handled = Result<Resource<HostFutureIncomingResponse>, types::ErrorCode>;
 
-/// `outgoing-handler.handle`, defined here so that a request of workflow code ends the attempt: WASI's own errors could be
-/// caught, and would not say what to do.
+/// `outgoing-handler.handle`, defined here because a request of workflow code must not even be looked at. Its refusal is an
+/// error that says what to do, and a log line, for code that swallows the error.
 fn handle(
     mut store: StoreContextMut<'_, Guest>,
-    (request, options): (Resource<HostOutgoingRequest>, Option<Resource<types::RequestOptions>>),
+    (request, options): (
+        Resource<HostOutgoingRequest>,
+        Option<Resource<types::RequestOptions>>,
+    ),
 ) -> wasmtime::Result<(Handled,)> {
     let guest = store.data_mut();
     let authority = guest.table.get(&request)?.authority.clone();
     let target = authority.as_deref().unwrap_or("an unnamed host");
-    if let Some(halt) = guest.outgoing.refusal(target) {
-        return Err(halt.into());
+    if let Some(why) = guest.outgoing.refusal(target) {
+        guest.table.delete(request)?;
+        guest.sink.log(LogLevel::Warn, why.clone());
+        return Ok((Err(types::ErrorCode::InternalError(Some(why))),));
     }
     match outgoing_handler::Host::handle(&mut view(guest), request, options) {
         Ok(response) => Ok((Ok(response),)),
@@ -157,7 +169,9 @@ fn handle(
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    linker.instance(OUTGOING_HANDLER)?.func_wrap("handle", handle)?;
+    linker
+        .instance(OUTGOING_HANDLER)?
+        .func_wrap("handle", handle)?;
     let options = types::LinkOptions::default();
     types::add_to_linker::<_, WasiHttp>(linker, &options, view)
 }

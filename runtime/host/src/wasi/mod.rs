@@ -7,7 +7,7 @@
 //! | random    | a generator seeded by the run                   | the operating system's                  |
 //! | variables | none                                            | the app's                               |
 //! | output    | log lines                                       | log lines of the step                   |
-//! | HTTP      | ends the attempt: move it into a step           | within the egress policy                |
+//! | HTTP      | an error that says: move it into a step         | within the egress policy                |
 //! | files     | none                                            | none                                    |
 //! | sockets   | denied                                          | denied                                  |
 

@@ -23,7 +23,9 @@ impl Seeded {
         let bytes = RunId(run).to_bytes();
         let mut state = u64::from(attempt);
         for half in bytes.chunks_exact(8) {
-            let half = half.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            let half = half
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte));
             let mut mixer = Self(state ^ half);
             state = mixer.next();
         }

@@ -1,0 +1,73 @@
+//! A node with the benchmark's guest, in a folder that goes away with it.
+
+use std::path::{Path, PathBuf};
+
+use abide_core::event::NewEvent;
+use abide_server::{Clock, DeployOptions, Node, NodeConfig};
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use tempfile::TempDir;
+
+/// The app's id.
+const APP: &str = "bench";
+
+/// A node and its folder.
+pub(crate) struct Rig {
+    pub(crate) node: Node,
+    pub(crate) directory: TempDir,
+}
+
+impl Rig {
+    /// A node with the benchmark's functions.
+    pub(crate) async fn new(base: &Path, clock: Clock) -> Result<Self> {
+        let directory = tempfile::tempdir_in(base)?;
+        let node = open(directory.path(), clock).await?;
+        deploy(&node).await?;
+        Ok(Self { node, directory })
+    }
+}
+
+/// A node over this folder.
+pub(crate) async fn open(directory: &Path, clock: Clock) -> Result<Node> {
+    let mut config = NodeConfig::new(directory);
+    config.clock = clock;
+    // The benchmark sends as fast as it can and waits by itself.
+    config.max_queued_inputs = usize::MAX;
+    config.max_pending_rows = usize::MAX;
+    Ok(Node::open(config).await?)
+}
+
+/// The benchmark's component.
+pub(crate) fn component() -> Result<Bytes> {
+    let folder = std::env::var_os("ABIDE_TEST_GUESTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/target/wasm32-wasip2/release"),
+        PathBuf::from,
+    );
+    let path = folder.join("bench.wasm");
+    let bytes = std::fs::read(&path).with_context(|| {
+        format!(
+            "no component at {}; `cargo xtask bench` builds it",
+            path.display()
+        )
+    })?;
+    Ok(bytes.into())
+}
+
+/// Deploys the benchmark's component.
+pub(crate) async fn deploy(node: &Node) -> Result<()> {
+    let options = DeployOptions {
+        app: APP.into(),
+        ..DeployOptions::default()
+    };
+    node.deploy(component()?, options).await?;
+    Ok(())
+}
+
+/// An event without anything optional.
+pub(crate) fn event(name: &str, data: impl Into<String>) -> NewEvent {
+    NewEvent {
+        name: name.into(),
+        data: Some(data.into().into()),
+        ..NewEvent::default()
+    }
+}
