@@ -196,7 +196,8 @@ impl Shard {
             let batch = abide_store::encode(&out.writes)?;
             let act = self.act.clone();
             let durable = out.durable;
-            self.store.submit_then(batch, move |result| match result {
+            // The effects are the listener: nobody waits for the ticket.
+            let _ticket = self.store.submit_then(batch, move |result| match result {
                 Ok(()) => durable.into_iter().for_each(|effect| act.durable(effect)),
                 Err(error) => act.fail(error.to_string()),
             });
