@@ -143,6 +143,12 @@ impl Error {
         self
     }
 
+    /// Forgets the place where the error was made: one inside the SDK tells an author nothing.
+    pub(crate) fn without_place(mut self) -> Self {
+        self.0.stack.clear();
+        self
+    }
+
     /// The kind of error.
     pub fn name(&self) -> &str {
         &self.0.name

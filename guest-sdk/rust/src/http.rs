@@ -132,7 +132,9 @@ impl Request {
                 .named("HttpRequest")
                 .context(doing));
         }
-        perform(self).await.map_err(|error| error.context(doing))
+        perform(self)
+            .await
+            .map_err(|error| error.context(doing).without_place())
     }
 }
 

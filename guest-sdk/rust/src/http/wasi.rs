@@ -21,10 +21,17 @@ const NS_PER_MS: u64 = 1_000_000;
 
 pub(super) async fn perform(request: Request) -> Result<Response> {
     let (outgoing, options) = prepare(&request)?;
-    let body = outgoing.body().map_err(|()| refused("body"))?;
+    // Without a body none is opened: an empty one would be announced and sent all the same.
+    let body = match request.body.as_slice() {
+        [] => None,
+        _ => Some(outgoing.body().map_err(|()| refused("body"))?),
+    };
     let pending = outgoing_handler::handle(outgoing, Some(options)).map_err(failed)?;
     // A service may answer without having read the whole body; the answer says what happened.
-    let sent = send(body, &request.body).await;
+    let sent = match body {
+        Some(body) => send(body, &request.body).await,
+        None => Ok(()),
+    };
     match (answer(pending).await, sent) {
         (Ok(response), _) => read(response).await,
         (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
