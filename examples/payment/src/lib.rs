@@ -86,10 +86,14 @@ async fn process_payment(ctx: Context, event: Event<Payment>) -> Result<Outcome>
         .retries(10)
         .run_with(|exec| call::<Value>(exec, "/charges", charge))
         .await;
-    if let Err(error) = charged {
-        log::warn!("payment {} was declined: {error}", payment.payment_id);
-        notify(&ctx, &payment, "Your payment was declined").await?;
-        return Ok(outcome("declined", decided_by));
+    match charged {
+        Ok(_) => {}
+        Err(error) if is_declined(&error) => {
+            log::warn!("payment {} was declined: {error}", payment.payment_id);
+            notify(&ctx, &payment, "Your payment was declined").await?;
+            return Ok(outcome("declined", decided_by));
+        }
+        Err(error) => return Err(error.into()),
     }
 
     notify(&ctx, &payment, "Thank you for your payment").await?;
@@ -112,6 +116,13 @@ fn validate(amount: i64, currency: &str) -> Result<()> {
         return Err(Error::non_retriable(message).named("InvalidPayment"));
     }
     Ok(())
+}
+
+/// What the gateway answered is the error's data.
+fn is_declined(error: &StepError) -> bool {
+    error
+        .data::<Value>()
+        .is_some_and(|answer| answer["error"] == "card_declined")
 }
 
 /// Asks a human, and waits for the answer.
@@ -241,12 +252,25 @@ mod tests {
         let mut run = request(500);
         run.execute("validate").unwrap();
         run.complete("assess-risk", json!({"score": 10, "level": "low"}));
+        let declined = Error::non_retriable("the service answered 402: no funds");
         run.fail(
             "charge",
-            Error::non_retriable("the service answered 402: declined"),
+            declined.with_data(json!({"error": "card_declined"})),
         );
         assert_eq!(run.asked("notify-customer")["kind"], "run");
         run.complete("notify-customer", json!({}));
         assert_eq!(run.output(), Some(Ok(outcome("declined", None))));
+    }
+
+    #[test]
+    fn a_gateway_that_stays_busy_fails_the_run() {
+        let mut run = request(500);
+        run.execute("validate").unwrap();
+        run.complete("assess-risk", json!({"score": 10, "level": "low"}));
+        run.fail("charge", Error::retriable("the service answered 429"));
+        assert_eq!(
+            run.output().unwrap().unwrap_err().message,
+            "step `charge`: the service answered 429"
+        );
     }
 }
