@@ -32,14 +32,15 @@ fn main() {
         sync_latency(dir.path())
     );
     println!(
-        "{:>9} {:>9} {:>9} {:>10} {:>10} {:>10} {:>9} {:>8}",
-        "in flight", "runs/s", "p50", "p99", "runs/group", "rows/run", "cpu/run", "log MB"
+        "{:>9} {:>9} {:>9} {:>10} {:>10} {:>10} {:>9}",
+        "in flight", "runs/s", "p50", "p99", "runs/group", "rows/run", "cpu/run"
     );
     let store = open(&dir.path().join("runs"));
     let mut ids = IdGenerator::new(1);
     for at_once in RUNS_AT_ONCE {
         runs(&store, at_once, &mut ids);
     }
+    payloads(&store);
     store.close().expect("close");
     reopen(&dir.path().join("runs"));
     churn(&dir.path().join("churn"));
@@ -166,7 +167,7 @@ fn runs(store: &Store, at_once: usize, ids: &mut IdGenerator) {
     let done = times.len().max(1);
     let groups = after.groups - before.groups;
     println!(
-        "{at_once:>9} {:>9.0} {:>9.2?} {:>10.2?} {:>10.1} {:>10.1} {:>9.1?} {:>8}",
+        "{at_once:>9} {:>9.0} {:>9.2?} {:>10.2?} {:>10.1} {:>10.1} {:>9.1?}",
         ratio(done, 1) / took.as_secs_f64(),
         times[done / 2],
         times[done * 99 / 100],
@@ -176,8 +177,28 @@ fn runs(store: &Store, at_once: usize, ids: &mut IdGenerator) {
             done
         ),
         (cpu_time() - cpu_before) / u32::try_from(done).unwrap_or(1),
-        "",
     );
+}
+
+/// Values that go to payload files, by how many there are in a group.
+fn payloads(store: &Store) {
+    for count in [1u8, 8, 64] {
+        let mut times: Vec<_> = (0..20u8)
+            .map(|round| {
+                let mut batch = Batch::new();
+                for n in 0..count {
+                    let mut value = vec![round; 8 << 10];
+                    value[0] = n;
+                    batch.put(vec![0xf0, n], value);
+                }
+                let started = Instant::now();
+                store.submit(batch).wait().expect("durable");
+                started.elapsed()
+            })
+            .collect();
+        times.sort();
+        println!("a group with {count} payloads of 8 KiB: {:.2?}", times[10]);
+    }
 }
 
 /// Replaces the same rows for ever: the log must stop growing.

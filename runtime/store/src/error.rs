@@ -81,7 +81,9 @@ pub enum Error {
     },
 
     /// The storage engine failed in a way that it should not.
-    #[error("the storage engine failed while it tried to {action}: {reason}")]
+    #[error(
+        "the storage engine failed while it tried to {action}: {reason}; if this happens again after a restart, restore the data directory from a backup"
+    )]
     Engine {
         /// What was tried, as a verb phrase.
         action: &'static str,

@@ -1,6 +1,7 @@
 //! Payloads as files: `blobs/ab/cdef…`, where `abcdef…` is the SHA-256 of the content in hexadecimal.
 //!
-//! Written to `blobs/tmp/N`, synced, renamed; then each directory that changed is synced once for the whole group.
+//! Written to `blobs/tmp/N`, synced, renamed; then each directory that changed is synced once for the whole group. The files of a group are
+//! synced by several threads: the file system then makes many of them durable with one write of its journal.
 //! A file that exists already is written again: only this way is it certain that it is sound and durable.
 
 use std::{
@@ -9,12 +10,20 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    thread,
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::{BlobRef, Blobs, Digest, Found};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sled::quiet::panic_message,
+};
+
+/// Threads that sync the payload files of one group. More found nothing left to share when it was measured.
+const SYNC_THREADS: usize = 8;
 
 const TEMPORARY: &str = "tmp";
 
@@ -64,15 +73,13 @@ impl FileBlobs {
 
 impl Blobs for FileBlobs {
     fn put(&self, group: &[(BlobRef, Bytes)]) -> Result<()> {
-        // All files are written before the first is synced, so that the syncs after the first find little left to do.
         let mut written = Vec::with_capacity(group.len());
         for (blob, value) in group {
             written.push((blob, self.write_temporary(value)?));
         }
+        sync_together(written.iter().map(|(_, file)| file).collect())?;
         let mut changed = BTreeSet::new();
-        for (blob, (temporary, file)) in written {
-            file.sync_all()
-                .map_err(|error| Error::io("sync", &temporary, error))?;
+        for (blob, (temporary, _)) in written {
             let path = self.path(&blob.sha256);
             let shard = path.parent().unwrap_or(&self.root).to_owned();
             match fs::create_dir(&shard) {
@@ -86,7 +93,7 @@ impl Blobs for FileBlobs {
                 .map_err(|error| Error::io("rename", &temporary, error))?;
             changed.insert(shard);
         }
-        changed.iter().try_for_each(|dir| sync_dir(dir))
+        sync_dirs(changed)
     }
 
     fn get(&self, blob: &BlobRef) -> Result<Found> {
@@ -140,6 +147,51 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
                 .collect()
         })
         .map_err(|error| Error::io("list", dir, error))
+}
+
+/// Syncs written files, some of them at once.
+fn sync_together(files: Vec<&(PathBuf, File)>) -> Result<()> {
+    in_threads(files, |(path, file)| {
+        file.sync_all()
+            .map_err(|error| Error::io("sync", path, error))
+    })
+}
+
+fn sync_dirs(dirs: BTreeSet<PathBuf>) -> Result<()> {
+    in_threads(dirs.into_iter().collect(), |dir| sync_dir(&dir))
+}
+
+/// Calls `work` for every item, on several threads when there are several items.
+fn in_threads<T: Send>(items: Vec<T>, work: impl Fn(T) -> Result<()> + Sync) -> Result<()> {
+    let threads = items.len().min(SYNC_THREADS);
+    if threads <= 1 {
+        return items.into_iter().try_for_each(work);
+    }
+    let queue = Mutex::new(items);
+    let take_and_work = || -> Result<()> {
+        loop {
+            // Its own statement, so that the lock is released before the work begins.
+            let next = queue.lock().pop();
+            match next {
+                Some(item) => work(item)?,
+                None => return Ok(()),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(take_and_work)).collect();
+        let mut outcome = take_and_work();
+        for helper in helpers {
+            let helped = helper.join().unwrap_or_else(|panic| {
+                Err(Error::Engine {
+                    action: "sync payload files",
+                    reason: panic_message(&*panic),
+                })
+            });
+            outcome = outcome.and(helped);
+        }
+        outcome
+    })
 }
 
 /// Makes the names in a directory durable.

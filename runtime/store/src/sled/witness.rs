@@ -10,7 +10,7 @@
 //! ```
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -149,15 +149,16 @@ impl Witness {
         Ok(Some((witness, testimony)))
     }
 
-    /// Creates the witness of a new store, durably (the caller syncs the directory).
+    /// Creates the witness of a new store, whole or not at all (the caller syncs the directory).
     pub(super) fn create(path: &Path) -> Result<Self> {
+        let unfinished = path.with_extension("new");
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(true)
-            .open(path)
-            .map_err(|error| Error::io("create", path, error))?;
+            .open(&unfinished)
+            .map_err(|error| Error::io("create", &unfinished, error))?;
         let mut witness = Self {
             file,
             path: path.to_owned(),
@@ -166,6 +167,7 @@ impl Witness {
         // Both slots, so that a later torn write always leaves one.
         witness.record(&Testimony::NEW)?;
         witness.record_durably(&Testimony::NEW)?;
+        fs::rename(&unfinished, path).map_err(|error| Error::io("rename", &unfinished, error))?;
         Ok(witness)
     }
 
