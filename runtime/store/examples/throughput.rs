@@ -176,7 +176,7 @@ fn runs(store: &Store, at_once: usize, ids: &mut IdGenerator) {
             usize::try_from(after.writes - before.writes).unwrap_or(0),
             done
         ),
-        (cpu_time() - cpu_before) / u32::try_from(done).unwrap_or(1),
+        cpu_time().saturating_sub(cpu_before) / u32::try_from(done).unwrap_or(1),
     );
 }
 
