@@ -49,24 +49,52 @@ records! {
 
 /// The bytes of a record.
 pub(crate) fn encode<R: Record>(record: &R) -> Result<Bytes> {
-    encode_parts::<R, _>(record)
+    append::<R>(record, vec![R::VERSION]).map(Bytes::from)
 }
 
-/// The bytes of consecutive entries or lines, which are a record as a list.
-pub(crate) fn encode_list<T: Serialize>(items: &[T]) -> Result<Bytes>
+/// Consecutive items as rows of at most `row_bytes`, where the items allow: one that is too large alone makes a row of its own.
+/// Each row is a list, with the number of its items beside it.
+pub(crate) fn encode_rows<T: Serialize>(items: &[T], row_bytes: usize) -> Result<Vec<(u32, Bytes)>>
 where
     Vec<T>: Record,
 {
-    encode_parts::<Vec<T>, _>(items)
+    let mut rows = Vec::new();
+    let mut count = 0;
+    let mut row = Vec::new();
+    for item in items {
+        let before = row.len();
+        row = append::<Vec<T>>(item, row)?;
+        if row.len() > row_bytes && count > 0 {
+            let next = row.split_off(before);
+            rows.push((count, list::<T>(count, &row)?));
+            row = next;
+            count = 0;
+        }
+        count += 1;
+    }
+    if count > 0 {
+        rows.push((count, list::<T>(count, &row)?));
+    }
+    Ok(rows)
 }
 
-fn encode_parts<R: Record, T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {
-    postcard::to_extend(value, vec![R::VERSION])
-        .map(Bytes::from)
-        .map_err(|error| Error::Engine {
-            action: "encode a record",
-            reason: format!("{}: {error}", R::NAME),
-        })
+/// postcard writes a list as the number of its items, then the items.
+fn list<T>(count: u32, items: &[u8]) -> Result<Bytes>
+where
+    Vec<T>: Record,
+{
+    let mut bytes = Vec::with_capacity(items.len() + 6);
+    bytes.push(Vec::<T>::VERSION);
+    let mut bytes = append::<Vec<T>>(&count, bytes)?;
+    bytes.extend_from_slice(items);
+    Ok(bytes.into())
+}
+
+fn append<R: Record>(value: &impl Serialize, to: Vec<u8>) -> Result<Vec<u8>> {
+    postcard::to_extend(value, to).map_err(|error| Error::Engine {
+        action: "encode a record",
+        reason: format!("{}: {error}", R::NAME),
+    })
 }
 
 /// The record with these bytes.
@@ -85,5 +113,46 @@ pub(crate) fn decode<R: Record>(key: &[u8], bytes: &[u8]) -> Result<R> {
             key,
             format!("it is empty instead of a {}", R::NAME),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(sizes: &[usize]) -> Vec<LogLine> {
+        let line = |size: &usize| LogLine {
+            at_ms: 1,
+            op: None,
+            attempt: 0,
+            level: abide_core::state::LogLevel::Info,
+            message: "m".repeat(*size),
+        };
+        sizes.iter().map(line).collect()
+    }
+
+    #[test]
+    fn rows_are_full_but_not_too_full_and_decode_as_lists() {
+        let items = lines(&[10, 10, 500, 3, 90, 20, 0, 100, 1]);
+        let rows = encode_rows(&items, 100).unwrap();
+        let counts: Vec<u32> = rows.iter().map(|(count, _)| *count).collect();
+        assert_eq!(counts, [2, 1, 1, 1, 2, 1, 1]);
+        let decoded: Vec<LogLine> = rows
+            .iter()
+            .flat_map(|(_, row)| decode::<Vec<LogLine>>(b"k", row).unwrap())
+            .collect();
+        assert_eq!(decoded, items);
+        assert_eq!(encode_rows(&items[..0], 100).unwrap(), []);
+        let many = lines(&[0; 1000]);
+        let rows = encode_rows(&many, usize::MAX).unwrap();
+        assert_eq!(rows[0].1, encode(&many).unwrap());
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused_with_the_kind_of_record() {
+        for bytes in [&b""[..], b"\x09abc", b"\x01\xff\xff"] {
+            let error = decode::<Run>(b"k", bytes).unwrap_err().to_string();
+            assert!(error.contains("run"), "{error}");
+        }
     }
 }

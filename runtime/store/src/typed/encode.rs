@@ -7,7 +7,6 @@ use abide_core::{
     state::{JournalChunk, LogLine, Registration, TimerKey, WaitKey, Write},
 };
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::{
     batch::Batch,
@@ -180,46 +179,16 @@ fn index_rows(run: RunId, op: OpNumber, registration: &Registration) -> Vec<(Key
 
 fn append_journal(run: RunId, chunk: &JournalChunk, batch: &mut Batch) -> Result<()> {
     let mut first = chunk.first;
-    for row in packed(&chunk.entries)? {
-        batch.put(
-            Key::Journal { run, first }.encode(),
-            codec::encode_list(row)?,
-        );
-        first += u32::try_from(row.len()).unwrap_or(u32::MAX);
+    for (count, row) in codec::encode_rows(&chunk.entries, ROW_BYTES)? {
+        batch.put(Key::Journal { run, first }.encode(), row);
+        first += count;
     }
     Ok(())
 }
 
 fn append_log(run: RunId, chunk: u32, lines: &[LogLine], batch: &mut Batch) -> Result<()> {
-    for (part, row) in (0..).zip(packed(lines)?) {
-        batch.put(
-            Key::Log { run, chunk, part }.encode(),
-            codec::encode_list(row)?,
-        );
+    for (part, (_, row)) in (0..).zip(codec::encode_rows(lines, ROW_BYTES)?) {
+        batch.put(Key::Log { run, chunk, part }.encode(), row);
     }
     Ok(())
-}
-
-/// Cuts a list so that each piece fits a row, where its items allow: an item that is too large alone makes a piece of its own.
-fn packed<T: Serialize>(items: &[T]) -> Result<Vec<&[T]>>
-where
-    Vec<T>: Record,
-{
-    let mut pieces = Vec::new();
-    let mut rest = items;
-    while !rest.is_empty() {
-        let mut bytes = 0;
-        let mut fitting = 0;
-        for item in rest {
-            bytes += codec::encode_list(std::slice::from_ref(item))?.len();
-            if bytes > ROW_BYTES && fitting > 0 {
-                break;
-            }
-            fitting += 1;
-        }
-        let (piece, later) = rest.split_at(fitting);
-        pieces.push(piece);
-        rest = later;
-    }
-    Ok(pieces)
 }
