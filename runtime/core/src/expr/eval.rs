@@ -254,7 +254,7 @@ impl<'a> Evaluation<'a, '_> {
             Value::Null => {
                 return Ok(match kind {
                     Macro::All | Macro::Exists | Macro::ExistsOne => Value::Bool(false),
-                    Macro::Filter | Macro::Map => Value::Null,
+                    Macro::Map => Value::Null,
                 });
             }
             other => return Err(wrong("a macro", &other)),
@@ -266,7 +266,7 @@ impl<'a> Evaluation<'a, '_> {
                 let found = self.collect(&list, body)?;
                 Ok(Value::Bool(found.len() == 1))
             }
-            Macro::Filter | Macro::Map => Ok(Value::list(self.collect(&list, body)?)),
+            Macro::Map => Ok(Value::list(self.collect(&list, body)?)),
         }
     }
 

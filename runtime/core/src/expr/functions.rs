@@ -112,19 +112,18 @@ impl Function {
         }
         let Some((_, plain, on_value, count, _)) = FUNCTIONS.iter().find(|row| row.0 == name)
         else {
-            let macros = [
-                "has",
-                "all",
-                "exists",
-                "exists_one",
-                "filter",
-                "map",
-                "matches",
-            ];
-            if macros.contains(&name) && !method {
-                return format!("{name}() is called on a value, as in value.{name}(…)");
+            let macros = ["all", "exists", "exists_one", "filter", "map"];
+            if name == "has" {
+                return "has() takes a field, as in has(event.data.id)".to_owned();
             }
-            let names = FUNCTIONS.iter().map(|row| row.0).chain(macros);
+            if name == "matches" {
+                return "matches() is called on a value, as in event.name.matches('^a')".to_owned();
+            }
+            if macros.contains(&name) {
+                return format!("{name}() is called as in event.data.list.{name}(item, …)");
+            }
+            let names = FUNCTIONS.iter().map(|row| row.0);
+            let names = names.chain(["has", "matches"]).chain(macros);
             let names: Vec<&str> = names.collect();
             return format!("unknown function `{name}`; there are {}", names.join(", "));
         };

@@ -11,9 +11,15 @@
 //! - Null is not a boolean: `event.data.flag && …` without the field is an [`EvalError`], which means "no match" and a
 //!   visible warning. `&&` and `||` still answer when another part decides.
 //! - Numbers are JSON's: `1` and `1.0` are equal, and whole and fractional numbers mix. Whole numbers have 64 bits; beyond,
-//!   JSON's numbers are doubles. Dividing by zero is an error for both.
+//!   JSON's numbers are doubles. Dividing by zero is an error for both. A literal beyond 2^63 ends in `u`.
 //! - `timestamp()` (also called `date()`) takes RFC 3339 text or milliseconds, as in `timestamp(event.ts)`; `duration()`
 //!   takes `1h30m`. Dates are in UTC. There is no `now()`.
+//!
+//! The `cel` crate parses; evaluating its tree is ours. Its evaluator has no bound on steps, and `||` and `exists` swallow the
+//! errors by which functions of ours could stop it; it copies what its macros walk over; and it fails on missing fields, on
+//! macros over null and on sums of whole and fractional numbers, so that every operator would need a wrapper. Of the crate's
+//! two parsers we take the one by precedence (feature `parser_pratt`): it needs microseconds where the generated one needs
+//! tens of them, and it shows its tokens, by which nesting is limited beforehand.
 //!
 //! The module is not CEL's full language: bytes, message types, optional syntax and types as values are left out, because
 //! events are JSON. It must not read a clock, and it must not take long: source text, nesting and the steps of one
@@ -21,7 +27,6 @@
 
 mod eval;
 mod functions;
-mod lex;
 mod parse;
 mod syntax;
 #[cfg(test)]
@@ -57,7 +62,7 @@ struct Compiled {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct InvalidExpr {
     problem: String,
-    /// Line and column, in characters from 1.
+    /// Line and column, in characters from 1; what the text means, unlike its grammar, is refused by name.
     position: Option<(usize, usize)>,
 }
 

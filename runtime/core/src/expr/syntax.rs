@@ -3,9 +3,10 @@
 //! Invariant: no tree is deeper than [`MAX_DEPTH`], so that evaluating or dropping one cannot exhaust the stack.
 
 use super::functions::{Function, Pattern};
+use cel::common::ast::operators;
 
 /// The depth of the deepest tree: far more than a person writes, far less than a thread's stack holds.
-pub(super) const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: u16 = 96;
 
 #[derive(Debug)]
 pub(super) enum Node {
@@ -39,7 +40,7 @@ pub(super) enum Node {
 /// What a macro does with each element, which is the variable on top of the stack.
 #[derive(Debug)]
 pub(super) struct Body {
-    /// The condition, or for `map` the optional filter.
+    /// The condition, which only `map` may lack.
     pub(super) condition: Option<Node>,
     /// What `map` makes of the element.
     pub(super) result: Option<Node>,
@@ -50,7 +51,7 @@ pub(super) enum Macro {
     All,
     Exists,
     ExistsOne,
-    Filter,
+    /// `map` and `filter`.
     Map,
 }
 
@@ -71,6 +72,25 @@ pub(super) enum Operator {
 }
 
 impl Operator {
+    /// The operator that the crate's parser calls `name`.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        Some(match name {
+            operators::EQUALS => Self::Equal,
+            operators::NOT_EQUALS => Self::NotEqual,
+            operators::LESS => Self::Less,
+            operators::LESS_EQUALS => Self::LessEqual,
+            operators::GREATER => Self::Greater,
+            operators::GREATER_EQUALS => Self::GreaterEqual,
+            operators::IN => Self::In,
+            operators::ADD => Self::Add,
+            operators::SUBSTRACT => Self::Subtract,
+            operators::MULTIPLY => Self::Multiply,
+            operators::DIVIDE => Self::Divide,
+            operators::MODULO => Self::Modulo,
+            _ => return None,
+        })
+    }
+
     pub(super) fn sign(self) -> &'static str {
         match self {
             Self::Equal => "==",
@@ -104,7 +124,7 @@ impl Node {
             Self::Int(_) | Self::Double(_) | Self::Negate(_) => Some("a number"),
             Self::Text(_) => Some("a string"),
             Self::Event | Self::Async => Some("an event"),
-            Self::List(_) | Self::Macro(Macro::Filter | Macro::Map, _, _) => Some("a list"),
+            Self::List(_) | Self::Macro(Macro::Map, _, _) => Some("a list"),
             Self::Map(_) => Some("a map"),
             Self::Binary(operator, _, _) if !operator.is_test() => Some("a computed value"),
             Self::Call(function, _) => function.never_boolean(),

@@ -10,7 +10,7 @@ fn refused(source: &str, because: &str) {
 
 #[test]
 fn deep_sources_are_refused_without_overflowing_the_stack() {
-    let deep = "nests deeper than 64";
+    let deep = "nests deeper than 96";
     for (open, middle, close) in [
         ("(", "1", ")"),
         ("[", "1", "]"),
@@ -32,6 +32,13 @@ fn deep_sources_are_refused_without_overflowing_the_stack() {
         let times = MAX_SOURCE_BYTES / (open.len() + close.len() + 1) - 5;
         refused(&source(times), deep);
     }
+    for step in ["+1", "[0]", ".trim()"] {
+        let sums = [&step.repeat(160 / step.len()), ")"].concat();
+        refused(
+            &["(".repeat(25), "1".to_owned(), sums.repeat(24)].concat(),
+            deep,
+        );
+    }
     for open in [
         "(", "[", "{'a':", "!", "-", "true?", "f(", "a[", "(-!", "true&&(", "'",
     ] {
@@ -43,7 +50,7 @@ fn deep_sources_are_refused_without_overflowing_the_stack() {
 #[test]
 fn the_deepest_allowed_expression_evaluates() {
     let nest = |times: usize| [&"[1].map(x,".repeat(times), "1", &")".repeat(times)].concat();
-    let deepest = (1..=64)
+    let deepest = (1..=128)
         .rev()
         .find_map(|times| Expr::compile_value(&nest(times)).ok());
     assert!(deepest.unwrap().value(&Scope::default(), None).is_ok());
@@ -144,7 +151,18 @@ fn sources() -> impl Strategy<Value = String> {
         " in ",
         ".exists(x,",
         ".map(x,",
+        ".filter(x,",
+        ".exists_one(x,",
         "x",
+        "if",
+        "b'b'",
+        "r'\\'",
+        "'\\u00e9'",
+        "`a`",
+        ".?",
+        "0x",
+        "1u",
+        "{a: ",
         "has(",
         "size(",
         "timestamp(",

@@ -1,7 +1,6 @@
-//! The rules of expressions as tables, their limits, and a comparison with another implementation of CEL.
+//! The rules of expressions as tables, and their limits.
 
 mod limits;
-mod oracle;
 mod refusals;
 
 use super::*;
@@ -108,7 +107,6 @@ fn comparisons_work_across_the_kinds_of_numbers() {
         ("2 > event.data.rate", true),
         ("-2 < -1.5", true),
         ("-1 > -1.5", true),
-        ("event.data.big == 18446744073709551615", true),
         ("event.data.big == 18446744073709551615u", true),
         ("event.data.big > 9223372036854775807", true),
         ("event.data.big < event.data.huge", true),
