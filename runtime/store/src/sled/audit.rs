@@ -3,7 +3,8 @@
 //! sled replays the log up to the first message that it cannot read, and skips the rest of a segment behind a damaged message. Both lose
 //! rows without a word. The witness says how far the log is durable, so everything up to there must be readable. Only these are in order:
 //! - beyond the witnessed position anything may lie: a commit was under way when the process or the machine died;
-//! - a free segment may be half overwritten by such a commit. It then holds messages with a segment number above the witnessed one;
+//! - a free segment may be half overwritten by such a commit. The witness knows the next free ones; others, freed meanwhile, then hold
+//!   messages with a segment number above the witnessed one;
 //! - while an open was under way, a free segment may be half zeroed.
 //!
 //! The audit changes nothing. It reads each segment once, in file order: 4.5 to 6.5 GB/s were measured on a log of 380 MB in the page cache,
@@ -24,6 +25,9 @@ use super::{
     witness::{Census, State, Testimony},
 };
 use crate::error::{Error, Result};
+
+/// What a power cut keeps or loses as a whole.
+const PAGE_LEN: usize = 4096;
 
 /// What the audit read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -163,6 +167,9 @@ impl Auditor<'_> {
                 return Ok(());
             }
         }
+        if self.testimony.free.contains(offset / SEGMENT_LEN as u64) {
+            return Ok(());
+        }
         let len = read_up_to(file, buffer, offset).map_err(reading)?;
         self.report.bytes += len as u64;
         let segment = &buffer[..len];
@@ -204,6 +211,7 @@ impl Auditor<'_> {
                     self.report.messages += 1;
                     break;
                 }
+                Message::Broken if self.is_half_zeroed(segment, pos) => return Ok(()),
                 Message::Broken if self.is_overwritten(segment) => return Ok(()),
                 Message::Broken => {
                     return self.damaged(
@@ -236,6 +244,15 @@ impl Auditor<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("read", path, error)),
         }
+    }
+
+    /// Whether an open that was under way had begun to zero this segment, which must then have been free. A power cut may keep any of its
+    /// pages.
+    fn is_half_zeroed(&self, segment: &[u8], pos: usize) -> bool {
+        self.testimony.state == State::Opening
+            && segment[pos / PAGE_LEN * PAGE_LEN..]
+                .chunks(PAGE_LEN)
+                .any(|page| page.iter().all(|byte| *byte == 0))
     }
 
     /// Whether a segment without a header holds anything that was durable. If not, it was free, and at most torn pieces of a commit that was

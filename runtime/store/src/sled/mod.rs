@@ -21,6 +21,7 @@ pub(crate) mod quiet;
 mod witness;
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -32,9 +33,10 @@ use parking_lot::{Mutex, RwLock};
 
 pub use self::audit::AuditReport;
 use self::{
+    format::{SEGMENT_LEN, SEGMENT_LSN},
     lock::DirLock,
     quiet::calling,
-    witness::{State, Testimony, Witness},
+    witness::{FreeSegments, State, Testimony, Witness},
 };
 use crate::{
     backend::{Backend, CommitWatch, Direction, KeyRange, Visitor, check_key},
@@ -97,6 +99,9 @@ struct Writer {
     witness: Witness,
     log: File,
     log_path: PathBuf,
+    /// Free segments as they were when the log entered its present one; until it enters the next, they stay free.
+    free: FreeSegments,
+    tip_segment: i64,
     failed: Option<Error>,
 }
 
@@ -155,12 +160,19 @@ impl SledBackend {
             }
         }
         rows.insert(COMMIT_KEY, &commit_row(commit)[..]);
-        let stable_lsn = self.with_db("commit", |db| {
+        let tip_segment = writer.tip_segment;
+        let (stable_lsn, free) = self.with_db("commit", |db| {
             db.apply_batch(rows)?;
             // Only hands the log to the system: on Linux sled stops short of a real sync.
             db.flush()?;
-            Ok(db.context.pagecache.log.stable_offset())
+            let stable_lsn = db.context.pagecache.log.stable_offset();
+            let entered = stable_lsn / SEGMENT_LSN != tip_segment;
+            Ok((stable_lsn, entered.then(|| free_segments(db))))
         })?;
+        if let Some(free) = free {
+            writer.free = free;
+            writer.tip_segment = stable_lsn / SEGMENT_LSN;
+        }
         writer
             .log
             .sync_data()
@@ -169,6 +181,7 @@ impl SledBackend {
             commit,
             stable_lsn,
             state: State::Running,
+            free: writer.free,
         })?;
         writer.commit = commit;
         Ok(commit)
@@ -268,6 +281,7 @@ impl Backend for SledBackend {
             commit,
             stable_lsn,
             state,
+            free: FreeSegments::default(),
         })?;
         self.lock.lock().take();
         Ok(())
@@ -280,6 +294,22 @@ impl Drop for SledBackend {
             tracing::error!(%error, "the store could not be closed in order; the next start checks it like after a crash");
         }
     }
+}
+
+/// The first segments below the end of the log that sled does not use. It fills them next, lowest first.
+fn free_segments(db: &sled::Db) -> FreeSegments {
+    let used: BTreeSet<u64> = db
+        .context
+        .pagecache
+        .log
+        .iter_from(0)
+        .segments
+        .into_values()
+        .map(|offset| offset / SEGMENT_LEN as u64)
+        .collect();
+    let end = used.last().map_or(0, |last| last + 1);
+    // The one behind the end is as good as free: it is new, or was cut off.
+    FreeSegments::first_of((0..=end).filter(|index| !used.contains(index)))
 }
 
 fn commit_row(commit: u64) -> [u8; 12] {

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use rustix::fs::{FlockOperation, flock};
 
 use super::{
-    COMMIT_KEY, OpenReport, SledBackend, SledOptions, Writer, audit, format,
+    COMMIT_KEY, OpenReport, SledBackend, SledOptions, Writer, audit, format, free_segments,
     lock::DirLock,
     parse_commit_row,
     quiet::calling,
@@ -104,9 +104,9 @@ fn finish(
     report: OpenReport,
 ) -> Result<SledBackend> {
     let db = db.clone();
-    let stable_lsn = calling("open", || {
+    let (stable_lsn, free) = calling("open", || {
         db.flush()?;
-        Ok(db.context.pagecache.log.stable_offset())
+        Ok((db.context.pagecache.log.stable_offset(), free_segments(&db)))
     })?;
     let log = OpenOptions::new()
         .read(true)
@@ -123,6 +123,7 @@ fn finish(
         commit: report.commit,
         stable_lsn,
         state: State::Running,
+        free,
     })?;
     if report.loss_accepted {
         match fs::remove_file(&paths.accept_loss) {
@@ -141,6 +142,8 @@ fn finish(
             witness,
             log,
             log_path: paths.log.clone(),
+            free,
+            tip_segment: stable_lsn / format::SEGMENT_LSN,
             failed: None,
         }),
         watch: Arc::new(CommitWatch::starting_at(report.commit)),

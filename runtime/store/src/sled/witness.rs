@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! slot n at byte n * 4096, 64 bytes, integers LE:
-//! magic "ABWT" | version u8 | flags u8 | 0 u16 | sequence u64 | commit u64 | stable lsn i64 | file length u64 | segments crc u64 | 0 [u8; 12] | crc32 u32
+//! magic "ABWT" | version u8 | flags u8 | 0 u16 | sequence u64 | commit u64 | stable lsn i64 | file length u64 | segments crc u64 | free [u32; 3] | crc32 u32
+//! free: the first free segments of the log, each as its index plus one, 0 = none: the next commit may tear them
 //! flags: 1 = orderly end, length and segments crc are valid; 2 = an open is under way
 //! ```
 
@@ -34,6 +35,30 @@ pub(super) struct Testimony {
     pub(super) stable_lsn: i64,
     /// Whether the log was left in order.
     pub(super) state: State,
+    /// Segments that hold nothing of use.
+    pub(super) free: FreeSegments,
+}
+
+/// The first free segments of the log: the ones that sled fills next. As indexes plus one; 0 for none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct FreeSegments([u32; 3]);
+
+impl FreeSegments {
+    /// The first few of these indexes.
+    pub(super) fn first_of(indexes: impl Iterator<Item = u64>) -> Self {
+        let mut free = Self::default();
+        for (place, index) in free.0.iter_mut().zip(indexes) {
+            *place = u32::try_from(index + 1).unwrap_or(0);
+        }
+        free
+    }
+
+    /// Whether the segment with this index is known to be free.
+    pub(super) fn contains(&self, index: u64) -> bool {
+        self.0
+            .iter()
+            .any(|&place| place != 0 && u64::from(place) == index + 1)
+    }
 }
 
 /// How the log was left.
@@ -62,6 +87,7 @@ impl Testimony {
         commit: 0,
         stable_lsn: -1,
         state: State::Running,
+        free: FreeSegments([0; 3]),
     };
 
     fn encode(&self, sequence: u64) -> [u8; SLOT_LEN] {
@@ -80,6 +106,9 @@ impl Testimony {
         if let Some(census) = census {
             slot[32..40].copy_from_slice(&census.file_len.to_le_bytes());
             slot[40..48].copy_from_slice(&census.segments_crc.to_le_bytes());
+        }
+        for (bytes, place) in slot[48..60].chunks_exact_mut(4).zip(self.free.0) {
+            bytes.copy_from_slice(&place.to_le_bytes());
         }
         let crc = crc32fast::hash(&slot[..60]);
         slot[60..].copy_from_slice(&crc.to_le_bytes());
@@ -105,6 +134,9 @@ impl Testimony {
             commit: u64_at(16)?,
             stable_lsn: u64_at(24)?.cast_signed(),
             state,
+            free: FreeSegments(
+                [48, 52, 56].map(|at| slot[at..at + 4].try_into().map_or(0, u32::from_le_bytes)),
+            ),
         };
         Some((u64_at(8)?, testimony))
     }
@@ -198,6 +230,7 @@ mod tests {
             commit,
             stable_lsn: 100 + commit.cast_signed(),
             state: State::Running,
+            free: FreeSegments::first_of([0, commit, 7, 9].into_iter()),
         }
     }
 
@@ -219,6 +252,13 @@ mod tests {
             .write_all_at(b"x", (SLOT_DISTANCE - newest) + 20)
             .unwrap();
         assert!(matches!(Witness::open(&path), Err(Error::Damaged { .. })));
+    }
+
+    #[test]
+    fn free_segments_are_known_by_index() {
+        let free = FreeSegments::first_of([0, 5].into_iter());
+        let known: Vec<u64> = (0..10).filter(|index| free.contains(*index)).collect();
+        assert_eq!(known, [0, 5]);
     }
 
     #[test]
