@@ -1,7 +1,6 @@
 //! The component's exports: what the host calls.
 
 use std::rc::Rc;
-use std::sync::Once;
 
 use crate::bindings::exports::abide::durable::functions::Guest;
 use crate::bindings::types::{Failure, FunctionConfig, RunContext};
@@ -9,6 +8,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::function::Function;
 use crate::host::Imports;
+use crate::logging;
 use crate::runtime::Runtime;
 
 /// What [`app!`](crate::app) implements: the list of functions.
@@ -22,7 +22,7 @@ pub struct Exports<A>(std::marker::PhantomData<A>);
 
 impl<A: App> Guest for Exports<A> {
     fn describe() -> Vec<FunctionConfig> {
-        install();
+        logging::install();
         A::functions()
             .into_iter()
             .map(Function::into_config)
@@ -30,7 +30,7 @@ impl<A: App> Guest for Exports<A> {
     }
 
     fn run(ctx: RunContext) -> Result<String, Failure> {
-        install();
+        logging::install();
         match A::functions()
             .into_iter()
             .find(|function| function.id() == ctx.function_id)
@@ -56,16 +56,4 @@ fn run(function: &Function, ctx: RunContext) -> Result<String, Failure> {
     let runtime = Runtime::new(Rc::new(Imports));
     let workflow = function.begin(Context::new(Rc::clone(&runtime), ctx));
     runtime.drive(workflow)
-}
-
-/// Prepares the instance, once. Native tests keep their own logger and panic hook.
-fn install() {
-    static ONCE: Once = Once::new();
-    if cfg!(not(target_family = "wasm")) {
-        return;
-    }
-    ONCE.call_once(|| {
-        crate::logging::install();
-        crate::body::install_panic_hook();
-    });
 }

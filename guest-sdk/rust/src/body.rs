@@ -1,34 +1,33 @@
-//! Running a step's body: to its end, in one go, and with a readable failure when it panics.
+//! Running a step's body to its end, in one go.
 //!
-//! A panic ends the instance (WebAssembly does not unwind). So the panic hook itself hands in the body's failure before that.
+//! A panic ends the instance, since WebAssembly does not unwind. The host makes a failure of it, with the message and the
+//! place that the standard library's panic hook wrote to standard error.
 
 use std::cell::Cell;
 use std::future::Future;
 
-use crate::bindings::types::{Failure, RetryAdvice, Ticket};
-use crate::bindings::{logging, operations};
+use crate::bindings::types::Failure;
 
 thread_local! {
-    static EXECUTING: Cell<Option<Ticket>> = const { Cell::new(None) };
+    static EXECUTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The operation whose body is executing, if one is.
-pub(crate) fn executing() -> Option<Ticket> {
+/// Whether a body is executing.
+pub(crate) fn executing() -> bool {
     EXECUTING.get()
 }
 
 /// Runs the body that `body` makes to its end.
 pub(crate) fn run<F: Future<Output = Result<String, Failure>>>(
-    ticket: Ticket,
     body: impl FnOnce() -> F,
 ) -> Result<String, Failure> {
     struct Executing;
     impl Drop for Executing {
         fn drop(&mut self) {
-            EXECUTING.set(None);
+            EXECUTING.set(false);
         }
     }
-    EXECUTING.set(Some(ticket));
+    EXECUTING.set(true);
     let _until_the_end = Executing;
     block_on(body())
 }
@@ -84,28 +83,4 @@ fn wait_for_wake() {
     panic!(
         "the body waits for something that cannot come: WASI's async input and output need the feature `http` of abide-sdk"
     );
-}
-
-/// Makes panics readable: one line with the place and the message. In a body that is the attempt's failure; in workflow code it is
-/// the last line that is logged before the instance ends.
-pub(crate) fn install_panic_hook() {
-    std::panic::set_hook(Box::new(|panic| {
-        let message = panic.payload_as_str().unwrap_or("a value that is not text");
-        let place = panic
-            .location()
-            .map(|at| format!(" at {}:{}:{}", at.file(), at.line(), at.column()))
-            .unwrap_or_default();
-        let line = format!("panicked{place}: {message}");
-        logging::log(logging::Level::Error, &line);
-        if let Some(ticket) = EXECUTING.take() {
-            let failure = Failure {
-                name: "Panic".to_owned(),
-                message: line,
-                stack: (!place.is_empty()).then(|| place.trim_start().to_owned()),
-                data: None,
-                retry: RetryAdvice::Retriable,
-            };
-            operations::finish(ticket, Err(&failure));
-        }
-    }));
 }

@@ -126,7 +126,7 @@ impl Request {
                 .named("HttpRequest")
                 .context(doing));
         }
-        if crate::body::executing().is_none() {
+        if !crate::body::executing() {
             let message = "workflow code has no network: move the request into a step's body, or use `ctx.fetch`";
             return Err(Error::non_retriable(message)
                 .named("HttpRequest")

@@ -30,8 +30,9 @@ impl Log for Forward {
 }
 
 /// Sends log records to the host, from `debug` on. An app that wants more or less calls `log::set_max_level`.
+/// Native tests keep their own logger.
 pub(crate) fn install() {
-    if log::set_logger(&Forward).is_ok() {
+    if cfg!(target_family = "wasm") && log::set_logger(&Forward).is_ok() {
         log::set_max_level(LevelFilter::Debug);
     }
 }

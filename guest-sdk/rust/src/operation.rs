@@ -70,7 +70,7 @@ impl<K: Kind> Operation<K> {
         let State::Draft(draft) = std::mem::replace(&mut self.state, State::Finished) else {
             unreachable!("only a draft is begun, and only once");
         };
-        self.state = if body::executing().is_some() {
+        self.state = if body::executing() {
             let message = "a step's body cannot use the context: start operations in workflow code, and return from the body what they need";
             State::Refused(StepError::new(&self.id, "NestedOperation", message))
         } else {

@@ -235,7 +235,7 @@ impl Runtime {
             .get_mut(ticket.into())
             .and_then(|slot| slot.body.take());
         match body {
-            Some(body) => body::run(ticket, || body(execution)),
+            Some(body) => body::run(|| body(execution)),
             None => Err(Failure {
                 name: "NoBody".to_owned(),
                 message: format!(

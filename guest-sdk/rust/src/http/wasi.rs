@@ -188,6 +188,8 @@ fn failed(code: ErrorCode) -> Error {
         ErrorCode::HttpRequestDenied => {
             Error::non_retriable("the app's network policy does not allow it").named("HttpDenied")
         }
+        // The host explains itself.
+        ErrorCode::InternalError(Some(text)) => Error::retriable(text).named("HttpConnection"),
         other => {
             let text = format!("{other:?}");
             let text = text.strip_prefix("ErrorCode::").unwrap_or(&text);
