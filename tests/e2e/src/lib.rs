@@ -1,1 +1,19 @@
-//! placeholder
+//! The harness around the real binary: it finds the `abide` command and the test guests, starts servers, talks to them over
+//! real sockets, runs commands, and waits for conditions.
+//!
+//! It must not look inside: whatever it learns comes from an exit code, an output stream or the HTTP API. Invariants: every
+//! process that it started is ended when its handle is dropped, and no other one; nothing waits for a time to pass, only for a
+//! condition with a deadline.
+
+mod api;
+mod built;
+mod command;
+mod lines;
+mod server;
+mod wait;
+
+pub use api::{Answer, Api};
+pub use built::{abide, guest, repository};
+pub use command::{Ran, Run};
+pub use server::Server;
+pub use wait::{eventually, holds_for, until};

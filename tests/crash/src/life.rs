@@ -1,0 +1,86 @@
+//! One life of a node in this process: on a simulated disk, in virtual time, with a runtime of its own that dies with it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use abide_host::HostConfig;
+use abide_server::http::{HttpConfig, router};
+use abide_server::{Clock, Node, NodeConfig, Storage};
+use abide_store::MemoryDisk;
+use anyhow::{Context, Result};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::door::Door;
+
+/// How long the tasks of a node that is gone may take to notice.
+const END: Duration = Duration::from_secs(20);
+
+/// How often the clock's driver looks whether the node waits for time.
+const LOOK: Duration = Duration::from_micros(500);
+
+/// A running node.
+pub struct Life {
+    // Declared first, so that it is dropped before the runtime.
+    node: Node,
+    door: Door,
+    runtime: Runtime,
+}
+
+impl Life {
+    /// Opens a node on this disk; the clock stands at `now_ms`. Components and compiled code are in `directory`.
+    pub fn begin(disk: &MemoryDisk, directory: &Path, now_ms: u64) -> Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no runtime")?;
+        let mut config = NodeConfig::new(directory);
+        config.storage = Storage::Simulated(disk.clone(), directory.to_owned());
+        config.clock = Clock::virtual_at(now_ms);
+        config.check_replay = true;
+        // Many nodes live side by side here: a pool of address space for each would be too much.
+        config.host = HostConfig { pool: None, ..config.host };
+        match runtime.block_on(Node::open(config)) {
+            Ok(node) => {
+                let door = Door::Inside(router(node.clone(), HttpConfig::default()));
+                Ok(Self { node, door, runtime })
+            }
+            Err(error) => {
+                runtime.shutdown_timeout(END);
+                Err(error).context("the node does not open")
+            }
+        }
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The way to it.
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Runs a future on the node's runtime.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Ends it at once, as a power cut does: nothing is finished. Returns when nothing of it is left.
+    pub fn end(self) {
+        let Self { node, door, runtime } = self;
+        drop((node, door));
+        runtime.shutdown_timeout(END);
+    }
+}
+
+/// Moves the clock of a node to the next timer whenever the node waits for nothing else, but never by more than `farthest_ms` at once.
+/// Never returns.
+pub async fn keep_time(node: &Node, farthest_ms: u64) {
+    loop {
+        let health = node.health();
+        let now_ms = node.clock().now_ms();
+        let idle = health.executing == 0 && health.queued == 0;
+        if let Some(due_ms) = node.next_due_ms().filter(|due_ms| idle && *due_ms <= now_ms.saturating_add(farthest_ms)) {
+            node.advance_clock_to(due_ms);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
