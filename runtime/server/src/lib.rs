@@ -12,6 +12,7 @@ mod config;
 mod error;
 mod executions;
 pub mod http;
+mod maintenance;
 mod node;
 mod requests;
 mod shard;

@@ -183,6 +183,9 @@ impl Node {
                 source,
             })?;
         *inner.shard_thread.lock() = Some(thread);
+        inner
+            .tokio
+            .spawn(crate::maintenance::keep(Arc::downgrade(&inner)));
         Ok(Self { inner })
     }
 

@@ -26,6 +26,8 @@ pub(crate) enum Message {
     Input(Box<Input>),
     /// Answer with a ticket for everything that came before.
     Barrier(oneshot::Sender<Ticket>),
+    /// Forget these rows if they are still expired, then say so.
+    Forget(Vec<bytes::Bytes>, Sender<()>),
     /// The clock moved: look at it.
     ClockMoved,
     /// Give no instances to further runs.
@@ -130,6 +132,13 @@ impl Shard {
                 Message::Barrier(reply) => {
                     // Nobody to tell: the execution ended meanwhile.
                     let _ = reply.send(self.store.read_barrier());
+                }
+                Message::Forget(keys, done) => {
+                    let _ticket = self
+                        .store
+                        .submit(self.view.forget(&keys, self.clock.now_ms())?);
+                    // Nobody to tell: housekeeping was ended.
+                    let _ = done.send(());
                 }
                 Message::ClockMoved => {}
                 Message::Drain => *draining = true,

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use super::error::ApiError;
 
 /// How long a client may take to send a body: a connection that trickles holds memory.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// How much more than the limit is read and thrown away, so that the client is still listening when the refusal arrives: an HTTP/1
 /// client that is busy writing sees a closed connection instead of an answer.

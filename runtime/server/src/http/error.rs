@@ -140,7 +140,7 @@ impl Dialect {
     }
 
     /// The error in this shape.
-    pub(super) fn render(self, error: ApiError) -> Response {
+    pub(super) fn render(self, error: &ApiError) -> Response {
         let status = error.status.as_u16();
         let mut response = match self {
             Self::Ingest => {
@@ -181,14 +181,14 @@ impl Dialect {
             reason,
             "a request handler panicked; this is a fault of the node, please report it"
         );
-        self.render(ApiError::internal(
+        self.render(&ApiError::internal(
             "the node failed to handle the request; its log says why",
         ))
     }
 
     /// The answer when the path exists but not with this method. The router adds `Allow`.
     pub(super) fn wrong_method(self) -> Response {
-        self.render(ApiError::new(
+        self.render(&ApiError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "this path exists, but not with this method; the header `allow` lists those that do",
@@ -210,7 +210,7 @@ macro_rules! dialect_error {
 
         impl IntoResponse for $name {
             fn into_response(self) -> Response {
-                Dialect::$dialect.render(self.0)
+                Dialect::$dialect.render(&self.0)
             }
         }
     };

@@ -103,7 +103,7 @@ async fn unknown_path(request: Request) -> Response {
         "unknown_path",
         format!("there is nothing at `{path}`; docs/http-api.md lists all routes"),
     );
-    Dialect::of(path).render(error).into_response()
+    Dialect::of(path).render(&error).into_response()
 }
 
 /// The run that a path names.

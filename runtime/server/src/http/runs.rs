@@ -60,7 +60,7 @@ pub(super) fn read_event_runs(view: &View, event: EventId) -> Result<Vec<Run>, R
 impl Api {
     /// All apps.
     pub(super) async fn apps(&self) -> Result<Vec<App>, ApiError> {
-        self.read(|view| view.apps()).await
+        self.read(<View as Read>::apps).await
     }
 
     /// A run.

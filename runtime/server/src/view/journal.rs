@@ -137,22 +137,7 @@ fn what(entry: &Entry) -> What {
             attempts,
             started_ms,
             at_ms,
-        } => {
-            let (outcome, result, error) = match outcome {
-                Outcome::Done(json) => ("done", Some(Embedded(json.clone())), None),
-                Outcome::Failed(failure) => ("failed", None, Some(failure.into())),
-                Outcome::Empty => ("empty", None, None),
-            };
-            What::Completed {
-                op: *op,
-                outcome,
-                result,
-                error,
-                attempts: *attempts,
-                started_at: Time(*started_ms),
-                at: Time(*at_ms),
-            }
-        }
+        } => completed(*op, outcome, *attempts, (*started_ms, *at_ms)),
         Entry::Recalled { op, at_ms } => What::Recalled {
             op: *op,
             at: Time(*at_ms),
@@ -175,6 +160,28 @@ fn what(entry: &Entry) -> What {
             output: Embedded(output.clone()),
             at: Time(*at_ms),
         },
+    }
+}
+
+fn completed(
+    op: OpNumber,
+    outcome: &Outcome,
+    attempts: u32,
+    (started_ms, at_ms): (u64, u64),
+) -> What {
+    let (outcome, result, error) = match outcome {
+        Outcome::Done(json) => ("done", Some(Embedded(json.clone())), None),
+        Outcome::Failed(failure) => ("failed", None, Some(failure.into())),
+        Outcome::Empty => ("empty", None, None),
+    };
+    What::Completed {
+        op,
+        outcome,
+        result,
+        error,
+        attempts,
+        started_at: Time(started_ms),
+        at: Time(at_ms),
     }
 }
 

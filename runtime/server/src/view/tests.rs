@@ -163,6 +163,24 @@ fn an_open_attempt_executes_only_while_its_run_does() {
     assert_eq!(status(RunStatus::Cancelled), "cancelled");
 }
 
+/// A request whose third attempt is under way, or due then.
+fn fetch(due_ms: Option<u64>) -> Registration {
+    Registration::Fetch {
+        fetch: Box::new(Fetch {
+            method: "GET".into(),
+            url: "https://rates.example/v1?key=secret".into(),
+            headers: vec![],
+            body: None,
+            timeout_ms: None,
+            retries: None,
+            backoff: None,
+        }),
+        policy: RetryPolicy::default(),
+        attempt: 2,
+        due_ms,
+    }
+}
+
 #[test]
 fn the_sentence_says_what_is_waited_for_and_until_when() {
     let journal = begun([
@@ -177,20 +195,6 @@ fn the_sentence_says_what_is_waited_for_and_until_when() {
         if_expr: if_expr.map(Into::into),
         since_ms: None,
         due_ms: T0,
-    };
-    let fetch = |due_ms| Registration::Fetch {
-        fetch: Box::new(Fetch {
-            method: "GET".into(),
-            url: "https://rates.example/v1?key=secret".into(),
-            headers: vec![],
-            body: None,
-            timeout_ms: None,
-            retries: None,
-            backoff: None,
-        }),
-        policy: RetryPolicy::default(),
-        attempt: 2,
-        due_ms,
     };
     let invoke = Registration::Invoke {
         invoke: Box::new(Invoke {

@@ -149,32 +149,6 @@ impl View {
             .collect())
     }
 
-    /// Writes that forget external event ids whose time has passed, at most `limit`. The engine's own thread submits them, so that
-    /// none of them meets a newer write to the same row.
-    pub fn expired_dedupes(&self, now_ms: u64, limit: usize) -> Result<crate::Batch> {
-        let mut batch = crate::Batch::new();
-        let mut failure = None;
-        self.scan(
-            &Prefix::tag(Tag::Dedupe).range(),
-            Direction::Forward,
-            |key, value| {
-                match codec::decode::<codec::Dedupe>(&key, &value) {
-                    Ok((_, until_ms)) if until_ms <= now_ms => {
-                        batch.delete(key);
-                    }
-                    Ok(_) => {}
-                    Err(error) => failure = Some(error),
-                }
-                if failure.is_some() || batch.len() >= limit {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            },
-        )?;
-        failure.map_or(Ok(batch), Err)
-    }
-
     fn page<T, C>(
         &self,
         range: &KeyRange,

@@ -3,6 +3,7 @@
 //! Only this module knows which rows a write implies. It must not decide anything.
 
 mod encode;
+mod expiry;
 mod list;
 mod read;
 
