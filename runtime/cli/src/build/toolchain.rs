@@ -1,0 +1,51 @@
+//! The compiler's part that makes components: added when it is missing.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use tokio::process::Command;
+
+use super::TARGET;
+
+/// Makes sure that the toolchain which builds in `workspace` can make components.
+pub(crate) async fn ensure_target(workspace: &Path) -> Result<()> {
+    if has_target(workspace).await? {
+        return Ok(());
+    }
+    eprintln!("the Rust target {TARGET} is missing: adding it");
+    let added = Command::new("rustup")
+        .current_dir(workspace)
+        .args(["target", "add", TARGET])
+        .kill_on_drop(true)
+        .status()
+        .await;
+    match added {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => bail!(
+            "`rustup target add {TARGET}` did not work (see above): apps are compiled for this target"
+        ),
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "the Rust target {TARGET} is missing, and rustup, which would add it, is not to be found. Install rustup (https://rustup.rs), or the package of your distribution that holds Rust's standard library for {TARGET}"
+        ),
+        Err(error) => Err(error).context("cannot start rustup"),
+    }
+}
+
+/// The standard library's folder tells it, however Rust was installed.
+async fn has_target(workspace: &Path) -> Result<bool> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc)
+        .current_dir(workspace)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow::anyhow!(
+                "Rust is not to be found: apps are compiled with it; install it from https://rustup.rs and try again"
+            ),
+            _ => anyhow::Error::new(error).context("cannot start rustc"),
+        })?;
+    let folder = String::from_utf8_lossy(&output.stdout);
+    Ok(output.status.success() && Path::new(folder.trim()).is_dir())
+}

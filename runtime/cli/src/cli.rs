@@ -1,0 +1,128 @@
+//! The tree of commands. Each command's arguments, help and work are in a file of its own.
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use reqwest::Url;
+
+use crate::commands;
+use crate::outcome::Outcome;
+
+const GUIDE: &str = "\
+Start here:
+  abide dev                                 build and serve the apps in examples/, rebuild on change
+  abide send --event examples/welcome-drip/event.json --wait
+                                            send an event, watch the runs that it starts
+  abide runs list                           what ran, newest first
+  abide runs show RUN                       one run, step by step
+
+Start an app of your own:
+  abide new my-app && cd my-app && abide dev
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reachable.";
+
+/// Durable functions as WebAssembly components: events start them, every step is recorded, and they survive crashes, restarts and waits of months.
+#[derive(Parser)]
+#[command(name = "abide", version, after_help = GUIDE, subcommand_required = true, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Dev(commands::dev::Dev),
+    Serve(commands::serve::Serve),
+    New(commands::new::New),
+    Build(commands::build::Build),
+    Deploy(commands::deploy::Deploy),
+    Send(commands::send::Send),
+    /// Lists runs, shows one step by step, follows its logs, cancels it.
+    #[command(subcommand)]
+    Runs(commands::runs::Runs),
+    /// Lists events and the runs that they started.
+    #[command(subcommand)]
+    Events(commands::events::Events),
+    /// Lists the functions that are deployed.
+    #[command(subcommand)]
+    Functions(commands::functions::Functions),
+    /// Lists the apps that are deployed.
+    #[command(subcommand)]
+    Apps(commands::apps::Apps),
+}
+
+impl Command {
+    /// Does it.
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        match self {
+            Self::Dev(command) => command.run().await,
+            Self::Serve(command) => command.run().await,
+            Self::New(command) => command.run(),
+            Self::Build(command) => command.run().await,
+            Self::Deploy(command) => command.run().await,
+            Self::Send(command) => command.run().await,
+            Self::Runs(command) => command.run().await,
+            Self::Events(command) => command.run().await,
+            Self::Functions(command) => command.run().await,
+            Self::Apps(command) => command.run().await,
+        }
+    }
+}
+
+/// Which server.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Server {
+    /// The server to talk to.
+    #[arg(long, env = "ABIDE_URL", value_name = "URL", default_value = "http://127.0.0.1:8288", value_parser = server_url)]
+    #[arg(hide_env_values = true)]
+    pub(crate) url: Url,
+}
+
+/// For people or for programs.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn server_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|error| format!("{error}; a server's URL looks like http://127.0.0.1:8288"))?;
+    match url.scheme() {
+        "http" | "https" if url.has_host() => Ok(url),
+        _ => Err(
+            "it must begin with http:// or https://, for example http://127.0.0.1:8288".to_owned(),
+        ),
+    }
+}
+
+/// `60s`, `2m`, `1h 30m`; a bare number means seconds.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(std::time::Duration::from_secs(seconds));
+    }
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 60s, 2m or 1h 30m"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_and_urls_are_checked() {
+        assert_eq!(duration("90").unwrap().as_secs(), 90);
+        assert_eq!(duration("1m 30s").unwrap().as_secs(), 90);
+        assert!(duration("soon").unwrap_err().contains("60s"));
+        assert!(server_url("127.0.0.1:8288").is_err());
+        assert!(server_url("http://localhost:1").is_ok());
+    }
+}

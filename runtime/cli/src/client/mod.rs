@@ -1,0 +1,251 @@
+//! The HTTP client over a server's API: one method a route, errors that say what to do.
+//!
+//! Answers are handed on as the text they came in (`--json` prints exactly that) and parsed by [`model`].
+
+pub(crate) mod model;
+mod sse;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use serde::Deserialize;
+
+pub(crate) use sse::Stream;
+
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long any ordinary answer may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a deployment may take: the server compiles it.
+const DEPLOY_TIMEOUT: Duration = Duration::from_secs(300);
+/// How much of an answer that nobody understands is shown.
+const SHOWN_OF_ANSWER: usize = 300;
+
+/// What can go wrong between here and the server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// Nobody answers.
+    #[error(
+        "no Abide server answers at {url} ({why}); start one with `abide dev`, or name another one with --url or ABIDE_URL"
+    )]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// The system's words.
+        why: String,
+    },
+    /// The server refused the request.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The server's words.
+        message: String,
+    },
+    /// The answer is not what an Abide server says.
+    #[error("{url} answered something unexpected: {problem}; is it an Abide server of version {}?", env!("CARGO_PKG_VERSION"))]
+    Strange {
+        /// Where.
+        url: String,
+        /// What.
+        problem: String,
+    },
+}
+
+/// A server.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    base: Url,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client for the server at `base`.
+    pub(crate) fn new(base: &Url) -> Result<Self> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("abide/", env!("CARGO_PKG_VERSION")));
+        // A proxy that the environment names cannot reach this machine's loopback.
+        if matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
+            builder = builder.no_proxy();
+        }
+        Ok(Self {
+            base: base.clone(),
+            http: builder.build()?,
+        })
+    }
+
+    /// Where the server is, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        self.base.as_str().trim_end_matches('/')
+    }
+
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// `GET`: the answer's text.
+    pub(crate) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<String, ClientError> {
+        let request = self.http.get(self.url(path, query)).timeout(ANSWER_TIMEOUT);
+        self.text(request).await
+    }
+
+    /// Sends events as `POST /e/{key}` takes them: one object or an array, as JSON text.
+    pub(crate) async fn send_events(
+        &self,
+        key: &str,
+        body: String,
+    ) -> Result<Vec<String>, ClientError> {
+        #[derive(Deserialize)]
+        struct Accepted {
+            ids: Vec<String>,
+        }
+        let request = self
+            .http
+            .post(self.url(&["e", key], &[]))
+            .header("content-type", "application/json")
+            .body(body)
+            .timeout(ANSWER_TIMEOUT);
+        Ok(self.parse::<Accepted>(&self.text(request).await?)?.ids)
+    }
+
+    /// Cancels a run: the answer's text.
+    pub(crate) async fn cancel(&self, run: &str) -> Result<String, ClientError> {
+        let url = self.url(&["api", "v1", "runs", run, "cancel"], &[]);
+        self.text(self.http.post(url).timeout(ANSWER_TIMEOUT)).await
+    }
+
+    /// Deploys a component: the answer's text.
+    pub(crate) async fn deploy(
+        &self,
+        app: &str,
+        options: &[(&str, &str)],
+        wasm: Vec<u8>,
+    ) -> Result<String, ClientError> {
+        let url = self.url(&["api", "v1", "apps", app], options);
+        let request = self
+            .http
+            .request(Method::PUT, url)
+            .header("content-type", "application/wasm")
+            .body(wasm)
+            .timeout(DEPLOY_TIMEOUT);
+        self.text(request).await
+    }
+
+    /// Opens a stream of server-sent events.
+    pub(crate) async fn stream(&self, path: &[&str]) -> Result<Stream, ClientError> {
+        let request = self
+            .http
+            .get(self.url(path, &[]))
+            .header("accept", "text/event-stream");
+        Ok(Stream::new(
+            self.answer(request).await?,
+            self.base().to_owned(),
+        ))
+    }
+
+    /// Reads an answer.
+    pub(crate) fn parse<'a, T: Deserialize<'a>>(&self, text: &'a str) -> Result<T, ClientError> {
+        serde_json::from_str(text)
+            .map_err(|error| self.strange(&format!("{error} in {}", shown(text))))
+    }
+
+    fn strange(&self, problem: &str) -> ClientError {
+        ClientError::Strange {
+            url: self.base().to_owned(),
+            problem: problem.to_owned(),
+        }
+    }
+
+    async fn text(&self, request: RequestBuilder) -> Result<String, ClientError> {
+        let answer = self.answer(request).await?;
+        answer
+            .text()
+            .await
+            .map_err(|error| unreachable(self.base(), &error))
+    }
+
+    /// Sends the request; an answer that is no success becomes an error in the server's own words.
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| unreachable(self.base(), &error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let retry_after = answer
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let body = answer
+            .text()
+            .await
+            .map_err(|error| unreachable(self.base(), &error))?;
+        let mut message = problem_in(&body)
+            .unwrap_or_else(|| format!("{} answered {status}: {}", self.base(), shown(&body)));
+        if let Some(seconds) = retry_after {
+            message = format!("{message} (try again in {seconds} s)");
+        }
+        Err(ClientError::Refused { status, message })
+    }
+}
+
+/// What a problem document, or an answer in Inngest's form, says.
+fn problem_in(body: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Problem {
+        detail: Option<String>,
+        title: Option<String>,
+        error: Option<String>,
+        message: Option<String>,
+    }
+    let problem: Problem = serde_json::from_str(body).ok()?;
+    problem
+        .detail
+        .or(problem.error)
+        .or(problem.message)
+        .or(problem.title)
+        .filter(|text| !text.is_empty())
+}
+
+fn shown(text: &str) -> String {
+    match text.trim() {
+        "" => "nothing".to_owned(),
+        text => crate::terminal::shorten(&crate::terminal::one_line(text), SHOWN_OF_ANSWER),
+    }
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> ClientError {
+    let why = if error.is_timeout() {
+        "it took too long".to_owned()
+    } else {
+        // The innermost source is what the system said; the rest repeats the URL.
+        let mut inner: &dyn std::error::Error = error;
+        while let Some(source) = inner.source() {
+            inner = source;
+        }
+        inner.to_string().to_lowercase()
+    };
+    ClientError::Unreachable {
+        url: url.to_owned(),
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests;

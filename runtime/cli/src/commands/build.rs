@@ -1,0 +1,73 @@
+//! `abide build`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::build;
+use crate::commands::apps::size;
+use crate::discovery;
+use crate::outcome::Outcome;
+use crate::terminal::print_line;
+
+/// Builds an app into a WebAssembly component.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  abide build my-app\n  abide build my-app -o my-app.wasm && abide deploy my-app.wasm\n\nThe component's path is printed on stdout."
+)]
+pub(crate) struct Build {
+    /// The app's folder.
+    #[arg(value_name = "PATH", default_value = ".")]
+    path: PathBuf,
+    /// Where to put the component; without it, it stays where cargo builds.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Build {
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        let path = self.path.display();
+        let mut apps = discovery::apps_in(&self.path)?;
+        if apps.len() > 1 {
+            let folders: Vec<_> = apps
+                .iter()
+                .map(|app| app.folder.display().to_string())
+                .collect();
+            anyhow::bail!(
+                "{path} holds several apps: name one of {}",
+                folders.join(", ")
+            );
+        }
+        let app = apps
+            .pop()
+            .with_context(|| format!("there is no app in {path}"))?;
+        let plan = build::plan(app).await?;
+        build::ensure_target(&plan.workspace).await?;
+        let built = build::build(&[&plan]).await?;
+        let Some(component) = built.component(&plan) else {
+            eprintln!("{}", built.log);
+            eprintln!("{} does not compile", plan.app.id);
+            return Ok(Outcome::Failed);
+        };
+        let component = match self.output {
+            Some(output) => {
+                if let Some(folder) = output.parent() {
+                    std::fs::create_dir_all(folder)
+                        .with_context(|| format!("cannot create {}", folder.display()))?;
+                }
+                std::fs::copy(component, &output)
+                    .with_context(|| format!("cannot write {}", output.display()))?;
+                output
+            }
+            None => component.to_path_buf(),
+        };
+        let bytes = component
+            .metadata()
+            .map(|metadata| metadata.len())
+            .unwrap_or_default();
+        eprintln!("built {} ({})", plan.app.id, size(bytes));
+        print_line(&component.display().to_string())?;
+        Ok(Outcome::Done)
+    }
+}

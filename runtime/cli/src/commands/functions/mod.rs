@@ -1,0 +1,24 @@
+//! `abide functions …`.
+
+mod list;
+mod show;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::outcome::Outcome;
+
+#[derive(Subcommand)]
+pub(crate) enum Functions {
+    List(list::List),
+    Show(show::Show),
+}
+
+impl Functions {
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        match self {
+            Self::List(command) => command.run().await,
+            Self::Show(command) => command.run().await,
+        }
+    }
+}

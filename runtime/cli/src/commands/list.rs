@@ -1,0 +1,68 @@
+//! What the commands that list have in common: pages, limits, `--json`.
+
+use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::client::Client;
+use crate::client::model::Page;
+
+/// The most that one answer of the server holds.
+const MOST_AT_ONCE: u32 = 200;
+
+/// Items as they came, so that `--json` shows all of them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listed {
+    data: Vec<Box<RawValue>>,
+    next_cursor: Option<String>,
+}
+
+impl Listed {
+    /// Asks for pages until there are `limit` items, or no more.
+    pub(crate) async fn gather(
+        client: &Client,
+        path: &[&str],
+        query: &[(&str, &str)],
+        limit: u32,
+    ) -> Result<Self> {
+        let mut listed = Self {
+            data: Vec::new(),
+            next_cursor: None,
+        };
+        loop {
+            let left = limit - u32::try_from(listed.data.len()).unwrap_or(limit).min(limit);
+            let at_once = left.min(MOST_AT_ONCE).to_string();
+            let mut query = query.to_vec();
+            query.push(("limit", &at_once));
+            if let Some(cursor) = &listed.next_cursor {
+                query.push(("cursor", cursor));
+            }
+            let text = client.get(path, &query).await?;
+            let page: Page<Box<RawValue>> = client.parse(&text)?;
+            listed.data.extend(page.data);
+            listed.next_cursor = page.next_cursor;
+            if listed.next_cursor.is_none() || listed.data.len() >= limit as usize {
+                return Ok(listed);
+            }
+        }
+    }
+
+    /// The items, as far as they are understood.
+    pub(crate) fn items<T: DeserializeOwned>(&self, client: &Client) -> Result<Vec<T>> {
+        self.data
+            .iter()
+            .map(|raw| Ok(client.parse(raw.get())?))
+            .collect()
+    }
+
+    /// Whether there is more.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.next_cursor.is_some()
+    }
+
+    /// All of it, for programs.
+    pub(crate) fn json(&self) -> Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+}

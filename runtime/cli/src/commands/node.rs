@@ -1,0 +1,97 @@
+//! What `dev` and `serve` have in common: a node behind its HTTP API, until somebody stops it.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+
+use abide_host::{AllowRule, EgressPolicy};
+use abide_server::http::{self, HttpConfig};
+use abide_server::{Node, NodeConfig};
+use anyhow::{Context, Result, anyhow};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::outcome::Usage;
+
+/// How to run a node.
+pub(crate) struct Options<'a> {
+    /// Where its data is.
+    pub(crate) data: &'a Path,
+    /// Private addresses that every app may reach.
+    pub(crate) allow_net: &'a [String],
+    /// Whether every run is replayed as a check.
+    pub(crate) check_replay: bool,
+}
+
+/// Opens the node.
+pub(crate) async fn open(options: &Options<'_>) -> Result<Node> {
+    let mut egress = EgressPolicy::public_only();
+    for rule in options.allow_net {
+        let parsed: AllowRule = rule
+            .parse()
+            .map_err(|error| Usage(format!("--allow-net {rule}: {error}")))?;
+        egress = egress.allow(parsed);
+    }
+    let mut config = NodeConfig::new(options.data).with_egress(egress);
+    config.check_replay = options.check_replay;
+    let node = Node::open(config).await;
+    node.with_context(|| format!("cannot serve the data directory {}", options.data.display()))
+}
+
+/// Serves until `stop` resolves or the node fails; then drains.
+pub(crate) async fn serve(
+    node: Node,
+    listener: TcpListener,
+    dev: bool,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let router = http::router(
+        node.clone(),
+        HttpConfig {
+            dev,
+            ..HttpConfig::default()
+        },
+    );
+    let (failed, failure) = tokio::sync::oneshot::channel();
+    let watched = node.clone();
+    let stop = async move {
+        tokio::select! {
+            () = stop => {}
+            reason = watched.failed() => drop(failed.send(reason)),
+        }
+    };
+    http::serve(listener, router, stop)
+        .await
+        .context("the server ended")?;
+    node.shutdown().await;
+    match failure.await {
+        Ok(reason) => Err(anyhow!("the node cannot go on: {reason}")),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Resolves at SIGINT or SIGTERM. A second one ends the process at once.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    Ok(async move {
+        let any = async |interrupt: &mut tokio::signal::unix::Signal,
+                         terminate: &mut tokio::signal::unix::Signal| {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        any(&mut interrupt, &mut terminate).await;
+        tokio::spawn(async move {
+            any(&mut interrupt, &mut terminate).await;
+            // Everything that was acknowledged is durable: what is under way goes on after the next start.
+            std::process::exit(1);
+        });
+    })
+}
+
+/// As a URL.
+pub(crate) fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}

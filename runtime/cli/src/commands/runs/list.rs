@@ -1,0 +1,137 @@
+//! `abide runs list`.
+
+use anyhow::Result;
+use chrono::Utc;
+use clap::Args;
+
+use crate::cli::{Output, Server};
+use crate::client::Client;
+use crate::client::model::Run;
+use crate::commands::list::Listed;
+use crate::outcome::Outcome;
+use crate::render::table::{Cell, table};
+use crate::render::{status, time};
+use crate::terminal::{Look, one_line, print, print_line};
+
+/// Lists runs, newest first.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  abide runs list --status failed\n  abide runs list --function shop/pay --limit 5\n  abide runs list --json | jq -r '.data[].run_id'"
+)]
+pub(crate) struct List {
+    /// Only runs that stand so: queued, running, sleeping, waiting, paused, completed, failed or cancelled.
+    #[arg(long, value_name = "STATUS", value_parser = status_name)]
+    status: Option<String>,
+    /// Only runs of this function, as app/function.
+    #[arg(long, value_name = "FUNCTION", value_parser = function_name)]
+    function: Option<String>,
+    /// Only runs that this event started.
+    #[arg(long, value_name = "EVENT")]
+    event: Option<String>,
+    /// How many.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl List {
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        let client = Client::new(&self.server.url)?;
+        let filters = [
+            ("status", &self.status),
+            ("function", &self.function),
+            ("event", &self.event),
+        ];
+        let query: Vec<_> = filters
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+            .collect();
+        let listed = Listed::gather(&client, &["api", "v1", "runs"], &query, self.limit).await?;
+        if self.output.json {
+            print_line(&listed.json()?)?;
+            return Ok(Outcome::Done);
+        }
+        let runs: Vec<Run> = listed.items(&client)?;
+        if runs.is_empty() {
+            let such = if query.is_empty() { "" } else { "such " };
+            eprintln!("no {such}runs");
+            return Ok(Outcome::Done);
+        }
+        print(&lines(Look::stdout(), &runs))?;
+        if listed.is_cut() {
+            eprintln!("there are more: --limit shows them");
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// Runs as a table.
+pub(crate) fn lines(look: Look, runs: &[Run]) -> String {
+    let now = Utc::now();
+    let rows: Vec<_> = runs
+        .iter()
+        .map(|run| {
+            let took = match (run.started_at.or(run.queued_at), run.ended_at) {
+                (Some(started), Some(ended)) => time::duration(ended - started),
+                _ => String::new(),
+            };
+            let came_of_it = match (&run.error, &run.output) {
+                (Some(error), _) => one_line(&error.to_string()),
+                (None, Some(output)) => one_line(output.get()),
+                (None, None) => run.waiting_for.as_deref().map(one_line).unwrap_or_default(),
+            };
+            [
+                Cell::plain(&run.run_id),
+                Cell::plain(&run.function_id),
+                Cell::painted(run.status.to_string(), |look, text| {
+                    let status = serde_json::from_value(text.trim().into());
+                    status.map_or_else(
+                        |_| text.to_owned(),
+                        |status| status::run_words(look, status, text),
+                    )
+                }),
+                Cell::plain(
+                    run.queued_at
+                        .map(|at| time::relative(at, now))
+                        .unwrap_or_default(),
+                ),
+                Cell::plain(took),
+                Cell::dim(came_of_it),
+            ]
+        })
+        .collect();
+    table(
+        look,
+        ["RUN", "FUNCTION", "STATUS", "QUEUED", "TOOK", "RESULT"],
+        &rows,
+    )
+}
+
+fn status_name(text: &str) -> Result<String, String> {
+    const ALL: [&str; 8] = [
+        "queued",
+        "running",
+        "sleeping",
+        "waiting",
+        "paused",
+        "completed",
+        "failed",
+        "cancelled",
+    ];
+    let text = text.to_lowercase();
+    if ALL.contains(&text.as_str()) {
+        Ok(text)
+    } else {
+        Err(format!("must be one of {}", ALL.join(", ")))
+    }
+}
+
+fn function_name(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((app, function)) if !app.is_empty() && !function.is_empty() => Ok(text.to_owned()),
+        _ => Err("must be app/function; `abide functions list` shows them".to_owned()),
+    }
+}

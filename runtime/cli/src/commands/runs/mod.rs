@@ -1,0 +1,32 @@
+//! `abide runs …`.
+
+mod cancel;
+mod list;
+mod logs;
+mod show;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::outcome::Outcome;
+
+#[derive(Subcommand)]
+pub(crate) enum Runs {
+    List(list::List),
+    Show(show::Show),
+    Logs(logs::Logs),
+    Cancel(cancel::Cancel),
+}
+
+pub(crate) use list::lines as table_of_runs;
+
+impl Runs {
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        match self {
+            Self::List(command) => command.run().await,
+            Self::Show(command) => command.run().await,
+            Self::Logs(command) => command.run().await,
+            Self::Cancel(command) => command.run().await,
+        }
+    }
+}

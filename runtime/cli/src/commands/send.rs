@@ -1,0 +1,414 @@
+//! `abide send`.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chrono::Utc;
+use clap::Args;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::Instant;
+
+use crate::cli::{Output, Server, duration};
+use crate::client::Client;
+use crate::client::model::{Event, Failure, Function, Json, Page, Run, Status};
+use crate::dev::invocation;
+use crate::follow::{Followed, Seen, follow};
+use crate::outcome::{Outcome, Usage};
+use crate::render::progress::Progress;
+use crate::terminal::{Look, print_line};
+
+const EXAMPLES: &str = "\
+Examples:
+  abide send user/signed.up --data '{\"user_id\":\"u-1\"}'
+  abide send user/signed.up --data @signup.json --id signup-u-1
+  abide send --event examples/payment/event.json --wait
+
+With --wait, the exit code is 0 only when every run that the event started has Completed; 1 when one Failed or was Cancelled, when time was
+up, and when no function was started at all.
+With --json it prints {\"event_id\":…,\"runs\":[{\"run_id\",\"function_id\",\"status\",\"output\",\"error\"}]}.";
+
+/// The key under which events are sent; a development server takes any.
+const EVENT_KEY: &str = "abide-cli";
+/// Events whose names are suggested.
+const SUGGESTED: usize = 8;
+
+/// Sends an event; with --wait, follows the runs that it starts, step by step.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Send {
+    /// The event's name, such as user/signed.up.
+    #[arg(
+        value_name = "NAME",
+        required_unless_present = "event",
+        conflicts_with = "event"
+    )]
+    name: Option<String>,
+    /// Its data, a JSON object: as text, from a file (@FILE) or from stdin (-).
+    #[arg(
+        long,
+        value_name = "JSON|@FILE|-",
+        conflicts_with = "event",
+        allow_hyphen_values = true
+    )]
+    data: Option<String>,
+    /// A whole event from a JSON file, or from stdin (-).
+    #[arg(long, value_name = "FILE")]
+    event: Option<PathBuf>,
+    /// An id of your own: within 24 hours, events with the same id start a function only once.
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Follow what the event starts until all of it has ended.
+    #[arg(long)]
+    wait: bool,
+    /// How long to follow, such as 90s or 5m. The runs themselves go on after that.
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "wait", value_parser = duration)]
+    timeout: Duration,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    event_id: &'a str,
+    runs: Vec<RunReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunReport<'a> {
+    run_id: &'a str,
+    function_id: &'a str,
+    status: Status,
+    output: &'a Json,
+    error: &'a Option<Failure>,
+}
+
+impl Send {
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        let deadline = Instant::now() + self.timeout;
+        let event = self.whole_event()?;
+        let name = event
+            .get("name")
+            .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
+            .unwrap_or_default();
+        let client = Client::new(&self.server.url)?;
+        let ids = client
+            .send_events(EVENT_KEY, serde_json::to_string(&event)?)
+            .await?;
+        let id = ids
+            .into_iter()
+            .next()
+            .context("the server accepted the event, but gave it no id")?;
+        if self.wait {
+            return self.follow(&client, &name, &id, deadline).await;
+        }
+        if self.output.json {
+            let text = client.get(&["api", "v1", "events", &id], &[]).await?;
+            print_line(&report(&id, &client.parse::<Event>(&text)?.runs)?)?;
+        } else {
+            print_line(&format!("sent {name} as {id}"))?;
+            eprintln!("what it started: {} events show {id}", invocation::name());
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// The event, by the names of its members.
+    fn whole_event(&self) -> Result<BTreeMap<String, Box<RawValue>>> {
+        let mut event: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
+        if let Some(path) = &self.event {
+            let text = read(path)?;
+            event = serde_json::from_str(&text).map_err(|error| {
+                Usage(format!(
+                    "{} is no event (a JSON object with a \"name\"): {error}",
+                    path.display()
+                ))
+            })?;
+            if !event.contains_key("name") {
+                return Err(
+                    Usage(format!("the event in {} has no \"name\"", path.display())).into(),
+                );
+            }
+        }
+        if let Some(name) = &self.name {
+            event.insert("name".to_owned(), to_raw_value(name)?);
+        }
+        if let Some(data) = &self.data {
+            event.insert("data".to_owned(), data_from(data)?);
+        }
+        if let Some(id) = &self.id {
+            event.insert("id".to_owned(), to_raw_value(id)?);
+        }
+        Ok(event)
+    }
+
+    async fn follow(
+        &self,
+        client: &Client,
+        name: &str,
+        id: &str,
+        deadline: Instant,
+    ) -> Result<Outcome> {
+        let look = Look::stdout();
+        let mut shown = Shown::new(look, self.output.json);
+        shown.line(&format!("sent {name} as {id}"));
+        let followed = follow(client, id, deadline, |seen| shown.see(&seen)).await;
+        shown.end();
+        let (runs, timed_out) = match followed? {
+            Followed::Ended(runs) => (runs, false),
+            Followed::TimedOut(runs) => (runs, true),
+        };
+        if self.output.json {
+            print_line(&report(id, &runs)?)?;
+        }
+        if timed_out {
+            eprintln!("{}", timed_out_text(self.timeout, &runs));
+            return Ok(Outcome::Failed);
+        }
+        if runs.is_empty() {
+            eprintln!("{}", nothing_started(client, name).await);
+            return Ok(Outcome::Failed);
+        }
+        let all_completed = runs.iter().all(|run| run.status == Status::Completed);
+        if !all_completed && !self.output.json {
+            let failed = runs.iter().filter(|run| run.status != Status::Completed);
+            for run in failed {
+                eprintln!("more: {} runs show {}", invocation::name(), run.run_id);
+            }
+        }
+        Ok(if all_completed {
+            Outcome::Done
+        } else {
+            Outcome::Failed
+        })
+    }
+}
+
+fn report(event_id: &str, runs: &[Run]) -> Result<String> {
+    let runs = runs.iter().map(|run| RunReport {
+        run_id: &run.run_id,
+        function_id: &run.function_id,
+        status: run.status,
+        output: &run.output,
+        error: &run.error,
+    });
+    Ok(serde_json::to_string(&Report {
+        event_id,
+        runs: runs.collect(),
+    })?)
+}
+
+fn timed_out_text(timeout: Duration, runs: &[Run]) -> String {
+    let open: Vec<_> = runs.iter().filter(|run| !run.status.is_over()).collect();
+    let mut text = format!(
+        "stopped waiting after {}: {} of {} runs not ended. They go on; wait longer with --timeout, or look:",
+        humantime::format_duration(timeout),
+        open.len(),
+        runs.len()
+    );
+    for run in open {
+        let now = match &run.waiting_for {
+            Some(waiting) => format!("it {waiting}"),
+            None => run.status.to_string(),
+        };
+        text.push_str(&format!(
+            "\n  {} runs show {}   {} ({now})",
+            invocation::name(),
+            run.run_id,
+            run.function_id
+        ));
+    }
+    text
+}
+
+/// Says so, and what would start something.
+async fn nothing_started(client: &Client, name: &str) -> String {
+    let mut text = format!(
+        "the event is accepted, but it started no function: none that is deployed is triggered by `{name}`"
+    );
+    let functions = client.get(&["api", "v1", "functions"], &[]).await.ok();
+    let functions = functions
+        .and_then(|text| client.parse::<Page<Function>>(&text).ok())
+        .map(|page| page.data)
+        .unwrap_or_default();
+    let mut names: Vec<_> = functions
+        .iter()
+        .flat_map(|function| &function.triggers)
+        .map(|trigger| trigger.event.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    if functions.is_empty() {
+        text.push_str(". Nothing is deployed: `abide dev` or `abide deploy` does that");
+    } else if names.contains(&name) {
+        text.push_str(
+            ", or its condition is not met, or an event with the same id started it already",
+        );
+    } else {
+        let more = if names.len() > SUGGESTED { ", …" } else { "" };
+        text.push_str(&format!(
+            ". These are: {}{more}",
+            names[..names.len().min(SUGGESTED)].join(", ")
+        ));
+    }
+    text
+}
+
+/// The value of `--data`.
+fn data_from(argument: &str) -> Result<Box<RawValue>> {
+    let text = match argument.strip_prefix('@') {
+        Some(path) => read(Path::new(path))?,
+        None if argument == "-" => read(Path::new("-"))?,
+        None => argument.to_owned(),
+    };
+    let data: Box<RawValue> = serde_json::from_str(text.trim())
+        .map_err(|error| Usage(format!("--data is not JSON: {error}; write it like '{{\"key\":\"value\"}}', in quotes that keep the shell away")))?;
+    if !data.get().starts_with('{') {
+        return Err(Usage(format!(
+            "--data must be a JSON object, not {}",
+            crate::terminal::shorten(data.get(), 40)
+        ))
+        .into());
+    }
+    Ok(data)
+}
+
+fn read(path: &Path) -> Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read stdin")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+        .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())).into())
+}
+
+/// The story on stdout, and on a terminal a line below it that moves.
+struct Shown {
+    progress: Progress,
+    moving: Option<ProgressBar>,
+    silent: bool,
+    /// What goes on now, by run.
+    current: BTreeMap<String, String>,
+}
+
+impl Shown {
+    fn new(look: Look, silent: bool) -> Self {
+        let moving = (look.terminal && !silent).then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        Self {
+            progress: Progress::new(look),
+            moving,
+            silent,
+            current: BTreeMap::new(),
+        }
+    }
+
+    fn line(&self, line: &str) {
+        if self.silent {
+            return;
+        }
+        // That stdout is closed is noticed by the last line, if at all.
+        let print = || drop(print_line(line));
+        match &self.moving {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn see(&mut self, seen: &Seen<'_>) {
+        match seen {
+            Seen::Run(run) => {
+                for line in self.progress.observe(run, Utc::now()) {
+                    self.line(&line);
+                }
+                self.current.remove(&run.run_id);
+                if !run.status.is_over() {
+                    self.current
+                        .insert(run.run_id.clone(), Progress::current(run));
+                }
+                if let Some(bar) = &self.moving {
+                    bar.set_message(
+                        self.current
+                            .values()
+                            .cloned()
+                            .collect::<Vec<_>>()
+                            .join(" · "),
+                    );
+                }
+            }
+            Seen::Lost(error) => self.aside(&format!("{error}; trying again until time is up")),
+            Seen::Back => self.aside("the server is back"),
+        }
+    }
+
+    fn aside(&self, text: &str) {
+        let say = || eprintln!("{text}");
+        match &self.moving {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.moving {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_a_json_object_or_the_users_mistake() {
+        assert_eq!(data_from(" {\"b\": 1.50} ").unwrap().get(), "{\"b\": 1.50}");
+        for wrong in ["{", "[1]", "3", "\"x\"", "@/does/not/exist"] {
+            assert!(data_from(wrong).unwrap_err().is::<Usage>(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_report_has_exactly_the_promised_form() {
+        let run: Run = serde_json::from_str(
+            r#"{"run_id":"01R","function_id":"a/b","function_version":"x","event_id":"01E","event_ids":["01E"],"status":"Completed",
+                "queued_at":"2026-03-01T12:00:00.000Z","output":{"z":1,"a":1.50},"error":null,"steps":[]}"#,
+        )
+        .unwrap();
+        let expected = r#"{"event_id":"01E","runs":[{"run_id":"01R","function_id":"a/b","status":"Completed","output":{"z":1,"a":1.50},"error":null}]}"#;
+        assert_eq!(report("01E", &[run]).unwrap(), expected);
+    }
+
+    #[test]
+    fn running_out_of_time_says_what_is_still_open() {
+        let run = |id: &str, status: &str| -> Run {
+            serde_json::from_str(&format!(
+                r#"{{"run_id":"{id}","function_id":"a/b","status":"{status}","waiting_for":"sleeps until tomorrow"}}"#
+            ))
+            .unwrap()
+        };
+        let text = timed_out_text(
+            Duration::from_secs(60),
+            &[run("01A", "Completed"), run("01B", "Sleeping")],
+        );
+        assert!(
+            text.contains("after 1m: 1 of 2 runs")
+                && text.contains("runs show 01B")
+                && text.contains("it sleeps until tomorrow"),
+            "{text}"
+        );
+        assert!(!text.contains("01A"), "{text}");
+    }
+}

@@ -1,0 +1,273 @@
+//! Builds apps and deploys those that changed; an app that does not build keeps the version that is served.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use abide_server::{DeployOptions, Node};
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use crate::build::{self, Build, Plan};
+use crate::client::model;
+use crate::discovery;
+use crate::stand_in::{self, StandIn};
+use crate::terminal::Look;
+
+/// The apps of a node, and what was deployed of each.
+pub(crate) struct Deployer {
+    node: Node,
+    data_dir: PathBuf,
+    stand_in: Option<StandIn>,
+    apps: Vec<Served>,
+}
+
+/// One app.
+struct Served {
+    plan: Plan,
+    /// The hash of everything that was deployed.
+    deployed: Option<[u8; 32]>,
+    shown: Option<model::App>,
+}
+
+/// What came of one round.
+#[derive(Debug, Default)]
+pub(crate) struct Round {
+    /// Apps that were deployed now.
+    pub(crate) deployed: Vec<String>,
+    /// Apps that do not build, or are refused.
+    pub(crate) failed: Vec<String>,
+}
+
+impl Deployer {
+    /// Will build and deploy these.
+    pub(crate) fn new(
+        node: Node,
+        data_dir: PathBuf,
+        stand_in: Option<StandIn>,
+        plans: Vec<Plan>,
+    ) -> Self {
+        let apps = plans
+            .into_iter()
+            .map(|plan| Served {
+                plan,
+                deployed: None,
+                shown: None,
+            })
+            .collect();
+        Self {
+            node,
+            data_dir,
+            stand_in,
+            apps,
+        }
+    }
+
+    /// Folders to watch.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Path> {
+        self.apps
+            .iter()
+            .flat_map(|served| served.plan.sources.iter().map(PathBuf::as_path))
+    }
+
+    /// What is served, as far as it was deployed here.
+    pub(crate) fn shown(&self) -> Vec<model::App> {
+        self.apps
+            .iter()
+            .filter_map(|served| served.shown.clone())
+            .collect()
+    }
+
+    /// Where the stand-in service is, if an app asked for it.
+    pub(crate) fn stand_in_url(&self) -> Option<&str> {
+        self.stand_in.as_ref().map(|stand_in| stand_in.url.as_str())
+    }
+
+    /// An event to try, of the first app that has one.
+    pub(crate) fn first_event(&self) -> Option<PathBuf> {
+        let deployed = self.apps.iter().filter(|served| served.deployed.is_some());
+        deployed
+            .map(|served| served.plan.app.folder.join("event.json"))
+            .find(|path| path.is_file())
+    }
+
+    /// Builds everything, and deploys what is new.
+    pub(crate) async fn all(&mut self) -> Round {
+        self.round((0..self.apps.len()).collect()).await
+    }
+
+    /// Builds what these paths belong to, and deploys what is new. A source that several share concerns them all.
+    pub(crate) async fn changed<'a>(&mut self, paths: impl Iterator<Item = &'a Path>) -> Round {
+        let mut concerned = Vec::new();
+        for path in paths {
+            for (index, served) in self.apps.iter().enumerate() {
+                let is_source = |folder: &PathBuf| {
+                    folder
+                        .canonicalize()
+                        .is_ok_and(|folder| path.starts_with(folder))
+                };
+                if !concerned.contains(&index) && served.plan.sources.iter().any(is_source) {
+                    concerned.push(index);
+                }
+            }
+        }
+        concerned.sort_unstable();
+        self.round(concerned).await
+    }
+
+    async fn round(&mut self, concerned: Vec<usize>) -> Round {
+        let mut round = Round::default();
+        let mut by_workspace: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+        for index in concerned {
+            match self.read_again(index).await {
+                Ok(()) => by_workspace
+                    .entry(self.apps[index].plan.workspace.clone())
+                    .or_default()
+                    .push(index),
+                Err(error) => self.failed(&mut round, index, &error),
+            }
+        }
+        for (workspace, indexes) in by_workspace {
+            let plans: Vec<_> = indexes
+                .iter()
+                .map(|index| &self.apps[*index].plan)
+                .collect();
+            let built = async {
+                build::ensure_target(&workspace).await?;
+                build::build(&plans).await
+            };
+            match built.await {
+                Ok(build) => {
+                    if !build.log.is_empty() {
+                        eprintln!("{}", build.log);
+                    }
+                    for index in indexes {
+                        self.deploy(&mut round, index, &build).await;
+                    }
+                }
+                Err(error) => indexes
+                    .iter()
+                    .for_each(|index| self.failed(&mut round, *index, &error)),
+            }
+        }
+        round
+    }
+
+    /// `abide.toml` and `Cargo.toml` may have changed too. The id stays: it is what the app is known by.
+    async fn read_again(&mut self, index: usize) -> Result<()> {
+        let served = &mut self.apps[index];
+        if served.deployed.is_none() {
+            return Ok(());
+        }
+        let mut app = discovery::app_in(&served.plan.app.folder)?;
+        if app.id != served.plan.app.id {
+            eprintln!(
+                "the id of {} changed to {}: restart `abide dev` to serve it under the new one",
+                served.plan.app.id, app.id
+            );
+            app.id.clone_from(&served.plan.app.id);
+        }
+        served.plan = build::plan(app).await?;
+        Ok(())
+    }
+
+    async fn deploy(&mut self, round: &mut Round, index: usize, build: &Build) {
+        let id = self.apps[index].plan.app.id.clone();
+        match self.try_deploy(index, build).await {
+            Ok(true) => round.deployed.push(id),
+            Ok(false) => {}
+            Err(error) => self.failed(round, index, &error),
+        }
+    }
+
+    async fn try_deploy(&mut self, index: usize, build: &Build) -> Result<bool> {
+        let options = self.options(index)?;
+        let served = &mut self.apps[index];
+        let component = build
+            .component(&served.plan)
+            .context("it does not compile")?;
+        let wasm = std::fs::read(component)
+            .with_context(|| format!("cannot read {}", component.display()))?;
+        let hash = hash(&wasm, &options);
+        if served.deployed == Some(hash) {
+            return Ok(false);
+        }
+        let app = self.node.deploy(wasm.into(), options).await?;
+        served.shown = Some(model::App::from(&app));
+        served.deployed = Some(hash);
+        Ok(true)
+    }
+
+    fn options(&mut self, index: usize) -> Result<DeployOptions> {
+        let app = &self.apps[index].plan.app;
+        let mut variables = app.manifest.vars.clone();
+        let mut allow_net = app.manifest.net.allow.clone();
+        if app.manifest.dev.stand_in {
+            let stand_in = match self.stand_in.take() {
+                Some(stand_in) => stand_in,
+                None => stand_in::start(&self.data_dir)?,
+            };
+            variables.insert("STAND_IN_URL".to_owned(), stand_in.url.clone());
+            allow_net.push(stand_in.address.clone());
+            self.stand_in = Some(stand_in);
+        }
+        Ok(DeployOptions {
+            app: app.id.clone(),
+            variables,
+            allow_net,
+        })
+    }
+
+    fn failed(&self, round: &mut Round, index: usize, error: &anyhow::Error) {
+        let served = &self.apps[index];
+        let rest = if served.deployed.is_some() {
+            "; the version before stays served"
+        } else {
+            ""
+        };
+        let id = &served.plan.app.id;
+        eprintln!("{} {id}: {error:#}{rest}", Look::stderr().bad("✗"));
+        round.failed.push(id.clone());
+    }
+}
+
+/// Everything that makes a deployment differ from the one before.
+fn hash(wasm: &[u8], options: &DeployOptions) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        hasher.update((bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(wasm);
+    for (name, value) in &options.variables {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    add(&[]);
+    for rule in &options.allow_net {
+        add(rule.as_bytes());
+    }
+    hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_variables_and_rules_make_a_deployment_what_it_is() {
+        let options = |name: &str, rule: &str| DeployOptions {
+            app: "a".to_owned(),
+            variables: [(name.to_owned(), "1".to_owned())].into(),
+            allow_net: vec![rule.to_owned()],
+        };
+        let base = hash(b"wasm", &options("A", "h:1"));
+        assert_eq!(base, hash(b"wasm", &options("A", "h:1")));
+        for other in [
+            hash(b"wasn", &options("A", "h:1")),
+            hash(b"wasm", &options("B", "h:1")),
+            hash(b"wasm", &options("A", "h:2")),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

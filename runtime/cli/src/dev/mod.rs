@@ -1,0 +1,6 @@
+//! What `abide dev` is made of: apps that are built, deployed and watched; and what it says.
+
+pub(crate) mod banner;
+pub(crate) mod deployer;
+pub(crate) mod invocation;
+pub(crate) mod watch;

@@ -1,0 +1,202 @@
+//! Finds apps: folders with an `abide.toml`, or a `Cargo.toml` whose library is a `cdylib`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::manifest::{self, Manifest};
+
+/// An app's folder and what it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct App {
+    /// Its id.
+    pub(crate) id: String,
+    /// The folder, as it was found.
+    pub(crate) folder: PathBuf,
+    /// Its `abide.toml`.
+    pub(crate) manifest: Manifest,
+}
+
+/// The apps that `path` means: itself, or those in its folders, by name.
+pub(crate) fn apps_in(path: &Path) -> Result<Vec<App>> {
+    if !path.is_dir() {
+        match path.metadata() {
+            Ok(_) => bail!(
+                "{} is a file: name the folder of an app, or one that holds apps",
+                path.display()
+            ),
+            Err(_) => bail!("{} does not exist", path.display()),
+        }
+    }
+    if is_app(path)? {
+        return Ok(vec![app_in(path)?]);
+    }
+    let mut folders = Vec::new();
+    for entry in
+        std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?
+    {
+        let folder = entry?.path();
+        let hidden = folder
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if folder.is_dir() && !hidden && !folder.ends_with("target") && is_app(&folder)? {
+            folders.push(folder);
+        }
+    }
+    folders.sort();
+    if folders.is_empty() {
+        bail!(
+            "there is no app in {}: an app is a folder with an abide.toml, or with a Cargo.toml whose [lib] has crate-type = [\"cdylib\"]; `abide new NAME` makes one",
+            path.display()
+        );
+    }
+    folders.iter().map(|folder| app_in(folder)).collect()
+}
+
+/// The app in this folder.
+pub(crate) fn app_in(folder: &Path) -> Result<App> {
+    let manifest = manifest::of_folder(folder)?;
+    let id = match &manifest.app.id {
+        Some(id) => id.clone(),
+        None => default_id(folder)?,
+    };
+    Ok(App {
+        id,
+        folder: folder.to_path_buf(),
+        manifest,
+    })
+}
+
+/// No two apps may have one id: the later would replace the earlier.
+pub(crate) fn check_ids(apps: &[App]) -> Result<()> {
+    for (index, app) in apps.iter().enumerate() {
+        if let Some(other) = apps[..index].iter().find(|other| other.id == app.id) {
+            bail!(
+                "{} and {} have the same id `{}`: give one of them another with [app] id in its abide.toml",
+                other.folder.display(),
+                app.folder.display(),
+                app.id
+            );
+        }
+    }
+    Ok(())
+}
+
+fn default_id(folder: &Path) -> Result<String> {
+    let package = cargo_manifest(folder)?.and_then(|manifest| {
+        manifest
+            .get("package")?
+            .get("name")?
+            .as_str()
+            .map(manifest::kebab_case)
+    });
+    let named = || {
+        let folder = folder.canonicalize().ok()?;
+        folder
+            .file_name()
+            .map(|name| manifest::kebab_case(&name.to_string_lossy()))
+    };
+    match package.or_else(named) {
+        Some(id) if manifest::check_id(&id).is_ok() => Ok(id),
+        _ => bail!(
+            "no id can be made of the name of {}: set [app] id in its abide.toml",
+            folder.display()
+        ),
+    }
+}
+
+/// Whether this folder is an app.
+pub(crate) fn is_app(folder: &Path) -> Result<bool> {
+    Ok(folder.join(manifest::FILE_NAME).is_file()
+        || cargo_manifest(folder)?.is_some_and(|manifest| has_cdylib(&manifest)))
+}
+
+fn has_cdylib(manifest: &toml::Table) -> bool {
+    let kinds = manifest
+        .get("lib")
+        .and_then(|lib| lib.get("crate-type").or_else(|| lib.get("crate_type")));
+    kinds
+        .and_then(toml::Value::as_array)
+        .is_some_and(|kinds| kinds.iter().any(|kind| kind.as_str() == Some("cdylib")))
+}
+
+fn cargo_manifest(folder: &Path) -> Result<Option<toml::Table>> {
+    let path = folder.join("Cargo.toml");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    text.parse()
+        .map(Some)
+        .with_context(|| format!("{} is wrong", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    fn ids(path: &Path) -> Vec<String> {
+        apps_in(path)
+            .unwrap()
+            .into_iter()
+            .map(|app| app.id)
+            .collect()
+    }
+
+    const CDYLIB: &str = "[package]\nname = 'my_app'\n[lib]\ncrate-type = ['cdylib']\n";
+
+    #[test]
+    fn an_app_is_found_by_itself_and_in_its_parent() {
+        let root = tree(&[
+            ("Cargo.toml", "[workspace]\nmembers = ['b']\n"),
+            ("b/Cargo.toml", CDYLIB),
+            ("a/abide.toml", "[app]\nid = 'first'\n"),
+            ("library/Cargo.toml", "[package]\nname = 'library'\n"),
+            ("target/Cargo.toml", CDYLIB),
+            (".hidden/Cargo.toml", CDYLIB),
+            ("README.md", ""),
+        ]);
+        assert_eq!(ids(root.path()), ["first", "my-app"]);
+        assert_eq!(ids(&root.path().join("b")), ["my-app"]);
+    }
+
+    #[test]
+    fn a_folder_without_apps_is_told_what_an_app_is() {
+        let root = tree(&[("x/README.md", "")]);
+        let error = apps_in(root.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("abide.toml") && error.contains("cdylib") && error.contains("abide new"),
+            "{error}"
+        );
+        assert!(
+            apps_in(&root.path().join("none"))
+                .unwrap_err()
+                .to_string()
+                .contains("does not exist")
+        );
+    }
+
+    #[test]
+    fn two_apps_with_one_id_are_refused() {
+        let root = tree(&[("a/Cargo.toml", CDYLIB), ("b/Cargo.toml", CDYLIB)]);
+        let apps = apps_in(root.path()).unwrap();
+        assert!(
+            check_ids(&apps)
+                .unwrap_err()
+                .to_string()
+                .contains("`my-app`")
+        );
+        assert!(check_ids(&apps[..1]).is_ok());
+    }
+}

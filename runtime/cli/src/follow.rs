@@ -1,0 +1,142 @@
+//! Follows what an event started until all of it has ended.
+//!
+//! An event starts runs at one moment only, when it is accepted: what its runs start (by events of their own, by invoke) is not
+//! its own. The stream says what changes; whenever it breaks, for example because the server restarts, the state is read
+//! again, so nothing is missed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::Instant;
+
+use crate::client::model::{Event, Run};
+use crate::client::{Client, ClientError, Stream};
+
+/// How long to wait before the state is read again after the stream broke.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// What happened, for whoever shows it.
+pub(crate) enum Seen<'a> {
+    /// A run, as it stands now.
+    Run(&'a Run),
+    /// The server is gone; the error is said once.
+    Lost(&'a ClientError),
+    /// It is back.
+    Back,
+}
+
+/// How it ended.
+pub(crate) enum Followed {
+    /// All runs have ended, in the order in which they began. None: the event started nothing.
+    Ended(Vec<Run>),
+    /// Time is up; so the runs stood.
+    TimedOut(Vec<Run>),
+}
+
+/// Follows the runs of an event until `deadline`.
+pub(crate) async fn follow(
+    client: &Client,
+    event: &str,
+    deadline: Instant,
+    mut seen: impl FnMut(Seen<'_>),
+) -> Result<Followed> {
+    let mut runs = BTreeMap::new();
+    let mut lost = false;
+    loop {
+        let round = tokio::time::timeout_at(
+            deadline,
+            round(client, event, &mut runs, &mut lost, &mut seen),
+        )
+        .await;
+        let failed = match round {
+            Err(_) if lost => anyhow::bail!(gone(client)),
+            Err(_) => return Ok(Followed::TimedOut(runs.into_values().collect())),
+            Ok(Ok(true)) => return Ok(Followed::Ended(runs.into_values().collect())),
+            Ok(Ok(false)) => None,
+            Ok(Err(error @ ClientError::Unreachable { .. })) => Some(error),
+            Ok(Err(error)) => return Err(error.into()),
+        };
+        if let Some(error) = failed
+            && !std::mem::replace(&mut lost, true)
+        {
+            seen(Seen::Lost(&error));
+        }
+        tokio::time::sleep(AGAIN).await;
+        if lost && Instant::now() >= deadline {
+            anyhow::bail!(gone(client));
+        }
+    }
+}
+
+fn gone(client: &Client) -> ClientError {
+    ClientError::Unreachable {
+        url: client.base().to_owned(),
+        why: "it went away; the event is safe, and its runs go on when the server is back"
+            .to_owned(),
+    }
+}
+
+/// Reads the state, then listens; true when all has ended, false when the stream broke.
+async fn round(
+    client: &Client,
+    event: &str,
+    runs: &mut BTreeMap<String, Run>,
+    lost: &mut bool,
+    seen: &mut impl FnMut(Seen<'_>),
+) -> Result<bool, ClientError> {
+    // The stream is opened first: what changes while the state is read is not missed.
+    let stream = client
+        .stream(&["api", "v1", "events", event, "stream"])
+        .await;
+    let text = client.get(&["api", "v1", "events", event], &[]).await?;
+    if std::mem::take(lost) {
+        seen(Seen::Back);
+    }
+    for known in client.parse::<Event>(&text)?.runs {
+        let text = client
+            .get(&["api", "v1", "runs", &known.run_id], &[])
+            .await?;
+        take(client.parse(&text)?, runs, seen);
+    }
+    if all_over(runs) {
+        return Ok(true);
+    }
+    listen(client, stream?, runs, seen).await
+}
+
+async fn listen(
+    client: &Client,
+    mut stream: Stream,
+    runs: &mut BTreeMap<String, Run>,
+    seen: &mut impl FnMut(Seen<'_>),
+) -> Result<bool, ClientError> {
+    while let Some(message) = stream.next().await? {
+        if message.name == "run" {
+            take(client.parse(&message.data)?, runs, seen);
+            if all_over(runs) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn take(run: Run, runs: &mut BTreeMap<String, Run>, seen: &mut impl FnMut(Seen<'_>)) {
+    // Messages may be older than the state that was read: an end is final.
+    if runs
+        .get(&run.run_id)
+        .is_some_and(|known| known.status.is_over())
+    {
+        return;
+    }
+    seen(Seen::Run(&run));
+    runs.insert(run.run_id.clone(), run);
+}
+
+fn all_over(runs: &BTreeMap<String, Run>) -> bool {
+    runs.values().all(|run| run.status.is_over())
+}
+
+#[cfg(test)]
+mod tests;

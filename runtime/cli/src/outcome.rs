@@ -1,0 +1,70 @@
+//! How a command ends: exit codes, and errors on stderr.
+
+use std::process::ExitCode;
+
+use crate::client::ClientError;
+
+/// The end of a command that has said everything there is to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// What was asked for is done.
+    Done,
+    /// It was not, and the user has been told why.
+    Failed,
+}
+
+impl Outcome {
+    /// The exit code.
+    pub(crate) fn code(self) -> ExitCode {
+        match self {
+            Self::Done => ExitCode::SUCCESS,
+            Self::Failed => ExitCode::from(1),
+        }
+    }
+}
+
+/// Arguments that parse, but make no sense.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// Tells the user about an error; the exit code says what kind it is.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!(
+        "{} {error:#}",
+        console::style("error:").for_stderr().red().bold()
+    );
+    ExitCode::from(code_of(error))
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<Usage>().is_some() {
+        2
+    } else if matches!(
+        error.downcast_ref::<ClientError>(),
+        Some(ClientError::Unreachable { .. })
+    ) {
+        3
+    } else {
+        1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_tells_the_kind_of_error_whatever_surrounds_it() {
+        let unreachable = ClientError::Unreachable {
+            url: "http://x".into(),
+            why: "refused".into(),
+        };
+        let failed: Result<(), _> = Err(unreachable);
+        assert_eq!(code_of(&failed.context("sending").unwrap_err()), 3);
+        assert_eq!(code_of(&Usage("no".into()).into()), 2);
+        assert_eq!(code_of(&anyhow::anyhow!("anything else")), 1);
+    }
+}

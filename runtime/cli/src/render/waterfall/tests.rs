@@ -1,0 +1,84 @@
+//! Waterfalls of fixed runs.
+
+use super::*;
+
+fn run(json: &str) -> Run {
+    serde_json::from_str(json).unwrap()
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-03-01T12:00:10Z".parse().unwrap()
+}
+
+fn completed() -> Run {
+    run(
+        r#"{"run_id":"01RUN","function_id":"shop/pay","function_version":"5f2c0e6a91b3ffff","event_id":"01EVENT",
+        "status":"Completed","queued_at":"2026-03-01T12:00:00.000Z","started_at":"2026-03-01T12:00:00.004Z",
+        "ended_at":"2026-03-01T12:00:04.004Z","output":{"z":1,"a":"paid"},"error":null,"parent_run_id":null,"steps":[
+        {"op":0,"id":"validate","kind":"run","status":"completed","attempts":[{"attempt":0,"started_at":"2026-03-01T12:00:00.004Z",
+         "ended_at":"2026-03-01T12:00:00.016Z"}],"started_at":"2026-03-01T12:00:00.004Z","ended_at":"2026-03-01T12:00:00.016Z","result":true},
+        {"op":1,"id":"a-step-with-a-very-long-name-indeed","kind":"run","status":"completed","attempts":[
+         {"attempt":0,"started_at":"2026-03-01T12:00:00.016Z","ended_at":"2026-03-01T12:00:01.000Z","error":{"name":"Error","message":"the gateway\nis busy"},"retry_at":"2026-03-01T12:00:02.000Z"},
+         {"attempt":1,"started_at":"2026-03-01T12:00:02.000Z","ended_at":"2026-03-01T12:00:03.000Z"}],
+         "started_at":"2026-03-01T12:00:00.016Z","ended_at":"2026-03-01T12:00:03.000Z","result":{"id":"charge_5f2c","text":"abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz"}},
+        {"op":2,"id":"pause","kind":"sleep","status":"completed","summary":"1s","started_at":"2026-03-01T12:00:03.000Z","ended_at":"2026-03-01T12:00:04.000Z","result":null}]}"#,
+    )
+}
+
+#[test]
+fn a_completed_run_shows_steps_attempts_and_results() {
+    insta::assert_snapshot!(waterfall(Look::plain(80), &completed(), now()), @"");
+}
+
+#[test]
+fn a_waiting_run_says_what_it_waits_for() {
+    let waiting = run(
+        r#"{"run_id":"01RUN","function_id":"shop/pay","status":"Waiting","queued_at":"2026-03-01T12:00:00.000Z",
+        "started_at":"2026-03-01T12:00:00.000Z","waiting_for":"waits for `payment/approved`, until 2026-03-02T12:00:00.000Z","steps":[
+        {"op":0,"id":"approval","kind":"wait-for-event","status":"waiting","summary":"payment/approved","started_at":"2026-03-01T12:00:01.000Z"}]}"#,
+    );
+    insta::assert_snapshot!(waterfall(Look::plain(60), &waiting, now()), @"");
+}
+
+#[test]
+fn a_failed_run_shows_the_error_with_its_stack() {
+    let failed = run(
+        r#"{"run_id":"01RUN","function_id":"shop/pay","status":"Failed","queued_at":"2026-03-01T12:00:00.000Z",
+        "started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:01.000Z","parent_run_id":"01PARENT",
+        "error":{"name":"CardDeclined","message":"the card was declined","stack":"at charge\nat pay"},"steps":[
+        {"op":0,"id":"charge","kind":"run","status":"failed","started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:01.000Z",
+         "error":{"name":"CardDeclined","message":"the card was declined"}}]}"#,
+    );
+    insta::assert_snapshot!(waterfall(Look::plain(60), &failed, now()), @"");
+}
+
+#[test]
+fn lines_fit_every_width_and_steps_that_share_a_moment_do_no_harm() {
+    let mut odd = completed();
+    for step in &mut odd.steps {
+        step.started_at = odd.started_at;
+        step.ended_at = odd.started_at;
+    }
+    for width in [48, 60, 80, 120, 160] {
+        for run in [completed(), odd.clone()] {
+            let text = waterfall(Look::plain(width), &run, now());
+            let steps = text
+                .lines()
+                .filter(|line| line.contains('│') || line.starts_with("      "));
+            assert!(steps.clone().count() > 3);
+            assert!(
+                steps.clone().all(|line| columns(line) <= width),
+                "{width}:\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_run_of_which_little_is_known_is_drawn_all_the_same() {
+    let bare = run(
+        r#"{"run_id":"01RUN","function_id":"a/b","status":"Dreaming","steps":[{"op":0,"id":"x","status":"odd"}]}"#,
+    );
+    let text = waterfall(Look::plain(60), &bare, now());
+    assert!(text.contains("Unknown") && text.contains('x'), "{text}");
+}

@@ -1,0 +1,170 @@
+//! What the output looks like: its width, whether it has colours; and writing to stdout without a panic when the reader left.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use anyhow::{Context, Result};
+use console::Style;
+
+/// Columns of output that goes to a file or a pipe.
+const PIPED_WIDTH: usize = 100;
+/// Narrower than this nothing fits; wider, the eye loses the line.
+const WIDTHS: std::ops::RangeInclusive<usize> = 48..=160;
+
+/// How to draw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Columns.
+    pub(crate) width: usize,
+    /// Whether colours are wanted.
+    pub(crate) colour: bool,
+    /// Whether somebody watches.
+    pub(crate) terminal: bool,
+}
+
+impl Look {
+    /// As stdout is: `NO_COLOR` and `CLICOLOR_FORCE` are respected, `COLUMNS` gives the width where no terminal does.
+    pub(crate) fn stdout() -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+        let width = console::Term::stdout()
+            .size_checked()
+            .map(|(_, columns)| usize::from(columns));
+        Self {
+            width: width
+                .or_else(columns)
+                .unwrap_or(PIPED_WIDTH)
+                .clamp(*WIDTHS.start(), *WIDTHS.end()),
+            colour: console::colors_enabled(),
+            terminal,
+        }
+    }
+
+    /// As stderr is.
+    pub(crate) fn stderr() -> Self {
+        Self {
+            colour: console::colors_enabled_stderr(),
+            terminal: std::io::stderr().is_terminal(),
+            ..Self::stdout()
+        }
+    }
+
+    /// For tests, and for comparing outputs.
+    #[cfg(test)]
+    pub(crate) fn plain(width: usize) -> Self {
+        Self {
+            width,
+            colour: false,
+            terminal: false,
+        }
+    }
+
+    fn style(self) -> Style {
+        Style::new().force_styling(self.colour)
+    }
+
+    /// Recedes.
+    pub(crate) fn dim(self, text: impl std::fmt::Display) -> String {
+        self.style().dim().apply_to(text).to_string()
+    }
+
+    /// Stands out.
+    pub(crate) fn bold(self, text: impl std::fmt::Display) -> String {
+        self.style().bold().apply_to(text).to_string()
+    }
+
+    /// Went well.
+    pub(crate) fn good(self, text: impl std::fmt::Display) -> String {
+        self.style().green().apply_to(text).to_string()
+    }
+
+    /// Went wrong.
+    pub(crate) fn bad(self, text: impl std::fmt::Display) -> String {
+        self.style().red().apply_to(text).to_string()
+    }
+
+    /// Is to be tried again, or looked at.
+    pub(crate) fn odd(self, text: impl std::fmt::Display) -> String {
+        self.style().yellow().apply_to(text).to_string()
+    }
+
+    /// Goes on.
+    pub(crate) fn live(self, text: impl std::fmt::Display) -> String {
+        self.style().cyan().apply_to(text).to_string()
+    }
+}
+
+/// Writes to stdout. That nobody reads it any more (`| head`) is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to stdout"),
+    }
+}
+
+/// As `print`, with the end of the line.
+pub(crate) fn print_line(text: &str) -> Result<()> {
+    print(&format!("{text}\n"))
+}
+
+/// Columns of a text: escapes have none, wide characters have two.
+pub(crate) fn columns(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// The text in exactly `width` columns: cut with an ellipsis, or filled up.
+pub(crate) fn fit(text: &str, width: usize) -> String {
+    console::pad_str(text, width, console::Alignment::Left, Some("…")).into_owned()
+}
+
+/// As `fit`, without filling up.
+pub(crate) fn shorten(text: &str, width: usize) -> String {
+    console::truncate_str(text, width, "…").into_owned()
+}
+
+/// One line without control characters, so that data cannot play with the terminal.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut spaced = true;
+    for c in text.chars() {
+        let c = if c.is_control() { ' ' } else { c };
+        if c != ' ' || !spaced {
+            line.push(c);
+        }
+        spaced = c == ' ';
+    }
+    line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_fit_their_columns() {
+        assert_eq!(fit("abc", 5), "abc  ");
+        assert_eq!(fit("abcdef", 5), "abcd…");
+        assert_eq!(shorten("abc", 5), "abc");
+        assert_eq!(columns("日本"), 4);
+    }
+
+    #[test]
+    fn data_cannot_play_with_the_terminal() {
+        assert_eq!(one_line("a\n  b\u{1b}[31mred\t\r\n"), "a b [31mred");
+    }
+
+    #[test]
+    fn colours_are_left_out_where_they_are_not_wanted() {
+        let look = Look::plain(80);
+        assert_eq!(look.bad("x"), "x");
+        assert_ne!(
+            Look {
+                colour: true,
+                ..look
+            }
+            .bad("x"),
+            "x"
+        );
+    }
+}
