@@ -44,16 +44,16 @@ async fn events_are_accepted_in_the_shape_that_sdks_expect() {
 #[tokio::test]
 async fn a_body_may_be_an_array_in_plain_text() {
     let served = Served::empty().await;
-    let mut sent = request(
+    let mut message = request(
         Method::POST,
         "/e/key",
         r#"[{"name":"a"},{"name":"b","ts":0,"data":null}]"#,
     );
-    sent.headers_mut().insert(
+    message.headers_mut().insert(
         "content-type",
         "text/plain;charset=UTF-8".parse().expect("a value"),
     );
-    let answer = served.call(sent).await;
+    let answer = served.call(message).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.json()["ids"].as_array().map(Vec::len), Some(2));
     let listed = served.get("/api/v1/events?name=b").await.json();
@@ -126,10 +126,12 @@ async fn a_body_beyond_the_limit_is_refused() {
 async fn a_seed_makes_a_repeated_request_the_same_request() {
     let served = Served::empty().await;
     let send = async || {
-        let mut sent = request(Method::POST, "/e/key", r#"[{"name":"a"},{"name":"b"}]"#);
+        let mut message = request(Method::POST, "/e/key", r#"[{"name":"a"},{"name":"b"}]"#);
         let seed = "1700000000000,AAECAwQFBgcICQ==".parse().expect("a value");
-        sent.headers_mut().insert("x-inngest-event-id-seed", seed);
-        served.call(sent).await.json()["ids"].clone()
+        message
+            .headers_mut()
+            .insert("x-inngest-event-id-seed", seed);
+        served.call(message).await.json()["ids"].clone()
     };
     let first = send().await;
     assert_eq!(send().await, first);
@@ -140,10 +142,11 @@ async fn a_seed_makes_a_repeated_request_the_same_request() {
         Some(2)
     );
 
-    let mut sent = request(Method::POST, "/e/key", r#"{"name":"a"}"#);
-    sent.headers_mut()
+    let mut message = request(Method::POST, "/e/key", r#"{"name":"a"}"#);
+    message
+        .headers_mut()
         .insert("x-inngest-event-id-seed", "5".parse().expect("a value"));
-    let answer = served.call(sent).await;
+    let answer = served.call(message).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(
         answer.json()["error"]
@@ -306,11 +309,12 @@ async fn every_answer_has_a_request_id() {
             .all(|answer| !answer.header("x-request-id").is_empty())
     );
     assert_ne!(ids[0].header("x-request-id"), ids[1].header("x-request-id"));
-    let mut sent = request(Method::GET, "/health", "");
-    sent.headers_mut()
+    let mut message = request(Method::GET, "/health", "");
+    message
+        .headers_mut()
         .insert("x-request-id", "from-the-proxy".parse().expect("a value"));
     assert_eq!(
-        served.call(sent).await.header("x-request-id"),
+        served.call(message).await.header("x-request-id"),
         "from-the-proxy"
     );
 }

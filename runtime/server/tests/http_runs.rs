@@ -283,7 +283,7 @@ async fn a_server_that_stops_ends_its_streams() {
     let shutdown = async move {
         let _ = stopped.await;
     };
-    let server = tokio::spawn(http::serve(listener, served.router.clone(), shutdown));
+    let serving = tokio::spawn(http::serve(listener, served.router.clone(), shutdown));
     let mut socket = TcpStream::connect(address).await.expect("it is reachable");
     let head = format!("GET /api/v1/runs/{WAITING}/stream HTTP/1.1\r\nhost: localhost\r\n\r\n");
     socket.write_all(head.as_bytes()).await.expect("it is sent");
@@ -301,5 +301,5 @@ async fn a_server_that_stops_ends_its_streams() {
         .expect("the stream ends")
         .expect("in good order");
     assert!(text.ends_with("0\r\n\r\n"), "the last chunk came: {text:?}");
-    server.await.expect("no panic").expect("no error");
+    serving.await.expect("no panic").expect("no error");
 }

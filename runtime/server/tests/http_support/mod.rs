@@ -271,7 +271,8 @@ impl Messages {
                     lines.map(str::trim_start).collect::<Vec<_>>().join("\n")
                 };
                 let (name, data) = (field("event:"), field("data:"));
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 if name.is_empty() {
                     continue;
                 }
