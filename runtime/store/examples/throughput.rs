@@ -15,7 +15,7 @@ use abide_core::{
     journal::{Entry, Outcome},
     operation::Kind,
     retry::RetryPolicy,
-    state::{JournalChunk, Run, RunEnd, RunStatus, Write},
+    state::{JournalChunk, Registration, Run, RunEnd, RunStatus, Write},
 };
 use abide_store::{Batch, SledOptions, Store, encode};
 
@@ -44,6 +44,7 @@ fn main() {
     store.close().expect("close");
     reopen(&dir.path().join("runs"));
     churn(&dir.path().join("churn"));
+    sleepers(&dir.path().join("sleepers"));
 }
 
 fn open(dir: &Path) -> Store {
@@ -201,6 +202,41 @@ fn payloads(store: &Store) {
     }
 }
 
+/// What sleeping runs cost: memory and disk for each, and how long a store with them takes to open.
+fn sleepers(dir: &Path) {
+    const RUNS: u32 = 100_000;
+    let mut ids = IdGenerator::new(2);
+    let before = resident_bytes();
+    let store = open(dir);
+    for n in 0..RUNS {
+        let now_ms = 1_700_000_000_000 + u64::from(n) / 10;
+        let run = RunId(ids.next(now_ms));
+        let [mut writes, _] = run_writes(EventId(ids.next(now_ms)), run);
+        let registration = Arc::new(Registration::Sleep {
+            due_ms: now_ms + 86_400_000,
+        });
+        writes.push(Write::Register {
+            run,
+            op: 0,
+            registration,
+        });
+        writes.push(Write::DeleteReady(run));
+        let ticket = store.submit(encode(&writes).expect("encode"));
+        if n % 1000 == 999 {
+            ticket.wait().expect("durable");
+        }
+    }
+    store.read_barrier().wait().expect("durable");
+    let log = std::fs::metadata(dir.join("log/db")).map_or(0, |log| log.len());
+    println!(
+        "{RUNS} sleeping runs: {} bytes of memory and {} bytes of log each, of which 64 MiB are the page cache",
+        resident_bytes().saturating_sub(before) / u64::from(RUNS),
+        log / u64::from(RUNS),
+    );
+    store.close().expect("close");
+    reopen(dir);
+}
+
 /// Replaces the same rows for ever: the log must stop growing.
 fn churn(dir: &Path) {
     let store = open(dir);
@@ -245,6 +281,16 @@ fn reopen(dir: &Path) {
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn ratio(a: usize, b: usize) -> f64 {
     a as f64 / b.max(1) as f64
+}
+
+/// The memory of this process, from `/proc`; pages of 4 KiB.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * 4096
 }
 
 /// The processor time of this process, from `/proc`; its unit there is 1/100 s.
