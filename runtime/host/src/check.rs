@@ -42,13 +42,16 @@ pub(crate) async fn check_replay(
     mut entries: Vec<Entry>,
 ) -> Result<Option<Box<Divergence>>, Error> {
     // How the attempt ended is compared here; the machine replays what led to it.
-    let expected = match entries.last() {
+    let end = entries
+        .iter()
+        .rposition(|entry| !matches!(entry, Entry::Logged { .. }));
+    let expected = match end.map(|end| &entries[end]) {
         Some(Entry::WorkflowReturned { output, .. }) => Some(Ok(output.clone())),
         Some(Entry::WorkflowFailed { failure, .. }) => Some(Err(failure.clone())),
-        _ => None,
+        Some(_) | None => None,
     };
-    if expected.is_some() {
-        entries.pop();
+    if let (Some(end), Some(_)) = (end, &expected) {
+        entries.remove(end);
     }
     let now_ms = entries.iter().rev().find_map(time_of).unwrap_or(0);
     let machine =

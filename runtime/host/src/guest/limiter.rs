@@ -64,10 +64,9 @@ impl ResourceLimiter for Limiter {
         self.memory = self.memory.saturating_add(growth);
         if self.memory > self.limits.memory_bytes {
             let limit = self.limits.memory_bytes >> 20;
-            let wanted = self.memory >> 20;
             return Err(self.refuse(format!(
-                "the instance wanted {wanted} MiB of memory, more than the limit of {limit} MiB; handle less data at a time, \
-                 or keep large data outside and pass references to it"
+                "the instance wanted more than its {limit} MiB of memory; handle less data at a time, or keep large data \
+                 outside and pass references to it"
             )));
         }
         self.charged += if current == 0 {

@@ -11,6 +11,10 @@ use super::Guest;
 /// The most frames of a stack that are recorded.
 const MAX_FRAMES: usize = 40;
 
+/// A stack is deep and its functions are few: a recursion.
+const DEEP_FRAMES: usize = 16;
+const FEW_FUNCTIONS: usize = 6;
+
 /// The host's own reason to end a guest; it travels through wasmtime as an error.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Halt {
@@ -56,17 +60,26 @@ pub(crate) fn failure_of(error: &wasmtime::Error, guest: &Guest) -> Halt {
     guest.sink.end_lines();
     let deterministic = !guest.in_body();
     let failure = match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => Failure {
-            retry: if deterministic {
-                RetryAdvice::NonRetriable
-            } else {
-                RetryAdvice::Retriable
-            },
-            ..Failure::platform(
-                Origin::Trap,
-                "the call stack is full: a recursion is too deep, or never ends",
-            )
-        },
+        Some(trap)
+            if is_recursion(
+                *trap,
+                &error
+                    .downcast_ref::<WasmBacktrace>()
+                    .map_or_else(Vec::new, names),
+            ) =>
+        {
+            Failure {
+                retry: if deterministic {
+                    RetryAdvice::NonRetriable
+                } else {
+                    RetryAdvice::Retriable
+                },
+                ..Failure::platform(
+                    Origin::Trap,
+                    "the call stack is full: a recursion is too deep, or never ends",
+                )
+            }
+        }
         Some(trap) => match panic_message(&guest.sink.tail()) {
             Some(message) => Failure {
                 name: "Panic".into(),
@@ -80,6 +93,23 @@ pub(crate) fn failure_of(error: &wasmtime::Error, guest: &Guest) -> Halt {
         ),
     };
     Halt::Failed(with_stack(failure))
+}
+
+/// Whether a trap comes from a stack that is full. Languages with a stack of their own in memory, as Rust and C have, meet the
+/// memory's end instead of the machine's limit; what gives it away is a stack that consists of the same few functions.
+fn is_recursion(trap: Trap, names: &[String]) -> bool {
+    let mut distinct: Vec<&String> = names.iter().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let repeats = names.len() >= DEEP_FRAMES && distinct.len() <= FEW_FUNCTIONS;
+    trap == Trap::StackOverflow || (trap == Trap::MemoryOutOfBounds && repeats)
+}
+
+fn names(backtrace: &WasmBacktrace) -> Vec<String> {
+    let frames = backtrace.frames().iter();
+    frames
+        .map(|frame| frame.func_name().unwrap_or_default().to_owned())
+        .collect()
 }
 
 /// What a panicking guest wrote to standard error, as far as it can be recognised.

@@ -1,0 +1,214 @@
+//! Guests that want to do harm: each is ended with a clear failure, and the host goes on.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use abide_core::failure::{Failure, Origin};
+use abide_core::journal::{Entry, Outcome};
+use abide_host::Host;
+use common::Case;
+
+async fn failure_of(trick: &str) -> Failure {
+    let began = Instant::now();
+    let case = Case::on(
+        common::host(),
+        &common::shared_guest("hostile"),
+        trick,
+        "{}",
+    )
+    .await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), case.output()).await;
+    let output = ended.unwrap_or_else(|_| panic!("{trick} hangs"));
+    assert!(output.is_err(), "{trick} returned {output:?}");
+    eprintln!("{trick}: {:?}: {}", began.elapsed(), case.failure());
+    // What a step failed with is the guest's own once the workflow code passes it on.
+    let of_step = case.entries().into_iter().find_map(|entry| match entry {
+        Entry::Completed {
+            outcome: Outcome::Failed(failure),
+            ..
+        } => Some(failure),
+        _ => None,
+    });
+    of_step.unwrap_or_else(|| case.failure())
+}
+
+/// What the failure must say.
+async fn check(trick: &str, origin: Origin, says: &str) {
+    let failure = failure_of(trick).await;
+    assert_eq!(failure.origin, origin, "{trick}: {failure}");
+    assert!(failure.message.contains(says), "{trick}: {failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_is_limited() {
+    for trick in ["loop-workflow", "loop-after-step"] {
+        check(
+            trick,
+            Origin::Timeout,
+            "workflow code ran for more than 0.3 s of CPU time",
+        )
+        .await;
+    }
+    check(
+        "loop-body",
+        Origin::Timeout,
+        "body used more than 0.3 s of CPU time",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_limited() {
+    for trick in ["memory-workflow", "memory-body", "table-of-boxes"] {
+        check(trick, Origin::Memory, "more than its 128 MiB").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stack_is_limited() {
+    for trick in ["recursion-workflow", "recursion-body"] {
+        check(trick, Origin::Trap, "recursion").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traps_tell_where_and_why() {
+    for (trick, says) in [
+        ("panic-workflow", "the workflow panics on purpose"),
+        ("panic-body", "the body panics on purpose"),
+        ("abort-workflow", "trapped"),
+        ("abort-body", "trapped"),
+        ("out-of-bounds-workflow", "out of bounds"),
+    ] {
+        let failure = failure_of(trick).await;
+        assert_eq!(failure.origin, Origin::Trap, "{trick}");
+        assert!(failure.message.contains(says), "{trick}: {failure}");
+        let stack = failure.stack.unwrap_or_default();
+        assert!(
+            !stack.is_empty() && !stack.contains("_ZN") && !stack.contains("_RN"),
+            "{trick}: {stack}"
+        );
+    }
+    for trick in ["exit-workflow", "exit-body"] {
+        check(trick, Origin::Limit, "called exit(0)").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn breaches_of_the_contract_are_named() {
+    for (trick, says) in [
+        ("next-with-nothing", "wait for ever"),
+        ("next-after-the-end", "wait for ever"),
+        ("next-after-cancel", "wait for ever"),
+        ("finish-in-workflow", "finish"),
+        ("finish-unknown-ticket", "finish"),
+        ("finish-wrong-ticket", "finish"),
+        ("finish-never", "`next` was called while the body"),
+        ("skip-execute", "`next` was called while the body"),
+        ("start-in-body", "inside the body"),
+        ("cancel-in-body", "`cancel` was called while the body"),
+        ("cancel-unknown-ticket", "cancel"),
+    ] {
+        check(trick, Origin::Limit, says).await;
+    }
+    for (trick, output) in [
+        ("finish-twice", "1"),
+        ("cancel-twice", "1"),
+        ("cancel-complete", "1"),
+        ("start-after-cancel", "[1,3]"),
+        ("leave-open", "1"),
+        ("panic-body-caught", "\"Panic\""),
+    ] {
+        let case = Case::on(
+            common::host(),
+            &common::shared_guest("hostile"),
+            trick,
+            "{}",
+        )
+        .await;
+        assert_eq!(case.output().await.as_deref(), Ok(output), "{trick}");
+        assert_eq!(case.replays().await, None, "{trick}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_are_held_back() {
+    for trick in ["giant-output", "giant-result", "giant-state"] {
+        check(trick, Origin::Limit, "limit").await;
+    }
+    let patient = Host::new(abide_host::HostConfig::default()).expect("a host");
+    for trick in ["log-flood-workflow", "log-flood-body", "log-giant-line"] {
+        let case = Case::on(&patient, &common::shared_guest("hostile"), trick, "{}").await;
+        case.output()
+            .await
+            .unwrap_or_else(|e| panic!("{trick}: {e}"));
+        assert!(case.lines().len() <= 10_001, "{trick}");
+        assert!(
+            case.lines().iter().all(|line| line.len() <= (8 << 10) + 3),
+            "{trick}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_go_on_beside_an_endless_loop() {
+    let mut config = common::small();
+    config.limits.slice_cpu = Duration::from_secs(5);
+    let host = Host::new(config).expect("a host");
+    let hostile = common::shared_guest("hostile");
+    let mut loops = Vec::new();
+    for _ in 0..8 {
+        let case = Case::on(&host, &hostile, "loop-workflow", "{}").await;
+        let (mailbox, task) = case.execute();
+        loops.push((mailbox, task, case));
+    }
+    let began = Instant::now();
+    let other = Case::on(&host, &common::guest(), "sequence", r#"{"n":10}"#).await;
+    assert_eq!(other.output().await.as_deref(), Ok("45"));
+    assert!(
+        began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
+    for (mailbox, task, _case) in loops {
+        mailbox.cancel().expect("delivered");
+        task.await.expect("no panic");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cheats_learn_nothing() {
+    let cheats = common::shared_guest("cheats");
+    for trick in [
+        "globals",
+        "addresses",
+        "hash-order",
+        "floats",
+        "environment",
+        "network",
+        "files",
+        "stdin",
+        "threads",
+        "clock",
+        "randomness",
+        "body-clock",
+    ] {
+        for evict in [false, true] {
+            let case = Case::on(common::host(), &cheats, trick, r#"{"sleep_ms":60000}"#).await;
+            case.finish_with(|_| evict).await;
+            let output = case.ended().unwrap_or_else(|e| panic!("{trick}: {e}"));
+            assert!(output.contains("\"same\":true"), "{trick}: {output}");
+            assert_eq!(case.replays().await, None, "{trick}");
+        }
+    }
+    let case = Case::on(
+        common::host(),
+        &cheats,
+        "sleep-outside",
+        r#"{"sleep_ms":60000}"#,
+    )
+    .await;
+    let error = case.output().await.expect_err("refused");
+    assert!(error.contains("use the sleep step"), "{error}");
+}
