@@ -285,3 +285,19 @@ impl Messages {
         }
     }
 }
+
+/// A component of `tests/guests`.
+pub(crate) fn guest(name: &str) -> Vec<u8> {
+    let given = std::env::var_os("ABIDE_TEST_GUESTS").map(std::path::PathBuf::from);
+    let folder = given.unwrap_or_else(|| {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        root.join("../../tests/guests/target/wasm32-wasip2/release")
+    });
+    let path = folder.join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}; `cargo xtask test` builds the guests",
+            path.display()
+        )
+    })
+}
