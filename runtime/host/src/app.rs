@@ -178,7 +178,7 @@ fn load_both(
         match load_code(engine, code) {
             Ok(component) => return Ok((Some(component), None)),
             Err(error) => {
-                tracing::info!(%error, "the component does not fit into the pool; its instances are made on demand")
+                tracing::info!(%error, "the component does not fit into the pool; its instances are made on demand");
             }
         }
     }

@@ -63,8 +63,8 @@ impl Default for GuestLimits {
             memory_bytes: 128 << 20,
             table_elements: 200_000,
             slice_cpu: Duration::from_secs(10),
-            body_cpu: Duration::from_secs(60),
-            body_timeout: Duration::from_secs(15 * 60),
+            body_cpu: Duration::from_mins(1),
+            body_timeout: Duration::from_mins(15),
             describe_cpu: Duration::from_secs(10),
             fetch_response_bytes: 4 << 20,
         }

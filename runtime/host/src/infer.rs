@@ -2,6 +2,8 @@
 //!
 //! The provider's key enters only here, when the request is about to be sent; no journal ever holds it.
 
+use std::fmt::Write;
+
 use abide_core::Json;
 use abide_core::failure::{Failure, Origin};
 use abide_core::operation::{AiFormat, AiInfer, Fetch};
@@ -103,7 +105,7 @@ fn escape(model: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text

@@ -1,5 +1,11 @@
 //! The interfaces `operations` and `logging`: each function converts, asks the run, converts back.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "the signatures of host functions"
+)]
+
 use abide_core::Json;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;

@@ -50,7 +50,7 @@ impl Body for ResponseBody {
             // A pause too long to be a time is no limit at all.
             let until = Instant::now().checked_add(pause);
             Box::pin(tokio::time::sleep_until(
-                until.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400)),
+                until.unwrap_or_else(|| Instant::now() + Duration::from_hours(24)),
             ))
         });
         ready!(timer.as_mut().poll(cx));

@@ -18,7 +18,7 @@ use super::{FetchError, HttpClient, ResponseBody, Timeouts};
 use crate::egress::EgressPolicy;
 
 pub(super) fn tls_config() -> Result<Arc<rustls::ClientConfig>, crate::Error> {
-    let roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    let roots: rustls::RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -98,7 +98,7 @@ impl Target {
                     return Ok(stream);
                 }
                 Err(error) => {
-                    problem = format!("{}:{} ({}): {error}", self.host, self.port, address.ip())
+                    problem = format!("{}:{} ({}): {error}", self.host, self.port, address.ip());
                 }
             }
         }

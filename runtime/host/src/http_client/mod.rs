@@ -392,6 +392,11 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// A URL as it may be shown: its query often holds a secret.
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,9 +448,4 @@ mod tests {
         response.body = Bytes::from_static(b"\xff");
         assert!(response.to_json().contains(r#""body_base64":"/w==""#));
     }
-}
-
-/// A URL as it may be shown: its query often holds a secret.
-fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
 }

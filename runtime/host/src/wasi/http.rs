@@ -30,7 +30,7 @@ type Sent = wasmtime_wasi_http::Result<(
 
 /// How long a body's request may take to connect, and how long its response may pause.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The way out of one guest.
 pub(crate) struct Outgoing {

@@ -14,7 +14,7 @@ use crate::guest::{Guest, Halt};
 /// The most bytes that one call may ask for.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// SplitMix64, seeded by the run and the attempt at its workflow code.
+/// `SplitMix64`, seeded by the run and the attempt at its workflow code.
 #[derive(Debug, Clone)]
 pub(crate) struct Seeded(u64);
 

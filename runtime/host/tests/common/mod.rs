@@ -20,10 +20,10 @@ use abide_host::{App, BarrierBroken, ExecuteRequest, Exit, Host, HostConfig, Mai
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
-pub const START_MS: u64 = 1_700_000_000_000;
+pub(crate) const START_MS: u64 = 1_700_000_000_000;
 
 /// The component of this crate's own guest, built once.
-pub fn guest() -> Vec<u8> {
+pub(crate) fn guest() -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let path = BUILT.get_or_init(|| {
         let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -35,7 +35,7 @@ pub fn guest() -> Vec<u8> {
 }
 
 /// A component of `tests/guests`.
-pub fn shared_guest(name: &str) -> Vec<u8> {
+pub(crate) fn shared_guest(name: &str) -> Vec<u8> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
         if let Some(folder) = std::env::var_os("ABIDE_TEST_GUESTS") {
@@ -73,16 +73,18 @@ fn build(folder: &std::path::Path, target: &std::path::Path) {
 }
 
 /// One host for all tests of a file: its engines are costly.
-pub fn host() -> &'static Host {
+pub(crate) fn host() -> &'static Host {
     static HOST: OnceLock<Host> = OnceLock::new();
     HOST.get_or_init(|| Host::new(small()).expect("a host"))
 }
 
 /// Limits that make tests of limits quick.
-pub fn small() -> HostConfig {
-    let mut config = HostConfig::default();
-    config.code_cache =
-        Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/host-guest/code"));
+pub(crate) fn small() -> HostConfig {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/host-guest/code");
+    let mut config = HostConfig {
+        code_cache: Some(folder),
+        ..HostConfig::default()
+    };
     config.limits.slice_cpu = Duration::from_millis(300);
     config.limits.body_cpu = Duration::from_millis(300);
     config.limits.describe_cpu = Duration::from_millis(300);
@@ -91,20 +93,20 @@ pub fn small() -> HostConfig {
 
 /// What a run has left at its node.
 #[derive(Default)]
-pub struct Record {
-    pub entries: Vec<Entry>,
-    pub registrations: BTreeMap<OpNumber, Registration>,
-    pub logs: Vec<LogLine>,
-    pub position: Option<Position>,
-    pub flushes: usize,
-    pub barriers: usize,
-    pub parks: usize,
+pub(crate) struct Record {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) registrations: BTreeMap<OpNumber, Registration>,
+    pub(crate) logs: Vec<LogLine>,
+    pub(crate) position: Option<Position>,
+    pub(crate) flushes: usize,
+    pub(crate) barriers: usize,
+    pub(crate) parks: usize,
 }
 
 /// The node of one run.
 #[derive(Default)]
-pub struct Node {
-    pub record: Mutex<Record>,
+pub(crate) struct Node {
+    pub(crate) record: Mutex<Record>,
     clock_ms: AtomicU64,
     changed: Notify,
 }
@@ -147,21 +149,21 @@ impl Port for Node {
 }
 
 /// One run under test.
-pub struct Case {
-    pub node: Arc<Node>,
-    pub app: Arc<App>,
-    pub info: Arc<RunInfo>,
-    pub events: Vec<Event>,
-    pub host: Host,
-    pub variables: Vec<(String, String)>,
+pub(crate) struct Case {
+    pub(crate) node: Arc<Node>,
+    pub(crate) app: Arc<App>,
+    pub(crate) info: Arc<RunInfo>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) host: Host,
+    pub(crate) variables: Vec<(String, String)>,
 }
 
 impl Case {
-    pub async fn new(function: &str, data: &str) -> Self {
+    pub(crate) async fn new(function: &str, data: &str) -> Self {
         Self::on(host(), &guest(), function, data).await
     }
 
-    pub async fn on(host: &Host, wasm: &[u8], function: &str, data: &str) -> Self {
+    pub(crate) async fn on(host: &Host, wasm: &[u8], function: &str, data: &str) -> Self {
         let app = host.load(wasm).await.expect("the app loads");
         let config = app
             .functions()
@@ -194,7 +196,7 @@ impl Case {
     }
 
     /// Begins, or goes on from what is recorded.
-    pub fn execute(&self) -> (Mailbox, tokio::task::JoinHandle<Exit>) {
+    pub(crate) fn execute(&self) -> (Mailbox, tokio::task::JoinHandle<Exit>) {
         let entries = self
             .node
             .record
@@ -217,7 +219,7 @@ impl Case {
 
     /// Runs to the end: whenever the run waits for a time, the clock jumps there. `evict` says whether to leave memory at the
     /// n-th park.
-    pub async fn finish_with(&self, mut evict: impl FnMut(usize) -> bool) -> Exit {
+    pub(crate) async fn finish_with(&self, mut evict: impl FnMut(usize) -> bool) -> Exit {
         let (mut mailbox, mut task) = self.execute();
         let mut parks = 0;
         loop {
@@ -247,18 +249,18 @@ impl Case {
         }
     }
 
-    pub async fn finish(&self) -> Exit {
+    pub(crate) async fn finish(&self) -> Exit {
         self.finish_with(|_| false).await
     }
 
     /// Runs to the end and returns the output, or the failure's text.
-    pub async fn output(&self) -> Result<String, String> {
+    pub(crate) async fn output(&self) -> Result<String, String> {
         assert_eq!(self.finish().await, Exit::Over);
         self.ended()
     }
 
     /// How the run ended.
-    pub fn ended(&self) -> Result<String, String> {
+    pub(crate) fn ended(&self) -> Result<String, String> {
         match self.position() {
             Some(Position::Ended(abide_core::state::RunEnd::Output(output))) => {
                 Ok(output.to_string())
@@ -271,14 +273,14 @@ impl Case {
     }
 
     /// The failure that ended the run.
-    pub fn failure(&self) -> abide_core::failure::Failure {
+    pub(crate) fn failure(&self) -> abide_core::failure::Failure {
         match self.position() {
             Some(Position::Ended(abide_core::state::RunEnd::Failure(failure))) => failure,
             other => panic!("not failed: {other:?}"),
         }
     }
 
-    pub fn position(&self) -> Option<Position> {
+    pub(crate) fn position(&self) -> Option<Position> {
         self.node
             .record
             .lock()
@@ -287,11 +289,11 @@ impl Case {
             .clone()
     }
 
-    pub fn parks(&self) -> usize {
+    pub(crate) fn parks(&self) -> usize {
         self.node.record.lock().expect("not poisoned").parks
     }
 
-    pub fn entries(&self) -> Vec<Entry> {
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         self.node
             .record
             .lock()
@@ -301,7 +303,7 @@ impl Case {
     }
 
     /// The messages of what was logged.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let record = self.node.record.lock().expect("not poisoned");
         record
             .logs
@@ -311,7 +313,7 @@ impl Case {
     }
 
     /// Moves the clock to the next timer, and delivers it.
-    pub fn fire(&self, mailbox: Option<&Mailbox>) {
+    pub(crate) fn fire(&self, mailbox: Option<&Mailbox>) {
         let next = {
             let record = self.node.record.lock().expect("not poisoned");
             let due = record
@@ -345,7 +347,7 @@ impl Case {
     }
 
     /// Whether the journal replays to the same.
-    pub async fn replays(&self) -> Option<Box<abide_core::machine::Divergence>> {
+    pub(crate) async fn replays(&self) -> Option<Box<abide_core::machine::Divergence>> {
         self.host
             .check_replay(
                 &self.app,
