@@ -33,7 +33,7 @@ pub(crate) fn listen_near(port: u16) -> Result<TcpListener> {
                     ErrorKind::AddrInUse | ErrorKind::PermissionDenied
                 ) =>
             {
-                last = Some(error)
+                last = Some(error);
             }
             Err(error) => {
                 return Err(error).context(format!("cannot listen on 127.0.0.1:{candidate}"));

@@ -1,32 +1,56 @@
 //! The tree of commands. Each command's arguments, help and work are in a file of its own.
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use reqwest::Url;
 
 use crate::commands;
+use crate::dev::invocation;
 use crate::outcome::Outcome;
 
-const GUIDE: &str = "\
+/// What to do first; `name` is how the user calls the binary.
+fn guide(name: &str) -> String {
+    format!(
+        "\
 Start here:
-  abide dev                                 build and serve the apps in examples/, rebuild on change
-  abide send --event examples/welcome-drip/event.json --wait
-                                            send an event, watch the runs that it starts
-  abide runs list                           what ran, newest first
-  abide runs show RUN                       one run, step by step
+  {name} dev
+      build and serve the apps in examples/, rebuild them on change
+  {name} send --event examples/welcome-drip/event.json --wait
+      in a second terminal: send an event, watch the runs that it starts
+  {name} runs list
+      what ran, newest first
+  {name} runs show RUN
+      one run, step by step
 
 Start an app of your own:
-  abide new my-app && cd my-app && abide dev
+  {name} new my-app
+  {name} dev my-app
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reachable.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reachable."
+    )
+}
 
 /// Durable functions as WebAssembly components: events start them, every step is recorded, and they survive crashes, restarts and waits of months.
 #[derive(Parser)]
-#[command(name = "abide", version, after_help = GUIDE, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "abide",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 #[command(disable_help_subcommand = true, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the arguments of the process; ends it when they are wrong, or ask for help.
+    pub(crate) fn of_process() -> Self {
+        let command = Self::command().after_help(guide(&invocation::name()));
+        let parsed = Self::from_arg_matches(&command.get_matches());
+        parsed.unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[derive(Subcommand)]
@@ -108,8 +132,6 @@ pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

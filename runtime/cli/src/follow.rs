@@ -11,7 +11,7 @@ use anyhow::Result;
 use tokio::time::Instant;
 
 use crate::client::model::{Event, Run};
-use crate::client::{Client, ClientError, Stream};
+use crate::client::{Client, ClientError};
 
 /// How long to wait before the state is read again after the stream broke.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -77,7 +77,7 @@ fn gone(client: &Client) -> ClientError {
     }
 }
 
-/// Reads the state, then listens; true when all has ended, false when the stream broke.
+/// Listens; true when all has ended, false when the stream broke.
 async fn round(
     client: &Client,
     event: &str,
@@ -85,45 +85,35 @@ async fn round(
     lost: &mut bool,
     seen: &mut impl FnMut(Seen<'_>),
 ) -> Result<bool, ClientError> {
-    // The stream is opened first: what changes while the state is read is not missed.
-    let stream = client
-        .stream(&["api", "v1", "events", event, "stream"])
-        .await;
     let text = client.get(&["api", "v1", "events", event], &[]).await?;
     if std::mem::take(lost) {
         seen(Seen::Back);
     }
-    for known in client.parse::<Event>(&text)?.runs {
-        let text = client
-            .get(&["api", "v1", "runs", &known.run_id], &[])
-            .await?;
-        take(client.parse(&text)?, runs, seen);
-    }
-    if all_over(runs) {
+    let known = client.parse::<Event>(&text)?.runs;
+    if known.is_empty() {
         return Ok(true);
     }
-    listen(client, stream?, runs, seen).await
-}
-
-async fn listen(
-    client: &Client,
-    mut stream: Stream,
-    runs: &mut BTreeMap<String, Run>,
-    seen: &mut impl FnMut(Seen<'_>),
-) -> Result<bool, ClientError> {
+    // It begins with all runs as they stand.
+    let mut stream = client
+        .stream(&["api", "v1", "events", event, "stream"])
+        .await?;
     while let Some(message) = stream.next().await? {
         if message.name == "run" {
             take(client.parse(&message.data)?, runs, seen);
-            if all_over(runs) {
-                return Ok(true);
-            }
+        }
+        let is_over = |run: &Run| {
+            runs.get(&run.run_id)
+                .is_some_and(|run| run.status.is_over())
+        };
+        if known.iter().all(is_over) {
+            return Ok(true);
         }
     }
     Ok(false)
 }
 
 fn take(run: Run, runs: &mut BTreeMap<String, Run>, seen: &mut impl FnMut(Seen<'_>)) {
-    // Messages may be older than the state that was read: an end is final.
+    // A stream that is opened again begins with what is known already: an end is told once.
     if runs
         .get(&run.run_id)
         .is_some_and(|known| known.status.is_over())
@@ -132,10 +122,6 @@ fn take(run: Run, runs: &mut BTreeMap<String, Run>, seen: &mut impl FnMut(Seen<'
     }
     seen(Seen::Run(&run));
     runs.insert(run.run_id.clone(), run);
-}
-
-fn all_over(runs: &BTreeMap<String, Run>) -> bool {
-    runs.values().all(|run| run.status.is_over())
 }
 
 #[cfg(test)]

@@ -123,6 +123,30 @@ pub(crate) fn shorten(text: &str, width: usize) -> String {
     console::truncate_str(text, width, "…").into_owned()
 }
 
+/// The text in lines of at most `width` columns, broken between words where that is possible; at most `lines` of them.
+pub(crate) fn wrap(text: &str, width: usize, lines: usize) -> Vec<String> {
+    let mut wrapped = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && columns(&line) + 1 + columns(word) > width {
+            wrapped.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    wrapped.push(line);
+    if wrapped.len() > lines {
+        wrapped.truncate(lines);
+        if let Some(last) = wrapped.last_mut() {
+            last.push_str(" …");
+        }
+    }
+    // Only a word that is wider than a line is cut.
+    wrapped.iter().map(|line| shorten(line, width)).collect()
+}
+
 /// One line without control characters, so that data cannot play with the terminal.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -147,6 +171,14 @@ mod tests {
         assert_eq!(fit("abcdef", 5), "abcd…");
         assert_eq!(shorten("abc", 5), "abc");
         assert_eq!(columns("日本"), 4);
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        assert_eq!(wrap("one two three", 7, 9), ["one two", "three"]);
+        assert_eq!(wrap("one two three four", 9, 1), ["one two …"]);
+        assert_eq!(wrap("abcdefghij k", 5, 9), ["abcd…", "k"]);
+        assert_eq!(wrap("", 5, 9), [""]);
     }
 
     #[test]

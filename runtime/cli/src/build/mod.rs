@@ -84,7 +84,7 @@ pub(crate) async fn plan(app: App) -> Result<Plan> {
     }
     Ok(Plan {
         sources: sources(&metadata, &package.id),
-        workspace: metadata.workspace_root.clone().into_std_path_buf(),
+        workspace: metadata.workspace_root.canonicalize()?,
         package: package.id.clone(),
         spec: format!("{}@{}", package.name, package.version),
         app,

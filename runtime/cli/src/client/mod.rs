@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long any ordinary answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a deployment may take: the server compiles it.
-const DEPLOY_TIMEOUT: Duration = Duration::from_secs(300);
+const DEPLOY_TIMEOUT: Duration = Duration::from_mins(5);
 /// How much of an answer that nobody understands is shown.
 const SHOWN_OF_ANSWER: usize = 300;
 

@@ -96,6 +96,7 @@ impl std::fmt::Display for Failure {
 
 /// A run; `steps` and `waiting_for` only where one run was asked for.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(crate) struct Run {
     pub(crate) run_id: String,
     pub(crate) function_id: String,
@@ -176,6 +177,7 @@ pub(crate) struct Step {
 
 /// One attempt at a step's body.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(crate) struct Attempt {
     /// From 0.
     #[serde(default)]
@@ -192,6 +194,7 @@ pub(crate) struct Attempt {
 
 /// An event; `runs` only where one event was asked for.
 #[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(crate) struct Event {
     pub(crate) event_id: String,
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! `abide deploy`.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -163,11 +164,12 @@ fn lines(look: Look, app: &App) -> String {
         .max()
         .unwrap_or_default();
     for function in &app.functions {
-        out.push_str(&format!(
-            "    {:<width$}  {}\n",
+        let _ = writeln!(
+            out,
+            "    {:<width$}  {}",
             function.id,
             look.dim(triggers(function))
-        ));
+        );
     }
     out
 }

@@ -203,10 +203,13 @@ async fn plans(apps: Vec<App>) -> Result<Vec<Plan>> {
 
 /// What cannot be watched is only said: serving goes on.
 fn watch_all(sources: &mut Sources, deployer: &Deployer) {
-    for folder in deployer.sources() {
-        if let Err(error) = sources.add(folder) {
-            tracing::warn!("changes will not be noticed: {error:#}");
-        }
+    let mut results: Vec<_> = deployer
+        .sources()
+        .map(|folder| sources.add(folder))
+        .collect();
+    results.extend(deployer.roots().map(|folder| sources.add_files(folder)));
+    for error in results.into_iter().filter_map(Result::err) {
+        tracing::warn!("changes will not be noticed: {error:#}");
     }
 }
 

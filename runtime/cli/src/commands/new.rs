@@ -62,6 +62,18 @@ impl New {
     }
 }
 
+/// Names that Rust or the SDK has taken.
+const RESERVED: [&str; 8] = [
+    "abide-sdk",
+    "abide-sdk-macros",
+    "test",
+    "core",
+    "std",
+    "alloc",
+    "self",
+    "super",
+];
+
 /// The name is the app's id and that of a Cargo package.
 fn check_name(name: &str) -> Result<()> {
     if let Err(error) = check_id(name) {
@@ -73,16 +85,6 @@ fn check_name(name: &str) -> Result<()> {
         ))
         .into());
     }
-    const RESERVED: [&str; 8] = [
-        "abide-sdk",
-        "abide-sdk-macros",
-        "test",
-        "core",
-        "std",
-        "alloc",
-        "self",
-        "super",
-    ];
     if RESERVED.contains(&name) {
         return Err(Usage(format!(
             "`{name}` is taken by Rust or by the SDK: choose another name"

@@ -1,12 +1,12 @@
 //! `abide send`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chrono::Utc;
 use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -217,12 +217,13 @@ fn timed_out_text(timeout: Duration, runs: &[Run]) -> String {
             Some(waiting) => format!("it {waiting}"),
             None => run.status.to_string(),
         };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "\n  {} runs show {}   {} ({now})",
             invocation::name(),
             run.run_id,
             run.function_id
-        ));
+        );
     }
     text
 }
@@ -252,10 +253,11 @@ async fn nothing_started(client: &Client, name: &str) -> String {
         );
     } else {
         let more = if names.len() > SUGGESTED { ", …" } else { "" };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             ". These are: {}{more}",
             names[..names.len().min(SUGGESTED)].join(", ")
-        ));
+        );
     }
     text
 }
@@ -330,7 +332,7 @@ impl Shown {
     fn see(&mut self, seen: &Seen<'_>) {
         match seen {
             Seen::Run(run) => {
-                for line in self.progress.observe(run, Utc::now()) {
+                for line in self.progress.observe(run) {
                     self.line(&line);
                 }
                 self.current.remove(&run.run_id);
@@ -400,7 +402,7 @@ mod tests {
             .unwrap()
         };
         let text = timed_out_text(
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             &[run("01A", "Completed"), run("01B", "Sleeping")],
         );
         assert!(

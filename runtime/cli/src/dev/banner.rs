@@ -143,6 +143,21 @@ mod tests {
             event: Some(Path::new("examples/my shop/event.json")),
             usual_port: false,
         };
-        insta::assert_snapshot!(banner(Look::plain(80), &ready), @"");
+        insta::assert_snapshot!(banner(Look::plain(80), &ready), @r#"
+    Abide serves at http://127.0.0.1:8289
+    data in .abide; sources are watched; Ctrl-C stops
+
+      shop
+        shop/pay         on payment/requested if event.data.amount > 0
+        shop/refund-all  started by invoke only
+
+      The stand-in for the outside world is at http://127.0.0.1:4000
+
+    In a second terminal:
+      cargo run --release -- send --event 'examples/my shop/event.json' --wait --url http://127.0.0.1:8289
+        send an event, and watch what it starts
+      cargo run --release -- runs list --url http://127.0.0.1:8289
+        what ran; then: runs show RUN
+    "#);
     }
 }

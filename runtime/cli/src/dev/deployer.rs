@@ -69,6 +69,13 @@ impl Deployer {
             .flat_map(|served| served.plan.sources.iter().map(PathBuf::as_path))
     }
 
+    /// Folders of which only the files themselves matter: the roots of workspaces, for their `Cargo.toml`.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = &Path> {
+        self.apps
+            .iter()
+            .map(|served| served.plan.workspace.as_path())
+    }
+
     /// What is served, as far as it was deployed here.
     pub(crate) fn shown(&self) -> Vec<model::App> {
         self.apps
@@ -92,7 +99,9 @@ impl Deployer {
 
     /// Builds everything, and deploys what is new.
     pub(crate) async fn all(&mut self) -> Round {
-        self.round((0..self.apps.len()).collect()).await
+        let mut round = Round::default();
+        self.build(&mut round, (0..self.apps.len()).collect()).await;
+        round
     }
 
     /// Builds what these paths belong to, and deploys what is new. A source that several share concerns them all.
@@ -105,59 +114,61 @@ impl Deployer {
                         .canonicalize()
                         .is_ok_and(|folder| path.starts_with(folder))
                 };
-                if !concerned.contains(&index) && served.plan.sources.iter().any(is_source) {
+                let of_root = path.file_name().is_some_and(|name| name == "Cargo.toml")
+                    && path.parent() == Some(served.plan.workspace.as_path());
+                let concerns = of_root || served.plan.sources.iter().any(is_source);
+                if concerns && !concerned.contains(&index) {
                     concerned.push(index);
                 }
             }
         }
         concerned.sort_unstable();
-        self.round(concerned).await
-    }
-
-    async fn round(&mut self, concerned: Vec<usize>) -> Round {
         let mut round = Round::default();
-        let mut by_workspace: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+        let mut readable = Vec::new();
         for index in concerned {
             match self.read_again(index).await {
-                Ok(()) => by_workspace
-                    .entry(self.apps[index].plan.workspace.clone())
-                    .or_default()
-                    .push(index),
+                Ok(()) => readable.push(index),
                 Err(error) => self.failed(&mut round, index, &error),
             }
+        }
+        self.build(&mut round, readable).await;
+        round
+    }
+
+    async fn build(&mut self, round: &mut Round, concerned: Vec<usize>) {
+        let mut by_workspace: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+        for index in concerned {
+            let workspace = self.apps[index].plan.workspace.clone();
+            by_workspace.entry(workspace).or_default().push(index);
         }
         for (workspace, indexes) in by_workspace {
             let plans: Vec<_> = indexes
                 .iter()
                 .map(|index| &self.apps[*index].plan)
                 .collect();
-            let built = async {
+            let building = async {
                 build::ensure_target(&workspace).await?;
                 build::build(&plans).await
             };
-            match built.await {
+            match building.await {
                 Ok(build) => {
                     if !build.log.is_empty() {
                         eprintln!("{}", build.log);
                     }
                     for index in indexes {
-                        self.deploy(&mut round, index, &build).await;
+                        self.deploy(round, index, &build).await;
                     }
                 }
                 Err(error) => indexes
                     .iter()
-                    .for_each(|index| self.failed(&mut round, *index, &error)),
+                    .for_each(|index| self.failed(round, *index, &error)),
             }
         }
-        round
     }
 
     /// `abide.toml` and `Cargo.toml` may have changed too. The id stays: it is what the app is known by.
     async fn read_again(&mut self, index: usize) -> Result<()> {
         let served = &mut self.apps[index];
-        if served.deployed.is_none() {
-            return Ok(());
-        }
         let mut app = discovery::app_in(&served.plan.app.folder)?;
         if app.id != served.plan.app.id {
             eprintln!(
@@ -175,7 +186,7 @@ impl Deployer {
         match self.try_deploy(index, build).await {
             Ok(true) => round.deployed.push(id),
             Ok(false) => {}
-            Err(error) => self.failed(round, index, &error),
+            Err(why) => self.failed(round, index, &why),
         }
     }
 

@@ -49,6 +49,16 @@ impl Sources {
         self.add_tree(&folder)
     }
 
+    /// Watches a folder without what is in its folders.
+    pub(crate) fn add_files(&mut self, folder: &Path) -> Result<()> {
+        if self.watched.insert(folder.to_path_buf()) {
+            self.watcher
+                .watch(folder, RecursiveMode::NonRecursive)
+                .with_context(|| format!("cannot watch {}", folder.display()))?;
+        }
+        Ok(())
+    }
+
     fn add_tree(&mut self, folder: &Path) -> Result<()> {
         if self.watched.contains(folder) || self.watched.len() >= MAX_FOLDERS {
             return Ok(());

@@ -17,32 +17,25 @@ fn message(id: &str, status: &str) -> String {
     format!("event: run\ndata: {}\n\n", run(id, status))
 }
 
-/// A server whose event has started these runs; the n-th opened stream says the n-th of `streams`, and so do single runs.
-async fn server(runs: &[&str], states: Vec<&'static str>, streams: Vec<String>) -> Client {
+/// A server whose event has started these runs; the n-th opened stream says the n-th of `streams`.
+async fn server(runs: &[&str], streams: Vec<String>) -> Client {
+    let runs: Vec<_> = runs.iter().map(|id| run(id, "Queued")).collect();
     let event = format!(
         r#"{{"event_id":"E","name":"n","runs":[{}]}}"#,
-        runs.iter()
-            .map(|id| run(id, "Queued"))
-            .collect::<Vec<_>>()
-            .join(",")
+        runs.join(",")
     );
-    let opened = Arc::new(AtomicUsize::new(0));
-    let count = opened.clone();
-    let stream = async move || {
-        let nth = count.fetch_add(1, Ordering::SeqCst);
-        (
-            [("content-type", "text/event-stream")],
-            streams.get(nth).cloned().unwrap_or_default(),
-        )
-    };
-    let one = async move |axum::extract::Path(id): axum::extract::Path<String>| {
-        let nth = opened.load(Ordering::SeqCst).saturating_sub(1);
-        run(&id, states[nth.min(states.len() - 1)])
+    let opened = AtomicUsize::new(0);
+    let stream = {
+        let opened = Arc::new(opened);
+        async move || {
+            let nth = opened.fetch_add(1, Ordering::SeqCst);
+            let text = streams.get(nth).cloned().unwrap_or_default();
+            ([("content-type", "text/event-stream")], text)
+        }
     };
     let router = Router::new()
         .route("/api/v1/events/E", get(async move || event))
-        .route("/api/v1/events/E/stream", get(stream))
-        .route("/api/v1/runs/{id}", get(one));
+        .route("/api/v1/events/E/stream", get(stream));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -65,7 +58,7 @@ const LONG: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn runs_are_followed_until_all_have_ended() {
     let stream = message("r1", "Running") + &message("r2", "Failed") + &message("r1", "Completed");
-    let client = server(&["r1", "r2"], vec!["Queued"], vec![stream]).await;
+    let client = server(&["r1", "r2"], vec![stream]).await;
     let (result, story) = followed(&client, LONG).await;
     let Followed::Ended(runs) = result.unwrap() else {
         panic!("timed out")
@@ -74,21 +67,12 @@ async fn runs_are_followed_until_all_have_ended() {
         runs.iter().map(|run| run.status).collect::<Vec<_>>(),
         [Status::Completed, Status::Failed]
     );
-    assert_eq!(
-        story,
-        [
-            "r1 Queued",
-            "r2 Queued",
-            "r1 Running",
-            "r2 Failed",
-            "r1 Completed"
-        ]
-    );
+    assert_eq!(story, ["r1 Running", "r2 Failed", "r1 Completed"]);
 }
 
 #[tokio::test]
 async fn an_event_that_started_nothing_is_done_at_once() {
-    let client = server(&[], vec!["Queued"], vec![String::new()]).await;
+    let client = server(&[], vec![]).await;
     let (result, story) = followed(&client, LONG).await;
     assert!(
         matches!(result.unwrap(), Followed::Ended(runs) if runs.is_empty()) && story.is_empty()
@@ -97,12 +81,12 @@ async fn an_event_that_started_nothing_is_done_at_once() {
 
 #[tokio::test]
 async fn a_broken_stream_is_opened_again_and_the_state_read_anew() {
-    let client = server(
-        &["r1"],
-        vec!["Queued", "Running", "Completed"],
-        vec![message("r1", "Running")],
-    )
-    .await;
+    let streams = vec![
+        message("r1", "Running"),
+        String::new(),
+        message("r1", "Running") + &message("r1", "Completed"),
+    ];
+    let client = server(&["r1"], streams).await;
     let (result, story) = followed(&client, LONG).await;
     assert!(matches!(result.unwrap(), Followed::Ended(_)));
     assert_eq!(story.last().unwrap(), "r1 Completed");
@@ -110,7 +94,7 @@ async fn a_broken_stream_is_opened_again_and_the_state_read_anew() {
 
 #[tokio::test]
 async fn when_time_is_up_the_runs_are_told_as_they_stand() {
-    let client = server(&["r1"], vec!["Sleeping"], vec![]).await;
+    let client = server(&["r1"], vec![message("r1", "Sleeping")]).await;
     let (result, _) = followed(&client, Duration::from_millis(400)).await;
     assert!(
         matches!(result.unwrap(), Followed::TimedOut(runs) if runs[0].status == Status::Sleeping)

@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-
 use crate::client::model::{Run, Status, Step, StepStatus};
 use crate::render::waterfall::failed_attempt;
 use crate::render::{status, time};
@@ -40,7 +38,7 @@ impl Progress {
     }
 
     /// What is new.
-    pub(crate) fn observe(&mut self, run: &Run, now: DateTime<Utc>) -> Vec<String> {
+    pub(crate) fn observe(&mut self, run: &Run) -> Vec<String> {
         let look = self.look;
         let told = self.runs.entry(run.run_id.clone()).or_default();
         let mut lines = Vec::new();
@@ -53,11 +51,7 @@ impl Progress {
                 look.bold(&run.function_id)
             ));
         }
-        let failures: Vec<_> = run
-            .attempts
-            .iter()
-            .filter_map(|attempt| failed_attempt(attempt, now))
-            .collect();
+        let failures: Vec<_> = run.attempts.iter().filter_map(failed_attempt).collect();
         for failure in failures.iter().skip(told.failed) {
             lines.push(format!(
                 "  {} {}",
@@ -68,11 +62,7 @@ impl Progress {
         told.failed = failures.len().max(told.failed);
         for step in &run.steps {
             let (state, failed) = told.steps.entry(step.op).or_default();
-            let failures: Vec<_> = step
-                .attempts
-                .iter()
-                .filter_map(|attempt| failed_attempt(attempt, now))
-                .collect();
+            let failures: Vec<_> = step.attempts.iter().filter_map(failed_attempt).collect();
             for failure in failures.iter().skip(*failed) {
                 lines.push(format!(
                     "  {} {}  {}",
@@ -209,10 +199,7 @@ mod tests {
         let run = json!({"run_id": "01R", "function_id": "a/b", "status": status, "steps": steps,
             "started_at": "2026-03-01T12:00:00Z", "ended_at": over.then_some("2026-03-01T12:00:03Z"),
             "output": over.then_some(json!({"ok": true}))});
-        progress.observe(
-            &serde_json::from_str(&run.to_string()).unwrap(),
-            "2026-03-01T12:00:05Z".parse().unwrap(),
-        )
+        progress.observe(&serde_json::from_str(&run.to_string()).unwrap())
     }
 
     #[test]
@@ -225,11 +212,11 @@ mod tests {
         );
         assert_eq!(observe(&mut progress, "Running", &executing), [""; 0]);
         let retrying = json!([{"op": 0, "id": "one", "status": "retrying", "summary": "",
-            "attempts": [{"attempt": 0, "error": {"name": "Error", "message": "busy"}, "retry_at": "2026-03-01T12:00:20Z"}]}]);
+            "attempts": [{"attempt": 0, "error": {"name": "Error", "message": "busy"}, "ended_at": "2026-03-01T12:00:05Z", "retry_at": "2026-03-01T12:00:20Z"}]}]);
         let lines = observe(&mut progress, "Sleeping", &retrying);
         assert_eq!(
             lines[0],
-            "  ↻ one  attempt 1 failed: busy; the next one in 15s"
+            "  ↻ one  attempt 1 failed: busy; the next one after 15.0s"
         );
         let completed = json!([
             {"op": 0, "id": "one", "status": "completed", "started_at": "2026-03-01T12:00:00Z", "ended_at": "2026-03-01T12:00:01.500Z"},

@@ -13,12 +13,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::client::model::{Attempt, Json, Run, Step, StepStatus};
 use crate::render::{status, time};
-use crate::terminal::{Look, columns, fit, one_line, shorten};
+use crate::terminal::{Look, columns, fit, one_line, shorten, wrap};
 
 /// The longest name that is shown whole.
 const NAME_WIDTH: usize = 30;
 /// The shortest bar that still says something.
 const BAR_WIDTH: usize = 10;
+/// Lines of an error that are shown with its step; all of it is in the JSON.
+const ERROR_LINES: usize = 4;
 /// Lines of a guest's stack that are shown.
 const STACK_LINES: usize = 12;
 /// Columns before the name, and of attempts and duration with their gaps.
@@ -35,7 +37,7 @@ pub(crate) fn waterfall(look: Look, run: &Run, now: DateTime<Utc>) -> String {
             out.push_str(&step_lines(look, &scale, step, now));
         }
     }
-    out.push_str(&tail(look, run, now));
+    out.push_str(&tail(look, run));
     out
 }
 
@@ -75,13 +77,9 @@ fn head(look: Look, run: &Run, now: DateTime<Utc>) -> String {
     out
 }
 
-fn tail(look: Look, run: &Run, now: DateTime<Utc>) -> String {
+fn tail(look: Look, run: &Run) -> String {
     let mut out = String::new();
-    for attempt in run
-        .attempts
-        .iter()
-        .filter_map(|attempt| failed_attempt(attempt, now))
-    {
+    for attempt in run.attempts.iter().filter_map(failed_attempt) {
         let _ = writeln!(
             out,
             "\n{}",
@@ -229,17 +227,27 @@ fn step_lines(look: Look, scale: &Scale, step: &Step, now: DateTime<Utc>) -> Str
         look.dim("│")
     );
 
-    let mut note = |text: &str| {
-        let _ = writeln!(out, "      {}", shorten(text, look.width.saturating_sub(6)));
-    };
-    for attempt in &step.attempts {
-        if let Some(line) = failed_attempt(attempt, now) {
-            note(&look.odd(line));
+    let width = look.width.saturating_sub(6);
+    // What went wrong is worth more lines than what went well.
+    for line in step.attempts.iter().filter_map(failed_attempt) {
+        for line in wrap(&line, width, ERROR_LINES) {
+            let _ = writeln!(out, "      {}", look.odd(line));
         }
     }
     if let Some(error) = &step.error {
-        note(&look.bad(format!("✗ {}", one_line(&error.to_string()))));
-    } else if let Some(result) = text_of(&step.result) {
+        for line in wrap(
+            &format!("✗ {}", one_line(&error.to_string())),
+            width,
+            ERROR_LINES,
+        ) {
+            let _ = writeln!(out, "      {}", look.bad(line));
+        }
+        return out;
+    }
+    let mut note = |text: &str| {
+        let _ = writeln!(out, "      {}", shorten(text, width));
+    };
+    if let Some(result) = text_of(&step.result) {
         note(&look.dim(format!("→ {}", one_line(result))));
     } else if step.status == StepStatus::TimedOut {
         note(&look.dim("→ nothing came in time"));
@@ -254,7 +262,7 @@ fn step_lines(look: Look, scale: &Scale, step: &Step, now: DateTime<Utc>) -> Str
 }
 
 /// What to say of an attempt after which another one came or comes.
-pub(crate) fn failed_attempt(attempt: &Attempt, now: DateTime<Utc>) -> Option<String> {
+pub(crate) fn failed_attempt(attempt: &Attempt) -> Option<String> {
     let retry_at = attempt.retry_at?;
     let error = attempt
         .error
@@ -266,15 +274,14 @@ pub(crate) fn failed_attempt(attempt: &Attempt, now: DateTime<Utc>) -> Option<St
         _ => String::new(),
     };
     let next = match attempt.ended_at {
-        _ if retry_at > now => format!("the next one {}", time::relative(retry_at, now)),
         Some(ended) => format!(
-            "the next one {} later",
+            "; the next one after {}",
             time::duration((retry_at - ended).max(TimeDelta::zero()))
         ),
-        None => "another one followed".to_owned(),
+        None => String::new(),
     };
     Some(format!(
-        "attempt {} failed{after}: {}; {next}",
+        "attempt {} failed{after}: {}{next}",
         attempt.attempt + 1,
         one_line(&error)
     ))

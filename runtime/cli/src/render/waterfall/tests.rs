@@ -27,7 +27,26 @@ fn completed() -> Run {
 
 #[test]
 fn a_completed_run_shows_steps_attempts_and_results() {
-    insta::assert_snapshot!(waterfall(Look::plain(80), &completed(), now()), @"");
+    insta::assert_snapshot!(waterfall(Look::plain(80), &completed(), now()), @r#"
+    ✓ shop/pay  Completed
+      run       01RUN
+      event     01EVENT
+      version   5f2c0e6a91b3
+      queued    2026-03-01 12:00:00.000 UTC (10s ago)
+      started   4ms later
+      took      4.00s
+
+      ✓ validate                                 12ms  │█                          │
+          → true
+      ✓ a-step-with-a-very-long-name-…    ×2    2.98s  │███████······████████      │
+          attempt 1 failed after 984ms: the gateway is busy; the next one after
+          1.00s
+          → {"id":"charge_5f2c","text":"abcdefghijklmnopqrstuvwxyz abcdefghijklmnop…
+      ✓ pause                                   1.00s  │                    ░░░░░░░│
+          1s
+
+    output {"z":1,"a":"paid"}
+    "#);
 }
 
 #[test]
@@ -37,7 +56,17 @@ fn a_waiting_run_says_what_it_waits_for() {
         "started_at":"2026-03-01T12:00:00.000Z","waiting_for":"waits for `payment/approved`, until 2026-03-02T12:00:00.000Z","steps":[
         {"op":0,"id":"approval","kind":"wait-for-event","status":"waiting","summary":"payment/approved","started_at":"2026-03-01T12:00:01.000Z"}]}"#,
     );
-    insta::assert_snapshot!(waterfall(Look::plain(60), &waiting, now()), @"");
+    insta::assert_snapshot!(waterfall(Look::plain(60), &waiting, now()), @r#"
+    ◷ shop/pay  Waiting
+      run       01RUN
+      queued    2026-03-01 12:00:00.000 UTC (10s ago)
+      started   0ms later
+
+      ◷ approval         9.00s…  │  ░░░░░░░░░░░░░░░░░░░░░░░░░░░│
+          payment/approved
+
+    it waits for `payment/approved`, until 2026-03-02T12:00:00.000Z
+    "#);
 }
 
 #[test]
@@ -49,7 +78,21 @@ fn a_failed_run_shows_the_error_with_its_stack() {
         {"op":0,"id":"charge","kind":"run","status":"failed","started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:01.000Z",
          "error":{"name":"CardDeclined","message":"the card was declined"}}]}"#,
     );
-    insta::assert_snapshot!(waterfall(Look::plain(60), &failed, now()), @"");
+    insta::assert_snapshot!(waterfall(Look::plain(60), &failed, now()), @r#"
+    ✗ shop/pay  Failed
+      run       01RUN
+      parent    01PARENT
+      queued    2026-03-01 12:00:00.000 UTC (10s ago)
+      started   0ms later
+      took      1.00s
+
+      ✗ charge          1.00s  │███████████████████████████████│
+          ✗ CardDeclined: the card was declined
+
+    error CardDeclined: the card was declined
+      at charge
+      at pay
+    "#);
 }
 
 #[test]
