@@ -111,10 +111,10 @@ fn keep(directory: &Path, digest: Digest, wasm: &[u8]) -> io::Result<()> {
     if fs::metadata(&path).is_ok_and(|found| found.len() == wasm.len() as u64) {
         return Ok(());
     }
-    let temporary = directory.join(format!("{digest}.partial"));
-    let mut out = fs::File::create(&temporary)?;
+    // A name of its own: the same component may be deployed twice at once.
+    let mut out = tempfile::NamedTempFile::new_in(directory)?;
     out.write_all(wasm)?;
-    out.sync_all()?;
-    fs::rename(&temporary, &path)?;
+    out.as_file().sync_all()?;
+    out.persist(&path).map_err(|refused| refused.error)?;
     fs::File::open(directory)?.sync_all()
 }

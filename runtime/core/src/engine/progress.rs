@@ -193,12 +193,15 @@ impl Engine {
         let was_listed = run.is_listed_ready();
         match position {
             Position::Running => {
-                if run.status != RunStatus::Running {
+                if run.status == RunStatus::Running {
+                    // The record counts entries and log chunks: it must never lag behind them.
+                    cx.out.write(Write::PutRun(Arc::new(run.clone())));
+                } else {
                     run.status = RunStatus::Running;
                     cx.out.put_run(&run);
-                    if !was_listed {
-                        cx.out.write(Write::PutReady(id));
-                    }
+                }
+                if !was_listed {
+                    cx.out.write(Write::PutReady(id));
                 }
             }
             Position::Parked { sleeping } => {

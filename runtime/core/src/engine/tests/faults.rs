@@ -53,6 +53,7 @@ fn program() -> impl Strategy<Value = Program> {
 enum Fault {
     Evict,
     Crash,
+    CrashAmid(usize),
     Pass(u64),
     Tick,
 }
@@ -61,19 +62,26 @@ fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         Just(Fault::Evict),
         Just(Fault::Crash),
+        (1..20_usize).prop_map(Fault::CrashAmid),
         (1..2 * HOUR_MS).prop_map(Fault::Pass),
         Just(Fault::Tick),
     ]
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 400 } else { 20_000 }))]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(debug_assertions) { 400 } else { 20_000 },
+        // A failing case becomes a test with a name.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_run_ends_once_and_no_recorded_step_executes_again(
         programs in prop::collection::vec(program(), 1..3),
         faults in prop::collection::vec(fault(), 0..12),
         fail_every in 2..6_usize,
+        chatty in any::<bool>(),
     ) {
         let child = Program {
             groups: vec![vec![("x".into(), run())], vec![("y".into(), Operation::Sleep(1_000))]],
@@ -92,6 +100,7 @@ proptest! {
                 Ok(calls.to_string().into())
             }
         });
+        world.chatty = chatty;
         for (name, _) in &functions {
             world.event(&format!("start/{name}"), "{}");
         }
@@ -99,6 +108,7 @@ proptest! {
             match fault {
                 Fault::Evict => world.evict(),
                 Fault::Crash => world.crash(),
+                Fault::CrashAmid(reports) => world.dies_after = Some(reports),
                 Fault::Pass(ms) => world.advance(ms),
                 Fault::Tick => world.event("tick", "{}"),
             }

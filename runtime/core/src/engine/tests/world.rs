@@ -40,6 +40,10 @@ pub(super) struct World {
     pub executed: Vec<(RunId, String, u32)>,
     body: Body,
     starts: u64,
+    /// Executions report after every body, not only when they come to rest.
+    pub(super) chatty: bool,
+    /// The process dies after so many more reports.
+    pub(super) dies_after: Option<usize>,
 }
 
 /// A guest's own error.
@@ -65,6 +69,8 @@ impl World {
             executed: Vec::new(),
             body: Box::new(|step, _| Ok(format!("\"{}\"", &step[27..31]).into())),
             starts: 1,
+            chatty: false,
+            dies_after: None,
         };
         world.input(Input::Recover);
         world.deploy(functions, 1);
@@ -241,11 +247,14 @@ impl World {
             if !twin.drive_twin(&program, machine, cursor, self.now_ms, &mut bodies) {
                 execution.twin = None;
             }
+            if self.chatty && machine.phase() == Phase::Running {
+                break;
+            }
         }
         let progress = machine.take_progress();
         let token = execution.token;
-        let over = machine.phase() != Phase::Parked;
-        let moved = progress.is_some();
+        let over = !matches!(machine.phase(), Phase::Parked | Phase::Running);
+        let moved = progress.is_some() || machine.phase() == Phase::Running;
         if !over {
             self.executions.insert(run, execution);
         }
@@ -258,6 +267,13 @@ impl World {
         }
         if over {
             self.input(Input::Released { run, token });
+        }
+        if let Some(left) = self.dies_after.as_mut() {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.dies_after = None;
+                self.crash();
+            }
         }
         moved || over
     }
