@@ -105,8 +105,8 @@ pub(crate) async fn load(host: &Arc<Inner>, wasm: &[u8]) -> Result<App, Error> {
         .map_err(|e| Error::Internal(format!("the compiler stopped: {e}")))??;
     let component = pooled.as_ref().or(on_demand.as_ref());
     let component = component.ok_or_else(|| Error::Internal("nothing was compiled".into()))?;
-    imports::check_exports(component.engine(), component)?;
     imports::check(component.engine(), component)?;
+    imports::check_exports(component.engine(), component)?;
     let mut app = App {
         digest,
         functions: Vec::new(),

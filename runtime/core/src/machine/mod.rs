@@ -326,8 +326,15 @@ impl Machine {
         failure
     }
 
-    /// Counts the bytes of an outcome, and turns one that is too large into a failure that says so.
-    fn within_limits(&mut self, op: OpNumber, outcome: Outcome) -> Outcome {
+    /// Counts the bytes of an outcome, and turns one that is too large into a failure that says so. A failure of the platform
+    /// names its step.
+    fn within_limits(&mut self, op: OpNumber, mut outcome: Outcome) -> Outcome {
+        if let Outcome::Failed(failure) = &mut outcome
+            && failure.origin != crate::failure::Origin::Guest
+            && !failure.message.starts_with("step `")
+        {
+            failure.message = format!("step `{}`: {}", self.ops[op as usize].name(), failure.message);
+        }
         let Outcome::Done(json) = &outcome else {
             return outcome;
         };
