@@ -1,6 +1,6 @@
 //! One life of a node in this process: on a simulated disk, in virtual time, with a runtime of its own that dies with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use abide_host::HostConfig;
@@ -8,6 +8,7 @@ use abide_server::http::{HttpConfig, router};
 use abide_server::{Clock, Node, NodeConfig, Storage};
 use abide_store::MemoryDisk;
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::door::Door;
@@ -18,6 +19,20 @@ const END: Duration = Duration::from_secs(20);
 /// How often the clock's driver looks whether the node waits for time.
 const LOOK: Duration = Duration::from_micros(500);
 
+/// What a simulated machine keeps on the real disk: both are written once and never changed.
+pub struct Folders {
+    components: TempDir,
+    code_cache: PathBuf,
+}
+
+impl Folders {
+    /// Folders of a machine of its own. Many may share the compiled code.
+    pub fn sharing(code_cache: &Path) -> Result<Self> {
+        let components = TempDir::new().context("no temporary folder")?;
+        Ok(Self { components, code_cache: code_cache.to_owned() })
+    }
+}
+
 /// A running node.
 pub struct Life {
     // Declared first, so that it is dropped before the runtime.
@@ -27,15 +42,15 @@ pub struct Life {
 }
 
 impl Life {
-    /// Opens a node on this disk; the clock stands at `now_ms`. Components and compiled code are in `directory`.
-    pub fn begin(disk: &MemoryDisk, directory: &Path, now_ms: u64) -> Result<Self> {
+    /// Opens a node on this disk; the clock stands at `now_ms`.
+    pub fn begin(disk: &MemoryDisk, folders: &Folders, now_ms: u64) -> Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().context("no runtime")?;
-        let mut config = NodeConfig::new(directory);
-        config.storage = Storage::Simulated(disk.clone(), directory.to_owned());
+        let mut config = NodeConfig::new(folders.components.path());
+        config.storage = Storage::Simulated(disk.clone(), folders.components.path().to_owned());
         config.clock = Clock::virtual_at(now_ms);
         config.check_replay = true;
         // Many nodes live side by side here: a pool of address space for each would be too much.
-        config.host = HostConfig { pool: None, ..config.host };
+        config.host = HostConfig { pool: None, code_cache: Some(folders.code_cache.clone()), ..config.host };
         match runtime.block_on(Node::open(config)) {
             Ok(node) => {
                 let door = Door::Inside(router(node.clone(), HttpConfig::default()));

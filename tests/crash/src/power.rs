@@ -11,7 +11,7 @@ use abide_store::MemoryDisk;
 use anyhow::{Context, Result, ensure};
 use tokio::runtime::Handle;
 
-use crate::life::{Life, keep_time};
+use crate::life::{Folders, Life, keep_time};
 use crate::records::{Counts, Records};
 use crate::rng::Rng;
 use crate::session::Session;
@@ -45,8 +45,9 @@ pub struct Summary {
     pub violations: Vec<String>,
 }
 
-/// One scenario. The witness runs on `outside`; `directory` holds components and compiled code, and may be shared.
-pub fn scenario(seed: u64, directory: &Path, outside: &Handle) -> Result<Summary> {
+/// One scenario. The witness runs on `outside`; scenarios share the compiled code in `code_cache`.
+pub fn scenario(seed: u64, code_cache: &Path, outside: &Handle) -> Result<Summary> {
+    let folders = Folders::sharing(code_cache)?;
     let mut rng = Rng::new(seed);
     let records = Arc::new(Records::default());
     let witness = outside.block_on(Witness::start(records.clone(), rng.fork(), WITNESS_DELAY))?;
@@ -62,7 +63,7 @@ pub fn scenario(seed: u64, directory: &Path, outside: &Handle) -> Result<Summary
             disk.fail_at_random(faults.0, faults.1);
         }
         // A fault while it opens ends this life before it began.
-        if let Some(life) = begin(&disk, directory, now_ms, early)? {
+        if let Some(life) = begin(&disk, &folders, now_ms, early)? {
             if number == 0 {
                 deploy(&life, &witness)?;
             }
@@ -76,7 +77,7 @@ pub fn scenario(seed: u64, directory: &Path, outside: &Handle) -> Result<Summary
         disk.fail_at_random(0, 0);
         outside.block_on(witness.drained())?;
     }
-    let life = Life::begin(&disk, directory, now_ms).context("the node does not open after the last power cut")?;
+    let life = Life::begin(&disk, &folders, now_ms).context("the node does not open after the last power cut")?;
     life.run(async {
         tokio::select! {
             () = session.settle(life.door(), SETTLE) => {}
@@ -95,8 +96,8 @@ pub fn scenario(seed: u64, directory: &Path, outside: &Handle) -> Result<Summary
     Ok(summary)
 }
 
-fn begin(disk: &MemoryDisk, directory: &Path, now_ms: u64, may_fail: bool) -> Result<Option<Life>> {
-    match Life::begin(disk, directory, now_ms) {
+fn begin(disk: &MemoryDisk, folders: &Folders, now_ms: u64, may_fail: bool) -> Result<Option<Life>> {
+    match Life::begin(disk, folders, now_ms) {
         Ok(life) => Ok(Some(life)),
         Err(_) if may_fail => Ok(None),
         Err(error) => Err(error),

@@ -159,9 +159,9 @@ impl Drop for Starting {
     }
 }
 
-/// The address in `listening on http://ADDR:PORT`.
+/// The address in `listening on http://ADDR:PORT`, as `serve` says it, or in `Abide serves at http://ADDR:PORT`, as `dev` does.
 fn listening(line: &str) -> Option<String> {
-    let (_, url) = line.split_once("listening on ")?;
+    let (_, url) = line.split_once("listening on ").or_else(|| line.split_once("Abide serves at "))?;
     Some(url.split_whitespace().next()?.trim_end_matches('/').to_owned())
 }
 

@@ -1,0 +1,5 @@
+//! Crash tests that are short enough for every change. `cargo xtask crash --cycles N` does the same for as long as one likes.
+
+mod kill;
+mod power;
+mod virtual_time;

@@ -1,0 +1,11 @@
+//! The real binary, over real sockets. One program, so that it is linked once; one module a subject.
+
+mod api;
+mod app;
+mod cheats;
+mod commands;
+mod examples;
+mod hostile;
+mod lifecycle;
+mod refused;
+mod support;

@@ -1,0 +1,71 @@
+//! What several subjects need.
+
+use std::time::Duration;
+
+use abide_e2e::{Api, Server, guest};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Long enough for anything that should take a moment, on a machine that builds at the same time.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// A folder that is removed at the end.
+pub(crate) fn folder() -> TempDir {
+    TempDir::new().expect("a temporary folder")
+}
+
+/// A server over a fresh data directory, with the `ledger` guest.
+pub(crate) struct Ledger {
+    pub(crate) data: TempDir,
+    pub(crate) server: Server,
+    pub(crate) api: Api,
+}
+
+impl Ledger {
+    pub(crate) fn start() -> Self {
+        let data = folder();
+        let server = Server::serve(data.path());
+        let api = server.api();
+        deploy(&api, "ledger", "ledger");
+        Self { data, server, api }
+    }
+
+    /// The same data directory, served by a new process.
+    pub(crate) fn restart(self) -> Self {
+        let Self { data, server, .. } = self;
+        drop(server);
+        let server = Server::serve(data.path());
+        let api = server.api();
+        Self { data, server, api }
+    }
+
+    /// Waits until a run stands so.
+    pub(crate) fn stands(&self, run: &str, status: &str) -> Value {
+        stands(&self.api, run, status)
+    }
+}
+
+/// Waits until a run stands so.
+#[track_caller]
+pub(crate) fn stands(api: &Api, run: &str, status: &str) -> Value {
+    let what = format!("{run} is {status}");
+    abide_e2e::until(&what, SOON, || Some(api.run(run)).filter(|run| run["status"] == status))
+}
+
+/// Deploys a guest of `tests/guests`.
+#[track_caller]
+pub(crate) fn deploy(api: &Api, app: &str, name: &str) -> Value {
+    let answer = api.deploy(app, &guest(name), "");
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json
+}
+
+/// An event's data for the ledger.
+pub(crate) fn order(key: &str, count: u64, sleep_ms: u64) -> Value {
+    json!({"key": key, "seed": 7, "count": count, "sleep_ms": sleep_ms})
+}
+
+/// The value of the step with this number, for the seed of [`order`].
+pub(crate) fn value(number: u64) -> u64 {
+    (7 * 31 + number * 17 + 7) % 1_000_003
+}
