@@ -105,8 +105,12 @@ pub(crate) async fn load(host: &Arc<Inner>, wasm: &[u8]) -> Result<App, Error> {
         .map_err(|e| Error::Internal(format!("the compiler stopped: {e}")))??;
     let component = pooled.as_ref().or(on_demand.as_ref());
     let component = component.ok_or_else(|| Error::Internal("nothing was compiled".into()))?;
-    imports::check(component.engine(), component)?;
-    imports::check_exports(component.engine(), component)?;
+    let linker = match (&pooled, &host.pooled_linker) {
+        (Some(_), Some(linker)) => linker,
+        _ => &*host.linker,
+    };
+    imports::check(component, linker)?;
+    imports::check_exports(component)?;
     let mut app = App {
         digest,
         functions: Vec::new(),

@@ -1,21 +1,31 @@
 //! What a component wants of the host, checked before anything of it runs.
 
 use wasmtime::Engine;
-use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType};
 
 use crate::bindings::{FUNCTIONS, LOGGING, OPERATIONS};
 use crate::error::Error;
+use crate::guest::Guest;
 use crate::wasi::OFFERED;
 
+/// The most refusals of single functions that are looked for.
+const MAX_PROBES: usize = 100;
+
 /// Refuses a component that imports what the host does not offer, with all of it in one message.
-pub(crate) fn check(engine: &Engine, component: &Component) -> Result<(), Error> {
+pub(crate) fn check(component: &Component, linker: &Linker<Guest>) -> Result<(), Error> {
+    let engine = component.engine();
     let ty = component.component_type();
     let mut missing = Vec::new();
-    for (name, _) in ty.imports(engine) {
+    let mut probe = linker.clone();
+    for (name, import) in ty.imports(engine) {
         if let Some(advice) = refusal(name) {
             missing.push(format!("  {name}: {advice}"));
+            // What is known to be missing must not hide what else is.
+            supply(&mut probe, engine, name, &import.ty);
         }
     }
+    missing.extend(missing_functions(component, probe));
     if missing.is_empty() {
         return Ok(());
     }
@@ -25,8 +35,68 @@ pub(crate) fn check(engine: &Engine, component: &Component) -> Result<(), Error>
     )))
 }
 
+/// Functions that are missing in interfaces which are offered. The linker names one at a time: each that it names is supplied,
+/// until it has no more to say.
+fn missing_functions(component: &Component, mut probe: Linker<Guest>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for _ in 0..MAX_PROBES {
+        let Err(error) = probe.instantiate_pre(component) else {
+            break;
+        };
+        let text = format!("{error:#}");
+        let mut quoted = text.split('`').skip(1).step_by(2);
+        let (Some(interface), function) = (quoted.next(), quoted.next()) else {
+            break;
+        };
+        match function {
+            Some(function) if text.ends_with("function implementation is missing") => {
+                missing.push(format!(
+                    "  {interface}: it has no function `{function}` here"
+                ));
+                if !supply_function(&mut probe, interface, function) {
+                    break;
+                }
+            }
+            Some(_) | None => break,
+        }
+    }
+    missing
+}
+
+/// Defines an import that is refused anyway, so that the linker looks further.
+fn supply(probe: &mut Linker<Guest>, engine: &Engine, name: &str, item: &ComponentItem) {
+    let ComponentItem::ComponentInstance(instance) = item else {
+        return;
+    };
+    for (export, item) in instance.exports(engine) {
+        match item.ty {
+            ComponentItem::ComponentFunc(_) => {
+                supply_function(probe, name, export);
+            }
+            ComponentItem::Resource(_) => {
+                let define = |mut instance: LinkerInstance<'_, Guest>| {
+                    instance.resource(export, ResourceType::host::<()>(), |_, _| Ok(()))
+                };
+                // A second definition fails, and is not needed.
+                let _ = probe.instance(name).and_then(define);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn supply_function(probe: &mut Linker<Guest>, interface: &str, function: &str) -> bool {
+    let define = |mut instance: LinkerInstance<'_, Guest>| {
+        instance.func_new(function, |_, _, _, _| {
+            Err(wasmtime::format_err!("this import is not offered"))
+        })
+    };
+    probe.instance(interface).and_then(define).is_ok()
+}
+
 /// Refuses a component that is not an app.
-pub(crate) fn check_exports(engine: &Engine, component: &Component) -> Result<(), Error> {
+pub(crate) fn check_exports(component: &Component) -> Result<(), Error> {
+    let engine = component.engine();
     let ty = component.component_type();
     let names: Vec<String> = ty
         .exports(engine)

@@ -70,6 +70,9 @@ async fn all_imports_that_are_missing_are_listed() {
     assert!(error.contains("acme:payments/gateway@1.0.0"), "{error}");
     assert!(error.contains("wasi:keyvalue/store@0.2.0"), "{error}");
     assert!(!error.contains("wall-clock"), "{error}");
+    let error = refused(&fixture("unknown-import.wat")).await.to_string();
+    assert!(error.contains("acme:payments/gateway@1.0.0"), "{error}");
+    assert!(error.contains("`turn-back`"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,8 +103,8 @@ async fn compiled_code_survives_restarts_and_damage_to_it_is_noticed() {
     assert_eq!(files().len(), 1);
     let file = files().remove(0);
     let whole = std::fs::read(&file).expect("the code");
-    let warm = load().await;
-    assert!(warm < cold, "{warm:?} instead of {cold:?}");
+    let second = load().await;
+    assert!(second < cold, "{second:?} instead of {cold:?}");
 
     let mut flipped = whole.clone();
     let middle = flipped.len() / 2;
