@@ -20,8 +20,8 @@ const AGAIN: Duration = Duration::from_millis(250);
 pub(crate) enum Seen<'a> {
     /// A run, as it stands now.
     Run(&'a Run),
-    /// The server is gone; the error is said once.
-    Lost(&'a ClientError),
+    /// The server is gone, in the system's words.
+    Lost(&'a str),
     /// It is back.
     Back,
 }
@@ -54,13 +54,13 @@ pub(crate) async fn follow(
             Err(_) => return Ok(Followed::TimedOut(runs.into_values().collect())),
             Ok(Ok(true)) => return Ok(Followed::Ended(runs.into_values().collect())),
             Ok(Ok(false)) => None,
-            Ok(Err(error @ ClientError::Unreachable { .. })) => Some(error),
+            Ok(Err(ClientError::Unreachable { why, .. })) => Some(why),
             Ok(Err(error)) => return Err(error.into()),
         };
-        if let Some(error) = failed
+        if let Some(why) = failed
             && !std::mem::replace(&mut lost, true)
         {
-            seen(Seen::Lost(&error));
+            seen(Seen::Lost(&why));
         }
         tokio::time::sleep(AGAIN).await;
         if lost && Instant::now() >= deadline {

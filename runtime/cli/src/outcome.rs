@@ -31,10 +31,27 @@ pub(crate) struct Usage(pub(crate) String);
 /// Tells the user about an error; the exit code says what kind it is.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!(
-        "{} {error:#}",
-        console::style("error:").for_stderr().red().bold()
+        "{} {}",
+        console::style("error:").for_stderr().red().bold(),
+        in_words(error)
     );
     ExitCode::from(code_of(error))
+}
+
+/// An error and its causes. Some name their cause in their own words: it is not said twice.
+pub(crate) fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        let cause = cause.trim_end();
+        if words.is_empty() {
+            words.push_str(cause);
+        } else if !words.contains(cause) {
+            words.push_str(": ");
+            words.push_str(cause);
+        }
+    }
+    words
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
@@ -55,6 +72,15 @@ mod tests {
     use anyhow::Context;
 
     use super::*;
+
+    #[test]
+    fn causes_are_told_once() {
+        let inner = std::io::Error::other("no room");
+        let error = anyhow::Error::new(inner)
+            .context("cannot write x: no room")
+            .context("failed");
+        assert_eq!(in_words(&error), "failed: cannot write x: no room");
+    }
 
     #[test]
     fn the_exit_code_tells_the_kind_of_error_whatever_surrounds_it() {

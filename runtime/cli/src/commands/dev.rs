@@ -10,6 +10,7 @@ use clap::Args;
 use crate::address;
 use crate::build::{self, Plan};
 use crate::commands::node::{self, Options};
+use crate::dev::activity;
 use crate::dev::banner::{Ready, banner};
 use crate::dev::deployer::{Deployer, Round};
 use crate::dev::invocation;
@@ -148,6 +149,7 @@ impl Dev {
         stop: impl Future<Output = ()> + Clone + Send + 'static,
     ) -> Result<Outcome> {
         let url = node::url(listener.local_addr()?);
+        tokio::spawn(activity::tell(node.clone()));
         let mut server = tokio::spawn(node::serve(node, listener, true, stop.clone()));
         tokio::select! {
             ended = &mut server => ended??,
@@ -162,8 +164,14 @@ impl Dev {
 
     /// Builds, says what is served, and goes on as sources change; ends only with an error.
     async fn watch(&self, url: &str, deployer: &mut Deployer) -> Result<()> {
-        let mut sources = Sources::new()?;
-        watch_all(&mut sources, deployer);
+        let mut sources = match Sources::new() {
+            Ok(sources) => Some(sources),
+            Err(error) => {
+                tracing::warn!("changes will not be noticed: {error:#}");
+                None
+            }
+        };
+        watch_all(sources.as_mut(), deployer);
         let first = deployer.all().await;
         self.ready(url, deployer)?;
         if !first.failed.is_empty() {
@@ -173,10 +181,13 @@ impl Dev {
             );
         }
         loop {
-            let paths = sources.changed().await;
+            let paths = match &mut sources {
+                Some(sources) => sources.changed().await,
+                None => std::future::pending().await,
+            };
             tracing::debug!(?paths, "sources changed");
             let round = deployer.changed(paths.iter().map(PathBuf::as_path)).await;
-            watch_all(&mut sources, deployer);
+            watch_all(sources.as_mut(), deployer);
             told(&round);
         }
     }
@@ -202,7 +213,10 @@ async fn plans(apps: Vec<App>) -> Result<Vec<Plan>> {
 }
 
 /// What cannot be watched is only said: serving goes on.
-fn watch_all(sources: &mut Sources, deployer: &Deployer) {
+fn watch_all(sources: Option<&mut Sources>, deployer: &Deployer) {
+    let Some(sources) = sources else {
+        return;
+    };
     let mut results: Vec<_> = deployer
         .sources()
         .map(|folder| sources.add(folder))

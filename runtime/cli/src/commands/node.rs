@@ -33,8 +33,7 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Node> {
     }
     let mut config = NodeConfig::new(options.data).with_egress(egress);
     config.check_replay = options.check_replay;
-    let node = Node::open(config).await;
-    node.with_context(|| format!("cannot serve the data directory {}", options.data.display()))
+    Ok(Node::open(config).await?)
 }
 
 /// Serves until `stop` resolves or the node fails; then drains.

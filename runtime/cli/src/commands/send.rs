@@ -350,7 +350,11 @@ impl Shown {
                     );
                 }
             }
-            Seen::Lost(error) => self.aside(&format!("{error}; trying again until time is up")),
+            Seen::Lost(why) => {
+                self.aside(&format!(
+                    "lost the server ({why}); trying again until time is up"
+                ));
+            }
             Seen::Back => self.aside("the server is back"),
         }
     }

@@ -55,7 +55,9 @@ impl Serve {
         };
         let node = node::open(&options).await?;
         print_line(&format!("listening on {}", node::url(address)))?;
+        tracing::info!(%address, data = %self.data.display(), "serving");
         node::serve(node, listener, false, stop).await?;
+        tracing::info!("stopped");
         Ok(Outcome::Done)
     }
 }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::build::{self, Build, Plan};
 use crate::client::model;
 use crate::discovery;
+use crate::outcome::in_words;
 use crate::stand_in::{self, StandIn};
 use crate::terminal::Look;
 
@@ -236,7 +237,11 @@ impl Deployer {
             ""
         };
         let id = &served.plan.app.id;
-        eprintln!("{} {id}: {error:#}{rest}", Look::stderr().bad("✗"));
+        eprintln!(
+            "{} {id}: {}{rest}",
+            Look::stderr().bad("✗"),
+            in_words(error)
+        );
         round.failed.push(id.clone());
     }
 }

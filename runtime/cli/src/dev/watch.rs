@@ -133,7 +133,9 @@ fn is_left_out(path: &Path) -> bool {
         return true;
     };
     let name = name.to_string_lossy();
-    name.starts_with('.')
+    // cargo writes its lock file itself: whatever changes it otherwise changes a Cargo.toml too.
+    name == "Cargo.lock"
+        || name.starts_with('.')
         || name.ends_with('~')
         || name.ends_with(".swp")
         || name.starts_with('#')
