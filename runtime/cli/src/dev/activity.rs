@@ -25,7 +25,7 @@ pub(crate) async fn tell(node: Node) {
     let mut budget = Budget::new();
     loop {
         let (run, status) = match notices.recv().await {
-            Ok(Notice::Run { run, status }) if matters(status) => (run, status),
+            Ok(Notice::Run { run, status, .. }) if matters(status) => (run, status),
             Ok(Notice::Run { .. } | Notice::Grew(_) | Notice::Undecided(_)) => continue,
             Err(RecvError::Lagged(missed)) => {
                 budget.left_out += missed;
