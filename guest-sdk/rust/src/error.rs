@@ -347,7 +347,12 @@ impl StepError {
 
 impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step `{}`: {}", self.0.step, self.0.message)
+        // A failure of the platform names its step already.
+        if self.0.message.starts_with("step `") {
+            f.write_str(&self.0.message)
+        } else {
+            write!(f, "step `{}`: {}", self.0.step, self.0.message)
+        }
     }
 }
 
