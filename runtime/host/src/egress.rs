@@ -38,8 +38,8 @@ impl EgressPolicy {
         match closed(address) {
             None => Ok(()),
             Some(kind) => Err(format!(
-                "{host} is the {kind} address {address}, and only public addresses may be reached; to allow it, start the \
-                 node with --allow-net {host}:{port}"
+                "{host} is the {kind} address {address}, and only public addresses may be reached; to allow it, name it in the \
+                 app's abide.toml (`[net]`, `allow = [\"{host}:{port}\"]`), or start the node with --allow-net {host}:{port}"
             )),
         }
     }
