@@ -122,9 +122,11 @@ impl Client {
     }
 
     /// Cancels a run: the answer's text.
-    pub(crate) async fn cancel(&self, run: &str) -> Result<String, ClientError> {
+    pub(crate) async fn cancel(&self, run: &str, reason: &str) -> Result<String, ClientError> {
         let url = self.url(&["api", "v1", "runs", run, "cancel"], &[]);
-        self.text(self.http.post(url).timeout(ANSWER_TIMEOUT)).await
+        let body = serde_json::json!({ "reason": reason });
+        self.text(self.http.post(url).json(&body).timeout(ANSWER_TIMEOUT))
+            .await
     }
 
     /// Deploys a component: the answer's text.

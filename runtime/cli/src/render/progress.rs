@@ -157,7 +157,10 @@ fn step_line(look: Look, step: &Step) -> Option<String> {
         )),
         StepStatus::Sleeping | StepStatus::Waiting | StepStatus::Unknown => {
             let what = step.summary.as_deref().unwrap_or(&step.kind);
-            Some(format!("  {mark} {id}  {}", look.dim(one_line(what))))
+            Some(format!(
+                "  {mark} {id}  {}",
+                look.dim(time::humanised(&one_line(what)))
+            ))
         }
     }
 }

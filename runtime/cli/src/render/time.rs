@@ -16,6 +16,28 @@ pub(crate) fn duration(delta: TimeDelta) -> String {
     }
 }
 
+/// The text with its milliseconds (`259200000 ms`) as people read durations (`3d 00h`).
+pub(crate) fn humanised(text: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let number = |word: &str| {
+            word.rsplit('=')
+                .next()
+                .and_then(|ms| ms.parse::<i64>().ok())
+        };
+        match words.last().map(|last| (number(last), last.len())) {
+            Some((Some(ms), len)) if word == "ms" => {
+                if let Some(last) = words.last_mut() {
+                    last.truncate(len - ms.to_string().len());
+                    last.push_str(&duration(TimeDelta::milliseconds(ms)));
+                }
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words.join(" ")
+}
+
 /// `just now`, `42s ago`, `3h 05m ago`, `in 2d 00h`.
 pub(crate) fn relative(moment: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let delta = now - moment;
@@ -50,6 +72,14 @@ mod tests {
                 "0ms", "0ms", "999ms", "1.24s", "12.3s", "2m 03s", "1h 05m", "3d 04h"
             ]
         );
+    }
+
+    #[test]
+    fn milliseconds_in_a_text_become_durations() {
+        assert_eq!(humanised("259200000 ms"), "3d 00h");
+        let options = "event=a/b timeout=20000 ms match=data.id";
+        assert_eq!(humanised(options), "event=a/b timeout=20.0s match=data.id");
+        assert_eq!(humanised("ms x ms 5"), "ms x ms 5");
     }
 
     #[test]

@@ -256,7 +256,7 @@ fn step_lines(look: Look, scale: &Scale, step: &Step, now: DateTime<Utc>) -> Str
         .as_deref()
         .filter(|text| !works(step) && !text.is_empty())
     {
-        note(&look.dim(one_line(summary)));
+        note(&look.dim(time::humanised(&one_line(summary))));
     }
     out
 }

@@ -15,6 +15,13 @@ pub(crate) struct Cancel {
     /// The run's id; `abide runs list` shows them.
     #[arg(value_name = "RUN")]
     id: String,
+    /// Why: it is kept as the run's error.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "cancelled with `abide runs cancel`"
+    )]
+    reason: String,
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
@@ -24,7 +31,7 @@ pub(crate) struct Cancel {
 impl Cancel {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let client = Client::new(&self.server.url)?;
-        let text = client.cancel(&self.id).await?;
+        let text = client.cancel(&self.id, &self.reason).await?;
         if self.output.json {
             print_line(&text)?;
         } else {
