@@ -12,7 +12,7 @@ use abide_core::journal::Entry;
 use abide_core::limits::Limits;
 use abide_core::machine::{Machine, Progress, RunInfo};
 use abide_core::retry::RetryPolicy;
-use abide_host::{BarrierBroken, ExecuteRequest, Host, HostConfig, Port};
+use abide_host::{App, BarrierBroken, ExecuteRequest, Host, HostConfig, Port};
 use futures::future::BoxFuture;
 
 #[derive(Default)]
@@ -81,65 +81,86 @@ async fn main() {
         },
         event: event.to_json(),
     });
-    let request = move |entries: Vec<Entry>, port: Arc<Nowhere>, event: &Event| ExecuteRequest {
-        app: app.clone(),
-        machine: Machine::load(info.clone(), entries, 1).expect("the journal"),
-        events: vec![event.clone()],
-        port,
-        variables: Arc::default(),
-        egress: Arc::default(),
+    let case = Case {
+        host,
+        app,
+        info,
+        event,
     };
-    let until = Instant::now() + Duration::from_secs(seconds);
-    let done = Arc::new(AtomicU64::new(0));
-    let before = cpu();
-    let began = Instant::now();
-    let mut tasks = Vec::new();
-    for _ in 0..at_once {
-        let (host, request, done, event) =
-            (host.clone(), request.clone(), done.clone(), event.clone());
-        tasks.push(tokio::spawn(async move {
-            while Instant::now() < until {
-                let (_mailbox, execution) =
-                    host.execute(request(Vec::new(), Arc::default(), &event));
-                execution.await;
-                done.fetch_add(1, Ordering::Relaxed);
-            }
-        }));
-    }
-    for task in tasks {
-        task.await.expect("no panic");
-    }
-    let runs = done.load(Ordering::Relaxed);
-    let (wall, used) = (
-        began.elapsed().as_secs_f64(),
-        (cpu() - before).as_secs_f64(),
-    );
-    #[allow(clippy::cast_precision_loss, reason = "a figure for people")]
-    let (runs, all) = (runs as f64, (runs * steps) as f64);
-    println!(
-        "{at_once} at once: {:.0} runs/s, {:.0} steps/s, {:.2} µs CPU a step",
-        runs / wall,
-        all / wall,
-        used * 1e6 / all
-    );
+    case.throughput(steps, at_once, Duration::from_secs(seconds))
+        .await;
+    case.replay().await;
+}
 
-    let port = Arc::new(Nowhere {
-        keep: true,
-        ..Nowhere::default()
-    });
-    let (_mailbox, execution) = host.execute(request(Vec::new(), port.clone(), &event));
-    execution.await;
-    let mut entries = port.entries.lock().clone();
-    entries.pop();
-    let (count, began) = (entries.len(), Instant::now());
-    let mut rounds = 0_u32;
-    while began.elapsed() < Duration::from_secs(1) {
-        let (_mailbox, execution) = host.execute(request(entries.clone(), Arc::default(), &event));
+/// One function of one app.
+#[derive(Clone)]
+struct Case {
+    host: Host,
+    app: Arc<App>,
+    info: Arc<RunInfo>,
+    event: Event,
+}
+
+impl Case {
+    async fn run(&self, entries: Vec<Entry>, port: Arc<Nowhere>) {
+        let (_mailbox, execution) = self.host.execute(ExecuteRequest {
+            app: self.app.clone(),
+            machine: Machine::load(self.info.clone(), entries, 1).expect("the journal"),
+            events: vec![self.event.clone()],
+            port,
+            variables: Arc::default(),
+            egress: Arc::default(),
+        });
         execution.await;
-        rounds += 1;
     }
-    let each = began.elapsed() / rounds;
-    #[allow(clippy::cast_precision_loss, reason = "a figure for people")]
-    let rate = count as f64 / each.as_secs_f64();
-    println!("replay of {count} entries: {each:?} ({rate:.0} entries/s)");
+
+    #[allow(clippy::cast_precision_loss, reason = "figures for people")]
+    async fn throughput(&self, steps: u64, at_once: u64, time: Duration) {
+        let done = Arc::new(AtomicU64::new(0));
+        let (cpu_before, began) = (cpu(), Instant::now());
+        let mut tasks = Vec::new();
+        for _ in 0..at_once {
+            let (case, done) = (self.clone(), done.clone());
+            tasks.push(tokio::spawn(async move {
+                while began.elapsed() < time {
+                    case.run(Vec::new(), Arc::default()).await;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        let wall = began.elapsed().as_secs_f64();
+        let used = cpu().saturating_sub(cpu_before).as_secs_f64();
+        let runs = done.load(Ordering::Relaxed);
+        let (runs, all) = (runs as f64, (runs * steps) as f64);
+        println!(
+            "{at_once} at once: {:.0} runs/s, {:.0} steps/s, {:.2} µs CPU a step",
+            runs / wall,
+            all / wall,
+            used * 1e6 / all
+        );
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "figures for people")]
+    async fn replay(&self) {
+        let port = Arc::new(Nowhere {
+            keep: true,
+            ..Nowhere::default()
+        });
+        self.run(Vec::new(), port.clone()).await;
+        let mut entries = port.entries.lock().clone();
+        // Without its end, so that the replay has one.
+        entries.pop();
+        let (count, began) = (entries.len(), Instant::now());
+        let mut rounds = 0_u32;
+        while began.elapsed() < Duration::from_secs(1) {
+            self.run(entries.clone(), Arc::default()).await;
+            rounds += 1;
+        }
+        let each = began.elapsed() / rounds;
+        let rate = count as f64 / each.as_secs_f64();
+        println!("replay of {count} entries: {each:?} ({rate:.0} entries/s)");
+    }
 }

@@ -4,10 +4,12 @@
 //! - [`instance`]: one guest as a future
 //! - [`twin`]: a twin with the time limit of the body that it executes
 //! - [`extras`]: twins beyond the first, in tasks of their own
+//! - [`flush`]: how progress is handed on
 //! - [`driver`]: the task that polls a run's instances, and decides when progress is handed on
 
 mod driver;
 mod extras;
+mod flush;
 mod instance;
 mod run;
 mod twin;

@@ -11,13 +11,9 @@ use abide_core::event::Event;
 use abide_core::failure::{Failure, Origin, RetryAdvice};
 use abide_core::ids::IdGenerator;
 use abide_core::journal::OpNumber;
-use abide_core::machine::{
-    Arrival, Divergence, Machine, Next, Now, Phase, Position, Progress, Ticket, TwinCursor,
-    TwinNext,
-};
+use abide_core::machine::{Arrival, Divergence, Machine, Next, Now, Ticket, TwinCursor, TwinNext};
 use abide_core::operation::Operation;
 use abide_core::state::LogLevel;
-use futures::future::BoxFuture;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::Inner;
@@ -27,12 +23,8 @@ use crate::convert;
 use crate::egress::EgressPolicy;
 use crate::execute::ExecuteRequest;
 use crate::guest::{Halt, Role, Signal};
-use crate::port::{BarrierBroken, Port};
+use crate::port::Port;
 use crate::wasi::Seeded;
-
-/// Entries and bytes that are buffered before they are handed on.
-const FLUSH_ENTRIES: usize = 256;
-const FLUSH_BYTES: usize = 64 << 10;
 
 /// How often a fresh twin may fail before it comes to the body that it was made for.
 const FRESH_FAILURES: u32 = 3;
@@ -41,7 +33,7 @@ const FRESH_FAILURES: u32 = 3;
 pub(crate) struct Run {
     host: Arc<Inner>,
     app: Arc<App>,
-    port: Arc<dyn Port>,
+    pub(super) port: Arc<dyn Port>,
     variables: Arc<Vec<(String, String)>>,
     egress: Arc<EgressPolicy>,
     events: Vec<Event>,
@@ -60,8 +52,8 @@ pub(crate) struct State {
     pub(crate) given_up: bool,
     pub(crate) diverged: Option<Box<Divergence>>,
     fresh_failures: u32,
-    next_entry: u32,
-    buffered_bytes: usize,
+    pub(super) next_entry: u32,
+    pub(super) buffered_bytes: usize,
 }
 
 struct Twin {
@@ -386,50 +378,6 @@ impl Run {
         self.state()
             .twin(slot)
             .is_some_and(|twin| twin.cursor.is_used())
-    }
-
-    /// Hands on what happened.
-    pub(crate) fn flush(&self) {
-        self.flush_locked(&mut self.state());
-    }
-
-    fn flush_locked(&self, state: &mut State) {
-        state.buffered_bytes = 0;
-        if let Some(progress) = state.machine.take_progress() {
-            state.next_entry = progress.first + u32::try_from(progress.entries.len()).unwrap_or(0);
-            self.port.progress(progress);
-        }
-    }
-
-    /// Hands on what happened if it is much.
-    pub(crate) fn flush_if_large(&self) {
-        let mut state = self.state();
-        if state.machine.entries_buffered() >= FLUSH_ENTRIES || state.buffered_bytes >= FLUSH_BYTES
-        {
-            self.flush_locked(&mut state);
-        }
-    }
-
-    /// Hands on what happened; the future resolves when it is durable.
-    pub(crate) fn flush_for_barrier(&self) -> BoxFuture<'static, Result<(), BarrierBroken>> {
-        self.flush();
-        self.port.barrier()
-    }
-
-    /// Hands on the last progress of a run whose code diverged in a twin: the machine does not know of that.
-    pub(crate) fn report_divergence(&self, divergence: &Divergence) {
-        let mut state = self.state();
-        self.flush_locked(&mut state);
-        if state.machine.phase() != Phase::Diverged {
-            self.port.progress(Progress {
-                first: state.next_entry,
-                entries: Vec::new(),
-                changes: Vec::new(),
-                sends: Vec::new(),
-                logs: Vec::new(),
-                position: Position::Diverged(divergence.clone()),
-            });
-        }
     }
 }
 

@@ -1,0 +1,57 @@
+//! When and how progress is handed to the node: in order, under the run's lock, in as few parts as possible.
+
+use abide_core::machine::{Divergence, Phase, Position, Progress};
+use futures::future::BoxFuture;
+
+use super::run::{Run, State};
+use crate::port::BarrierBroken;
+
+/// Entries and bytes that are buffered before they are handed on.
+const FLUSH_ENTRIES: usize = 256;
+const FLUSH_BYTES: usize = 64 << 10;
+
+impl Run {
+    /// Hands on what happened.
+    pub(crate) fn flush(&self) {
+        self.flush_locked(&mut self.state());
+    }
+
+    fn flush_locked(&self, state: &mut State) {
+        state.buffered_bytes = 0;
+        if let Some(progress) = state.machine.take_progress() {
+            state.next_entry = progress.first + u32::try_from(progress.entries.len()).unwrap_or(0);
+            self.port.progress(progress);
+        }
+    }
+
+    /// Hands on what happened if it is much.
+    pub(crate) fn flush_if_large(&self) {
+        let mut state = self.state();
+        if state.machine.entries_buffered() >= FLUSH_ENTRIES || state.buffered_bytes >= FLUSH_BYTES
+        {
+            self.flush_locked(&mut state);
+        }
+    }
+
+    /// Hands on what happened; the future resolves when it is durable.
+    pub(crate) fn flush_for_barrier(&self) -> BoxFuture<'static, Result<(), BarrierBroken>> {
+        self.flush();
+        self.port.barrier()
+    }
+
+    /// Hands on the last progress of a run whose code diverged in a twin: the machine does not know of that.
+    pub(crate) fn report_divergence(&self, divergence: &Divergence) {
+        let mut state = self.state();
+        self.flush_locked(&mut state);
+        if state.machine.phase() != Phase::Diverged {
+            self.port.progress(Progress {
+                first: state.next_entry,
+                entries: Vec::new(),
+                changes: Vec::new(),
+                sends: Vec::new(),
+                logs: Vec::new(),
+                position: Position::Diverged(divergence.clone()),
+            });
+        }
+    }
+}
