@@ -210,8 +210,7 @@ async fn an_arrival_at_the_last_moment_is_not_lost() {
     );
     match task.await.expect("no panic") {
         // It came before the run had left.
-        Exit::Evicted { parked: false } => assert!(delivered.is_ok()),
-        Exit::Over => assert!(delivered.is_ok()),
+        Exit::Evicted { parked: false } | Exit::Over => assert!(delivered.is_ok()),
         Exit::Evicted { parked: true } => {
             assert!(delivered.is_err(), "refused, so that the node knows");
             return;
@@ -290,5 +289,41 @@ async fn many_runs_share_the_pool_and_what_lies_beyond_it() {
     }
     for task in tasks {
         assert_eq!(task.await.expect("no panic").as_deref(), Ok("190"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_runs_that_come_and_go_do_not_disturb_each_other() {
+    let expected = {
+        let case = Case::new("sleepy", r#"{"n":6}"#).await;
+        case.output().await
+    };
+    let mut tasks = Vec::new();
+    for seed in 0..200_usize {
+        let case = Case::new("sleepy", r#"{"n":6}"#).await;
+        tasks.push(tokio::spawn(async move {
+            case.finish_with(|park| (seed >> (park % 8)) & 1 == 1).await;
+            case.ended()
+        }));
+    }
+    for task in tasks {
+        assert_eq!(task.await.expect("no panic"), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_of_parallel_bodies_on_extra_twins_end_the_same() {
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        let case = Case::new("flaky-parallel", r#"{"n":6,"ms":3}"#).await;
+        tasks.push(tokio::spawn(async move {
+            let output = case.output().await;
+            (output, case.replays().await)
+        }));
+    }
+    for task in tasks {
+        let (output, divergence) = task.await.expect("no panic");
+        assert_eq!(output.as_deref(), Ok("[0,1,2,3,4,5]"));
+        assert_eq!(divergence, None);
     }
 }

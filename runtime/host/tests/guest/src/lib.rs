@@ -64,6 +64,24 @@ const FUNCTIONS: &[Function] = &[
         let results: Result<Vec<_>, _> = tickets.into_iter().map(|ticket| wf.wait(ticket)).collect();
         Ok(format!("[{}]", results?.join(",")))
     }),
+    ("flaky-parallel", |ctx, wf| {
+        let ms = number(ctx, "ms", 5);
+        let branch = move |n: u64| {
+            move |execution: &_| {
+                let execution: &bindings::abide::durable::types::Execution = execution;
+                std::thread::sleep(Duration::from_millis(ms * (1 + n % 3)));
+                if execution.attempt == 0 && n % 2 == 0 {
+                    panic!("the first attempt of branch {n}");
+                }
+                Ok(n.to_string())
+            }
+        };
+        let tickets: Vec<_> = (0..number(ctx, "n", 4)).map(|n| wf.run("branch", None, branch(n))).collect();
+        let results: Result<Vec<_>, _> = tickets.into_iter().map(|ticket| wf.wait(ticket)).collect();
+        wf.sleep("nap", 1_000);
+        wf.step("last", |_| Ok("null".into()))?;
+        Ok(format!("[{}]", results?.join(",")))
+    }),
     ("spin", |ctx, wf| {
         let ms = number(ctx, "ms", 100);
         let tickets: Vec<_> = (0..number(ctx, "n", 2)).map(|_| wf.run("spin", None, move |_| spin(ms))).collect();
