@@ -279,13 +279,14 @@ impl Machine {
 
     /// Records that an operation is complete.
     fn complete(&mut self, op: OpNumber, outcome: Outcome, attempts: u32, at_ms: u64) {
-        let outcome = self.within_limits(op, outcome);
-        let record = &mut self.ops[op as usize];
+        let record = &self.ops[op as usize];
         let started_ms = match record.state {
             OpState::Executing { started_ms, .. } => started_ms,
             OpState::BodyDue | OpState::RetryWait | OpState::Watched => record.started_ms,
             OpState::Complete | OpState::Cancelled => return,
         };
+        let outcome = self.within_limits(op, outcome);
+        let record = &mut self.ops[op as usize];
         self.executing.remove(&op);
         self.pending.remove(&op);
         record.state = OpState::Complete;
@@ -333,7 +334,11 @@ impl Machine {
             && failure.origin != crate::failure::Origin::Guest
             && !failure.message.starts_with("step `")
         {
-            failure.message = format!("step `{}`: {}", self.ops[op as usize].name(), failure.message);
+            failure.message = format!(
+                "step `{}`: {}",
+                self.ops[op as usize].name(),
+                failure.message
+            );
         }
         let Outcome::Done(json) = &outcome else {
             return outcome;

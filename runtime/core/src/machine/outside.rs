@@ -21,6 +21,8 @@ impl Machine {
     /// Takes in an arrival. One that is late (the operation is complete, or was given up) is dropped, and what is kept of it in
     /// the store with it.
     pub fn arrive(&mut self, op: OpNumber, arrival: Arrival, now_ms: u64) {
+        // The engine takes it that the run goes on now: it must hear of it if it does not.
+        self.position_reported = None;
         let Some(record) = self.ops.get_mut(op as usize) else {
             return;
         };

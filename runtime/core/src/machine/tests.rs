@@ -139,3 +139,32 @@ fn a_line_of_workflow_code_is_recorded_once_however_often_it_is_replayed() {
             .is_none_or(|progress| progress.logs.is_empty())
     );
 }
+
+#[test]
+fn a_sleep_that_is_refused_leaves_nothing_behind_that_nobody_watches() {
+    let mut machine = machine(Limits::default());
+    let ids = &mut IdGenerator::new(1);
+    let far = Operation::SleepUntil(u64::MAX);
+    assert!(refused(machine.start("nap", far, Now { ms: 1_000, ids })).contains("366 days"));
+    let progress = machine.take_progress().expect("the attempt began");
+    assert!(matches!(
+        progress.entries[..],
+        [Entry::AttemptStarted { .. }]
+    ));
+}
+
+#[test]
+fn a_result_that_nobody_wants_any_more_does_not_count_against_the_limit() {
+    let limits = Limits {
+        run_state_bytes: 10,
+        ..Limits::default()
+    };
+    let (mut machine, mut twin) = executing(limits);
+    start(&mut machine, "b").expect("within the limits");
+    machine.cancel(0, 1_000).expect("a known ticket");
+    let result = Ok("\"a long text\"".into());
+    machine
+        .twin_finish(&mut twin, 0, result, 1_000)
+        .expect("it executes");
+    assert_eq!(machine.next(), Ok(Next::Blocked));
+}

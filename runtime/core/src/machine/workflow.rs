@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Asked, Completion, Divergence, FieldDifference, Machine, Now, Op, OpState, Phase, Position,
-    Send, Stop, Ticket,
+    Asked, Change, Completion, Divergence, FieldDifference, Machine, Now, Op, OpState, Phase,
+    Position, Send, Stop, Ticket,
 };
 use crate::expr::{Scope, match_key};
 use crate::failure::{Failure, Origin};
@@ -60,6 +60,12 @@ impl Machine {
         if let Some(fault) = operation.fault(&id, &self.info.limits) {
             return Err(broken(&id, occurrence, &fault));
         }
+        // Before anything is recorded: what is recorded must be watched.
+        if matches!(operation, Operation::SleepUntil(due_ms) if due_ms > now.ms.saturating_add(MAX_WAIT_MS))
+        {
+            let fault = "the time lies more than 366 days ahead";
+            return Err(broken(&id, occurrence, fault));
+        }
         if ticket >= self.info.limits.steps_per_run {
             let fault = format!(
                 "it would be operation {} of the run, and the limit is {}; split the work over several runs with invoke or \
@@ -113,14 +119,14 @@ impl Machine {
                 started_ms: now.ms,
                 watched: false,
             });
-            self.set_off(op, &mut now)?;
+            self.set_off(op, &mut now);
         }
         Ok(ticket)
     }
 
     /// Sets off a new operation.
     #[allow(clippy::too_many_lines, reason = "one arm an operation")]
-    fn set_off(&mut self, op: OpNumber, now: &mut Now<'_>) -> Result<(), Stop> {
+    fn set_off(&mut self, op: OpNumber, now: &mut Now<'_>) {
         let record = &self.ops[op as usize];
         let operation = record.operation.clone().expect("it was just started");
         let policy = self.info.policy;
@@ -132,13 +138,7 @@ impl Machine {
             Operation::Sleep(duration_ms) => {
                 self.sleep(op, now.ms.saturating_add(duration_ms), now.ms);
             }
-            Operation::SleepUntil(due_ms) => {
-                if due_ms > now.ms.saturating_add(MAX_WAIT_MS) {
-                    let fault = "the time lies more than 366 days ahead";
-                    return Err(broken(&record.id, record.occurrence, fault));
-                }
-                self.sleep(op, due_ms, now.ms);
-            }
+            Operation::SleepUntil(due_ms) => self.sleep(op, due_ms, now.ms),
             Operation::WaitForEvent(wait) => {
                 let registration = self.event_wait(wait, now.ms);
                 self.watch(op, registration);
@@ -204,7 +204,6 @@ impl Machine {
                 );
             }
         }
-        Ok(())
     }
 
     fn sleep(&mut self, op: OpNumber, due_ms: u64, now_ms: u64) {
@@ -501,12 +500,13 @@ impl Machine {
         for op in std::mem::take(&mut self.pending) {
             self.unwatch(op);
         }
-        // A retry that came due may still be watched.
-        for op in std::mem::take(&mut self.bodies_due) {
-            self.unwatch(op);
-        }
-        for op in std::mem::take(&mut self.executing) {
-            self.unwatch(op);
+        self.bodies_due.clear();
+        self.executing.clear();
+        // A retry that came due is watched until its body's outcome is recorded, also when this attempt never asked for it.
+        for (number, op) in (0..).zip(&self.ops) {
+            if op.watched {
+                self.changes.insert(number, Change::Unregister);
+            }
         }
     }
 }
