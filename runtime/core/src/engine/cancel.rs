@@ -74,7 +74,7 @@ impl Engine {
                 op,
                 registration: registration.clone(),
             });
-            self.let_go(key, &registration, cx)?;
+            self.let_go(key, &registration, cx);
         }
         for (op, ..) in cx.read.arrivals(id)? {
             cx.out.write(Write::DeleteArrival { run: id, op });

@@ -194,7 +194,10 @@ impl Engine {
 
     /// An execution cannot go on for reasons of the platform: the run is paused and keeps everything.
     pub(super) fn broken(&mut self, id: RunId, token: u64, failure: Failure, cx: &mut Context<'_>) {
-        if let Some(run) = self.retire(id, token) {
+        // One that has ended stays as it ended: its output was told already.
+        if let Some(run) = self.retire(id, token)
+            && !run.status.is_final()
+        {
             Self::pause(run, failure, cx);
         }
     }

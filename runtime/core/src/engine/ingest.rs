@@ -81,6 +81,7 @@ impl Engine {
     pub(super) fn ingest(&mut self, event: Event, cx: &mut Context<'_>) -> Result<(), ReadError> {
         let event = Arc::new(event);
         cx.out.write(Write::PutEvent(event.clone()));
+        self.step.events.push(event.clone());
         let (functions, undecided) = self.triggers.matching(&event);
         for trigger in undecided {
             cx.out

@@ -29,7 +29,7 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::event::EventIdSeed;
+use crate::event::{Event, EventIdSeed};
 use crate::failure::Failure;
 use crate::function::TriggerIndex;
 use crate::ids::{FunctionId, IdGenerator, RunId};
@@ -195,6 +195,10 @@ struct Step {
     deduped: BTreeSet<(FunctionId, String)>,
     signals: BTreeMap<String, Option<BufferedSignal>>,
     signal_waits: BTreeMap<String, Option<WaitKey>>,
+    /// Events that this step recorded.
+    events: Vec<Arc<Event>>,
+    /// Invoked runs that were given up, still to be cancelled: a list, because one that is cancelled gives up its own.
+    withdrawn: Vec<RunId>,
 }
 
 impl Engine {
@@ -266,7 +270,8 @@ impl Engine {
                 self.deploy(*app, reply, &mut cx);
                 Ok(())
             }
-        }
+        }?;
+        self.cancel_withdrawn(&mut cx)
     }
 
     /// When [`Input::Tick`] is due next, in milliseconds since the Unix epoch.

@@ -17,11 +17,13 @@ impl Engine {
         progress: Progress,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        // What comes from an execution that was ended is late.
-        let Some(active) = self.active.get_mut(&id) else {
+        // What comes from an execution that was ended, or after the run's end or pause, is late: a body in a task of its own
+        // may still report.
+        let Some(active) = self.active.get(&id) else {
             return Ok(());
         };
-        if active.token != token {
+        let stopped = active.run.status.is_final() || active.run.status == RunStatus::Paused;
+        if active.token != token || stopped {
             return Ok(());
         }
         let mut run = active.run.clone();
@@ -153,7 +155,8 @@ impl Engine {
             op: key.op,
             registration: registration.clone(),
         });
-        self.let_go(key, &registration, cx)
+        self.let_go(key, &registration, cx);
+        Ok(())
     }
 
     /// Withdraws what was set going for a registration that nobody watches any more.
@@ -162,23 +165,20 @@ impl Engine {
         key: WaitKey,
         registration: &Registration,
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         match registration {
             Registration::Invoke {
                 child: Some(child),
                 due_ms,
                 ..
             } => self.withdraw_child(*child, *due_ms, cx),
-            Registration::Fetch { .. } | Registration::AiInfer { .. } => {
-                self.drop_request(key, cx);
-                Ok(())
-            }
+            Registration::Fetch { .. } | Registration::AiInfer { .. } => self.drop_request(key, cx),
             Registration::Invoke { child: None, .. }
             | Registration::Sleep { .. }
             | Registration::Retry { .. }
             | Registration::Start { .. }
             | Registration::Event { .. }
-            | Registration::Signal { .. } => Ok(()),
+            | Registration::Signal { .. } => {}
         }
     }
 
@@ -193,6 +193,7 @@ impl Engine {
         let was_listed = run.is_listed_ready();
         match position {
             Position::Running => {
+                self.unpark(id);
                 if run.status == RunStatus::Running {
                     // The record counts entries and log chunks: it must never lag behind them.
                     cx.out.write(Write::PutRun(Arc::new(run.clone())));
@@ -239,6 +240,15 @@ impl Engine {
             RunStatus::Waiting
         };
         cx.out.put_run(run);
+    }
+
+    /// The execution goes on: what woke it came while its word that it rests was still on the way.
+    fn unpark(&mut self, id: RunId) {
+        if let Some(active) = self.active.get_mut(&id)
+            && std::mem::take(&mut active.parked)
+        {
+            self.executing += 1;
+        }
     }
 
     /// The execution keeps its instances but does not count among those that execute.

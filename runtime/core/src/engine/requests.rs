@@ -147,7 +147,8 @@ impl Engine {
     /// Nobody wants the outcome any more.
     pub(super) fn drop_request(&mut self, key: WaitKey, cx: &mut Context<'_>) {
         if self.requests.remove(&key) {
-            cx.out.now.push(Effect::DropRequest {
+            // Like the request itself only once it is durable: it must not overtake it.
+            cx.out.durable.push(Effect::DropRequest {
                 run: key.run,
                 op: key.op,
             });

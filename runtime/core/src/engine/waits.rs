@@ -141,20 +141,42 @@ impl Engine {
         let Registration::Event { name, since_ms, .. } = &registration else {
             return Ok(());
         };
-        if let Some(since_ms) = since_ms {
-            for event in cx.read.events_since(name, *since_ms, LOOKBACK_EVENTS)? {
-                if event.received_ms >= *since_ms
-                    && self.accepts(key.run, &registration, &mut Arrived::new(&event), cx)?
-                {
-                    self.keep_arrival(key, Outcome::Done(event.to_json()), 0, cx);
-                    return Ok(());
-                }
-            }
+        if let Some(since_ms) = since_ms
+            && let Some(event) = self.look_back(key.run, name, *since_ms, &registration, cx)?
+        {
+            self.keep_arrival(key, Outcome::Done(event.to_json()), 0, cx);
+            return Ok(());
         }
         let registration = Arc::new(registration);
         self.step.waits.push((key, registration.clone()));
         self.register(key, registration, cx);
         Ok(())
+    }
+
+    /// The oldest event received since then that satisfies a new wait of the run.
+    fn look_back(
+        &self,
+        run: RunId,
+        name: &str,
+        since_ms: u64,
+        registration: &Registration,
+        cx: &Context<'_>,
+    ) -> Result<Option<Arc<Event>>, ReadError> {
+        let stored = cx.read.events_since(name, since_ms, LOOKBACK_EVENTS)?;
+        // Those that this very step recorded are not among the reads.
+        let recorded_now = self.step.events.iter().filter(|event| *event.name == *name);
+        for event in stored
+            .into_iter()
+            .map(Arc::new)
+            .chain(recorded_now.cloned())
+        {
+            if event.received_ms >= since_ms
+                && self.accepts(run, registration, &mut Arrived::new(&event), cx)?
+            {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine and the machine together, told as stories of scripted runs.
 
 mod faults;
+mod review;
 mod script;
 mod state;
 mod stories;
