@@ -102,6 +102,22 @@ pub(crate) struct Server {
     pub(crate) url: Url,
 }
 
+/// Where a server is unless the user says.
+const USUAL_URL: &str = "http://127.0.0.1:8288/";
+
+impl Server {
+    /// A command that asks the same server, as the user may type it.
+    pub(crate) fn command(&self, command: &str) -> String {
+        let told = std::env::var_os("ABIDE_URL").is_some() || self.url.as_str() == USUAL_URL;
+        let url = if told {
+            String::new()
+        } else {
+            format!(" --url {}", self.url)
+        };
+        format!("{} {command}{url}", invocation::name())
+    }
+}
+
 /// For people or for programs.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Output {

@@ -136,7 +136,7 @@ impl Dev {
             None
         };
         let node = node::open(&options).await?;
-        let deployer = Deployer::new(node.clone(), self.data.clone(), stand_in, plans);
+        let deployer = Deployer::new(node.clone(), self.data.clone(), stand_in, plans).await?;
         self.work(node, listener, deployer, stop).await
     }
 
@@ -176,7 +176,7 @@ impl Dev {
         self.ready(url, deployer)?;
         if !first.failed.is_empty() {
             eprintln!(
-                "\nnot served: {}; correct the sources, and they are",
+                "\nnot deployed: {} (see above); correct the sources, and they are",
                 first.failed.join(", ")
             );
         }

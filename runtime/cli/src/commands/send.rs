@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use crate::cli::{Output, Server, duration};
 use crate::client::Client;
 use crate::client::model::{Event, Failure, Function, Json, Page, Run, Status};
-use crate::dev::invocation;
 use crate::follow::{Followed, Seen, follow};
 use crate::outcome::{Outcome, Usage};
 use crate::render::progress::Progress;
@@ -114,7 +113,8 @@ impl Send {
             print_line(&report(&id, &client.parse::<Event>(&text)?.runs)?)?;
         } else {
             print_line(&format!("sent {name} as {id}"))?;
-            eprintln!("what it started: {} events show {id}", invocation::name());
+            let more = self.server.command(&format!("events show {id}"));
+            eprintln!("what it started: {more}");
         }
         Ok(Outcome::Done)
     }
@@ -168,7 +168,7 @@ impl Send {
             print_line(&report(id, &runs)?)?;
         }
         if timed_out {
-            eprintln!("{}", timed_out_text(self.timeout, &runs));
+            eprintln!("{}", timed_out_text(&self.server, self.timeout, &runs));
             return Ok(Outcome::Failed);
         }
         if runs.is_empty() {
@@ -179,7 +179,8 @@ impl Send {
         if !all_completed && !self.output.json {
             let failed = runs.iter().filter(|run| run.status != Status::Completed);
             for run in failed {
-                eprintln!("more: {} runs show {}", invocation::name(), run.run_id);
+                let more = self.server.command(&format!("runs show {}", run.run_id));
+                eprintln!("more: {more}");
             }
         }
         Ok(if all_completed {
@@ -204,7 +205,7 @@ fn report(event_id: &str, runs: &[Run]) -> Result<String> {
     })?)
 }
 
-fn timed_out_text(timeout: Duration, runs: &[Run]) -> String {
+fn timed_out_text(server: &Server, timeout: Duration, runs: &[Run]) -> String {
     let open: Vec<_> = runs.iter().filter(|run| !run.status.is_over()).collect();
     let mut text = format!(
         "stopped waiting after {}: {} of {} runs not ended. They go on; wait longer with --timeout, or look:",
@@ -217,13 +218,8 @@ fn timed_out_text(timeout: Duration, runs: &[Run]) -> String {
             Some(waiting) => format!("it {waiting}"),
             None => run.status.to_string(),
         };
-        let _ = write!(
-            text,
-            "\n  {} runs show {}   {} ({now})",
-            invocation::name(),
-            run.run_id,
-            run.function_id
-        );
+        let command = server.command(&format!("runs show {}", run.run_id));
+        let _ = write!(text, "\n  {command}   {} ({now})", run.function_id);
     }
     text
 }
@@ -408,7 +404,11 @@ mod tests {
             ))
             .unwrap()
         };
+        let server = Server {
+            url: "http://127.0.0.1:9000".parse().unwrap(),
+        };
         let text = timed_out_text(
+            &server,
             Duration::from_mins(1),
             &[run("01A", "Completed"), run("01B", "Sleeping")],
         );

@@ -1,8 +1,9 @@
 //! Builds apps and deploys those that changed; an app that does not build keeps the version that is served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use abide_core::state::Read;
 use abide_server::{DeployOptions, Node};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,8 @@ pub(crate) struct Deployer {
     data_dir: PathBuf,
     stand_in: Option<StandIn>,
     apps: Vec<Served>,
+    /// Apps of which some version is served.
+    served: BTreeSet<String>,
 }
 
 /// One app.
@@ -41,12 +44,16 @@ pub(crate) struct Round {
 
 impl Deployer {
     /// Will build and deploy these.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         node: Node,
         data_dir: PathBuf,
         stand_in: Option<StandIn>,
         plans: Vec<Plan>,
-    ) -> Self {
+    ) -> Result<Self> {
+        let stored = node
+            .read(|view| view.apps())
+            .await
+            .context("cannot read which apps are deployed")?;
         let apps = plans
             .into_iter()
             .map(|plan| Served {
@@ -55,12 +62,13 @@ impl Deployer {
                 shown: None,
             })
             .collect();
-        Self {
+        Ok(Self {
             node,
             data_dir,
             stand_in,
             apps,
-        }
+            served: stored.iter().map(|app| app.id.to_string()).collect(),
+        })
     }
 
     /// Folders to watch.
@@ -206,6 +214,7 @@ impl Deployer {
         let app = self.node.deploy(wasm.into(), options).await?;
         served.shown = Some(model::App::from(&app));
         served.deployed = Some(hash);
+        self.served.insert(app.id.to_string());
         Ok(true)
     }
 
@@ -230,13 +239,12 @@ impl Deployer {
     }
 
     fn failed(&self, round: &mut Round, index: usize, error: &anyhow::Error) {
-        let served = &self.apps[index];
-        let rest = if served.deployed.is_some() {
+        let id = &self.apps[index].plan.app.id;
+        let rest = if self.served.contains(id) {
             "; the version before stays served"
         } else {
             ""
         };
-        let id = &served.plan.app.id;
         eprintln!(
             "{} {id}: {}{rest}",
             Look::stderr().bad("✗"),
