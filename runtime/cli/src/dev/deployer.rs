@@ -51,7 +51,7 @@ impl Deployer {
         plans: Vec<Plan>,
     ) -> Result<Self> {
         let stored = node
-            .read(|view| view.apps())
+            .read(Read::apps)
             .await
             .context("cannot read which apps are deployed")?;
         let apps = plans
