@@ -104,6 +104,11 @@ impl Deployer {
         deployed
             .map(|served| served.plan.app.folder.join("event.json"))
             .find(|path| path.is_file())
+            .map(|path| {
+                path.strip_prefix(".")
+                    .map(Path::to_path_buf)
+                    .unwrap_or(path)
+            })
     }
 
     /// Builds everything, and deploys what is new.
