@@ -20,6 +20,7 @@ impl Engine {
             Some(run) if run.status.is_final() => Answer::Ended(run.status),
             Some(run) => {
                 self.cancel_run(run, reason, cx)?;
+                self.cancel_withdrawn(cx)?;
                 Answer::Cancelled
             }
         };
@@ -50,6 +51,7 @@ impl Engine {
         cx.read.run(id)
     }
 
+    /// Cancels a run; those that it invoked are [withdrawn](Self::cancel_withdrawn) only.
     fn cancel_run(
         &mut self,
         run: Run,

@@ -54,14 +54,14 @@ impl Engine {
         }
     }
 
-    /// The caller gave up on an invoked run: it is cancelled when this step ends, unless the wait just timed out.
+    /// The caller gave up on an invoked run: it is to be cancelled, unless the wait just timed out.
     pub(super) fn withdraw_child(&mut self, child: RunId, due_ms: u64, cx: &Context<'_>) {
         if due_ms > cx.now_ms {
             self.step.withdrawn.push(child);
         }
     }
 
-    /// Cancels the runs that this step withdrew, and those that they had invoked. Runs can invoke each other to any depth: it
+    /// Cancels the runs that were withdrawn, and those that they had invoked. Runs can invoke each other to any depth: it
     /// must not cost stack.
     pub(super) fn cancel_withdrawn(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
         while let Some(child) = self.step.withdrawn.pop() {

@@ -270,8 +270,7 @@ impl Engine {
                 self.deploy(*app, reply, &mut cx);
                 Ok(())
             }
-        }?;
-        self.cancel_withdrawn(&mut cx)
+        }
     }
 
     /// When [`Input::Tick`] is due next, in milliseconds since the Unix epoch.

@@ -156,7 +156,7 @@ impl Engine {
             registration: registration.clone(),
         });
         self.let_go(key, &registration, cx);
-        Ok(())
+        self.cancel_withdrawn(cx)
     }
 
     /// Withdraws what was set going for a registration that nobody watches any more.

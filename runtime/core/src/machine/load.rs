@@ -156,6 +156,7 @@ impl Machine {
                         ticket: Some(ticket),
                         state: Op::state_at_start(kind),
                         attempt: 0,
+                        retry_at_ms: 0,
                         outcome: None,
                         started_ms: at_ms,
                         watched: Op::state_at_start(kind) == OpState::Watched,
@@ -175,9 +176,15 @@ impl Machine {
             Entry::BodyStarted { op, .. } => {
                 self.known(op)?;
             }
-            Entry::BodyFailed { op, attempt, .. } => {
+            Entry::BodyFailed {
+                op,
+                attempt,
+                retry_at_ms,
+                ..
+            } => {
                 let record = self.known(op)?;
                 record.attempt = attempt + 1;
+                record.retry_at_ms = retry_at_ms;
                 record.state = OpState::RetryWait;
                 record.watched = true;
             }

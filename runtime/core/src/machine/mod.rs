@@ -129,6 +129,8 @@ struct Op {
     state: OpState,
     /// The attempt at its body that is due or under way, from 0.
     attempt: u32,
+    /// When it is due, where an earlier one failed.
+    retry_at_ms: u64,
     outcome: Option<Outcome>,
     started_ms: u64,
     /// Whether the engine has been told to watch something for it.

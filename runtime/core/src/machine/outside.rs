@@ -27,7 +27,8 @@ impl Machine {
             return;
         };
         match (record.state, arrival) {
-            (OpState::RetryWait, Arrival::Due) => {
+            // One that comes too early was for the attempt before, and came twice.
+            (OpState::RetryWait, Arrival::Due) if record.retry_at_ms <= now_ms => {
                 record.state = OpState::BodyDue;
                 self.pending.remove(&op);
                 if record.ticket.is_some() {

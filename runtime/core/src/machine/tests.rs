@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Machine, Next, Now, RunInfo, Stop, TwinNext};
-use crate::failure::{Failure, Origin};
+use super::{Arrival, Machine, Next, Now, RunInfo, Stop, TwinNext};
+use crate::failure::{Failure, Origin, RetryAdvice};
 use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
 use crate::journal::{Entry, Outcome};
 use crate::limits::Limits;
@@ -167,4 +167,20 @@ fn a_result_that_nobody_wants_any_more_does_not_count_against_the_limit() {
         .twin_finish(&mut twin, 0, result, 1_000)
         .expect("it executes");
     assert_eq!(machine.next(), Ok(Next::Blocked));
+}
+
+#[test]
+fn word_that_a_retry_is_due_counts_for_that_retry_only() {
+    let (mut machine, mut twin) = executing(Limits::default());
+    let failure = Failure {
+        retry: RetryAdvice::After(10_000),
+        ..Failure::platform(Origin::Guest, "no")
+    };
+    machine
+        .twin_finish(&mut twin, 0, Err(failure), 1_000)
+        .expect("it executes");
+    machine.arrive(0, Arrival::Due, 1_001);
+    assert_eq!(machine.bodies_waiting(), 0);
+    machine.arrive(0, Arrival::Due, 11_000);
+    assert_eq!(machine.bodies_waiting(), 1);
 }

@@ -285,6 +285,7 @@ impl Machine {
                 self.executing.remove(&op);
                 let record = self.op_mut(op);
                 record.attempt = attempt + 1;
+                record.retry_at_ms = retry_at_ms;
                 record.state = OpState::RetryWait;
                 self.watch(
                     op,

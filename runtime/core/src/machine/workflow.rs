@@ -115,6 +115,7 @@ impl Machine {
                 ticket: Some(ticket),
                 state: Op::state_at_start(kind),
                 attempt: 0,
+                retry_at_ms: 0,
                 outcome: None,
                 started_ms: now.ms,
                 watched: false,

@@ -352,6 +352,11 @@ impl World {
 
     /// What must hold when nothing is left to do.
     pub(super) fn check_quiet(&self) {
+        assert_eq!(
+            self.engine.executing(),
+            0,
+            "a run that rests counts as executing"
+        );
         for run in self.runs() {
             if run.status.is_final() {
                 assert!(
