@@ -26,10 +26,10 @@ pub(crate) async fn keep(node: Weak<Inner>) {
             Ok(None) => return,
             Ok(Some(Ok(()))) => {}
             Ok(Some(Err(error))) => {
-                tracing::warn!(%error, "housekeeping failed; it is tried again in an hour")
+                tracing::warn!(%error, "housekeeping failed; it is tried again in an hour");
             }
             Err(error) => {
-                tracing::warn!(%error, "housekeeping failed; it is tried again in an hour")
+                tracing::warn!(%error, "housekeeping failed; it is tried again in an hour");
             }
         }
     }
