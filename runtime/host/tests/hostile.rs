@@ -212,3 +212,36 @@ async fn cheats_learn_nothing() {
     let error = case.output().await.expect_err("refused");
     assert!(error.contains("use the sleep step"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_trick_comes_to_an_end() {
+    let hostile = common::shared_guest("hostile");
+    let app = common::host().load(&hostile).await.expect("the app");
+    // What the node does for a run is not there to end these; and one prints for as long as its CPU time lasts.
+    let needs_the_node = |id: &str| {
+        ["fetch", "invoke", "signal"]
+            .iter()
+            .any(|kind| id.starts_with(kind))
+    };
+    for config in app.functions() {
+        if needs_the_node(&config.id) || config.id == "stdout-endless-line" {
+            continue;
+        }
+        let data = match config.id.as_str() {
+            "steps" | "parallel-steps" | "sleeps" => r#"{"n":1000}"#,
+            _ => "{}",
+        };
+        let case = Case::on(common::host(), &hostile, &config.id, data).await;
+        let ended = tokio::time::timeout(Duration::from_mins(1), case.finish()).await;
+        let exit = ended.unwrap_or_else(|_| panic!("{} hangs", config.id));
+        assert_eq!(exit, abide_host::Exit::Over, "{}", config.id);
+        match case.ended() {
+            Ok(output) => eprintln!("{}: {}", config.id, &output[..output.len().min(80)]),
+            Err(failure) => eprintln!(
+                "{}: {}",
+                config.id,
+                failure.chars().take(200).collect::<String>()
+            ),
+        }
+    }
+}

@@ -25,6 +25,9 @@ pub(crate) use meter::{on_epoch, thread_cpu};
 pub(crate) use signal::Signal;
 pub(crate) use trap::{Halt, failure_of};
 
+/// Streams, requests, timers and the like that one guest may hold at once: they are the host's memory.
+const MAX_RESOURCES: usize = 1_000;
+
 /// What an instance is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -65,10 +68,12 @@ impl Guest {
             Some(run) => run.seeded(),
             None => Seeded::new(0, 0),
         };
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
         Self {
             role,
             sink: Arc::new(LogSink::new(role, run.clone())),
-            table: ResourceTable::new(),
+            table,
             seeded,
             outgoing: Outgoing::new(role, run.clone(), signal.clone()),
             http: WasiHttpCtx::new(),
