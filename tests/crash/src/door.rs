@@ -34,19 +34,32 @@ pub struct Reply {
 impl Door {
     /// The node at this address.
     pub fn socket(url: &str) -> Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().build().context("no HTTP client")?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .context("no HTTP client")?;
         Ok(Self::Socket(client, url.to_owned()))
     }
 
     /// Asks; an error when no whole answer came.
-    pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Reply> {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Reply> {
         let asked = async {
             match self {
-                Self::Socket(client, base) => over_socket(client, method, &format!("{base}{path}"), headers, body).await,
+                Self::Socket(client, base) => {
+                    over_socket(client, method, &format!("{base}{path}"), headers, body).await
+                }
                 Self::Inside(router) => inside(router.clone(), method, path, headers, body).await,
             }
         };
-        let (status, bytes) = tokio::time::timeout(ANSWER, asked).await.context("no answer in time")??;
+        let (status, bytes) = tokio::time::timeout(ANSWER, asked)
+            .await
+            .context("no answer in time")??;
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Ok(Reply { status, json })
     }
@@ -59,7 +72,13 @@ impl Door {
     /// Deploys a component.
     pub async fn deploy(&self, app: &str, wasm: Vec<u8>, query: &str) -> Result<Reply> {
         let headers = [("content-type", "application/wasm")];
-        self.call(Method::PUT, &format!("/api/v1/apps/{app}?{query}"), &headers, wasm).await
+        self.call(
+            Method::PUT,
+            &format!("/api/v1/apps/{app}?{query}"),
+            &headers,
+            wasm,
+        )
+        .await
     }
 }
 
@@ -92,5 +111,8 @@ async fn inside(
     }
     let response = router.oneshot(request.body(Body::from(body))?).await?;
     let status = response.status().as_u16();
-    Ok((status, response.into_body().collect().await?.to_bytes().to_vec()))
+    Ok((
+        status,
+        response.into_body().collect().await?.to_bytes().to_vec(),
+    ))
 }

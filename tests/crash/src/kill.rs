@@ -55,7 +55,7 @@ pub async fn run(cycles: u64, seed: u64, progress: impl Fn(u64, &Summary)) -> Re
     let records = Arc::new(Records::default());
     let witness = Witness::start(records.clone(), rng.fork(), WITNESS_DELAY).await?;
     let data = tempfile::tempdir().context("no temporary folder")?;
-    let mut node = Process::start(data.path()).await?;
+    let mut node = Process::start(data.path(), false).await?;
     deploy(&node.door, &witness).await?;
     let session = Session::new(&records, format!("k{seed}"));
     let mut summary = Summary::default();
@@ -71,7 +71,9 @@ pub async fn run(cycles: u64, seed: u64, progress: impl Fn(u64, &Summary)) -> Re
             summary.kills += 1;
             summary.early += 1;
         }
-        node = Process::start(data.path()).await.context("the node does not start again")?;
+        node = Process::start(data.path(), rng.chance(30))
+            .await
+            .context("the node does not start again")?;
         session.settle(&node.door, SETTLE).await;
         session.look_back(&node.door, &mut rng).await?;
         summary.counts = records.counts();
@@ -86,18 +88,33 @@ pub async fn run(cycles: u64, seed: u64, progress: impl Fn(u64, &Summary)) -> Re
 
 async fn deploy(door: &Door, witness: &Witness) -> Result<()> {
     let wasm = std::fs::read(abide_e2e::guest("ledger"))?;
-    let query = format!("var=WITNESS_URL={}&allow_net={}", witness.url(), witness.address());
+    let query = format!(
+        "var=WITNESS_URL={}&allow_net={}",
+        witness.url(),
+        witness.address()
+    );
     let reply = door.deploy("ledger", wasm, &query).await?;
-    ensure!(reply.status == 200, "the guest is not deployed: {}", reply.json);
+    ensure!(
+        reply.status == 200,
+        "the guest is not deployed: {}",
+        reply.json
+    );
     Ok(())
 }
 
 /// Sends and looks until a random instant.
 async fn under_load(session: &Session<'_>, door: &Door, rng: &mut Rng) {
     let instant = Duration::from_millis(rng.within(10..MOST_LOAD_MS));
-    let senders = (0..SENDERS).map(|_| send(session, door, rng.fork())).collect::<Vec<_>>();
-    let watchers = (0..2).map(|_| watch(session, door, rng.fork())).collect::<Vec<_>>();
-    let all = futures::future::join(futures::future::join_all(senders), futures::future::join_all(watchers));
+    let senders = (0..SENDERS)
+        .map(|_| send(session, door, rng.fork()))
+        .collect::<Vec<_>>();
+    let watchers = (0..2)
+        .map(|_| watch(session, door, rng.fork()))
+        .collect::<Vec<_>>();
+    let all = futures::future::join(
+        futures::future::join_all(senders),
+        futures::future::join_all(watchers),
+    );
     // The instant comes as it may: whatever is under way then gets no answer.
     let _ = tokio::time::timeout(instant, all).await;
 }
@@ -115,7 +132,9 @@ async fn watch(session: &Session<'_>, door: &Door, mut rng: Rng) {
 }
 
 fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -126,9 +145,10 @@ struct Process {
 }
 
 impl Process {
-    async fn start(data: &Path) -> Result<Self> {
+    async fn start(data: &Path, check_replay: bool) -> Result<Self> {
         let data = data.to_owned();
-        let server = blocking(move || Server::spawn_serve(&data, NO_MORE)?.ready(START)).await??;
+        let more = check_replay.then_some("--check-replay");
+        let server = blocking(move || Server::spawn_serve(&data, more)?.ready(START)).await??;
         let door = Door::socket(server.url())?;
         Ok(Self { server, door })
     }
@@ -136,7 +156,7 @@ impl Process {
     /// Starts it and kills it at this instant, whatever it does then.
     async fn start_and_kill(data: &Path, instant: Duration) -> Result<()> {
         let data = data.to_owned();
-        let starting = blocking(move || Server::spawn_serve(&data, NO_MORE)).await??;
+        let starting = blocking(move || Server::spawn_serve(&data, None::<&str>)).await??;
         tokio::time::sleep(instant).await;
         blocking(move || drop(starting)).await
     }
@@ -147,15 +167,18 @@ impl Process {
     }
 }
 
-const NO_MORE: [&str; 0] = [];
-
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.context("a thread of the harness failed")
+    tokio::task::spawn_blocking(work)
+        .await
+        .context("a thread of the harness failed")
 }
 
 /// Runs a future on a runtime of its own.
 pub fn on_runtime<T>(future: impl Future<Output = T>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     Ok(runtime.context("no runtime")?.block_on(future))
 }
 
@@ -176,7 +199,9 @@ pub async fn side_by_side<T: Send + 'static>(
             let work = work.clone();
             tasks.spawn_blocking(move || (seed, work(seed)));
         }
-        let Some(result) = tasks.join_next().await else { return Ok(()) };
+        let Some(result) = tasks.join_next().await else {
+            return Ok(());
+        };
         let (seed, result) = result.context("a scenario panicked")?;
         if !done(seed, result) {
             seeds.by_ref().for_each(drop);

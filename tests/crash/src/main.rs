@@ -31,7 +31,9 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let seed = options.seed.unwrap_or_else(|| u64::from(std::process::id()) << 20);
+    let seed = options
+        .seed
+        .unwrap_or_else(|| u64::from(std::process::id()) << 20);
     println!("seed {seed} (repeat with --seed {seed})");
     match on_runtime(all(&options, seed)) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
@@ -57,7 +59,13 @@ async fn all(options: &Options, seed: u64) -> Result<bool> {
 
 async fn kills(cycles: u64, seed: u64) -> Result<bool> {
     let began = Instant::now();
-    let summary = kill::run(cycles, seed, |kills, summary| line(&format!("{kills}/{cycles} kills, {}", shown(&summary.counts)))).await?;
+    let summary = kill::run(cycles, seed, |kills, summary| {
+        line(&format!(
+            "{kills}/{cycles} kills, {}",
+            shown(&summary.counts)
+        ))
+    })
+    .await?;
     end_line();
     println!(
         "kill -9: {} kills ({} of them while starting) in {:.0} s, {}",
@@ -78,20 +86,34 @@ async fn power_cuts(seeds: u64, at_once: usize, seed: u64) -> Result<bool> {
     let mut done = 0;
     let mut failed = Vec::new();
     let work = move |seed| power::scenario(seed, &folder, &outside);
-    side_by_side(seed..seed.saturating_add(seeds), at_once, work, |seed, result| {
-        done += 1;
-        match result {
-            Ok(summary) => {
-                total.cuts += summary.cuts;
-                total.in_commit += summary.in_commit;
-                total.counts += summary.counts;
-                failed.extend(summary.violations.iter().map(|violation| format!("seed {seed}: {violation}")));
+    side_by_side(
+        seed..seed.saturating_add(seeds),
+        at_once,
+        work,
+        |seed, result| {
+            done += 1;
+            match result {
+                Ok(summary) => {
+                    total.cuts += summary.cuts;
+                    total.in_commit += summary.in_commit;
+                    total.counts += summary.counts;
+                    failed.extend(
+                        summary
+                            .violations
+                            .iter()
+                            .map(|violation| format!("seed {seed}: {violation}")),
+                    );
+                }
+                Err(error) => failed.push(format!("seed {seed}: {error:#}")),
             }
-            Err(error) => failed.push(format!("seed {seed}: {error:#}")),
-        }
-        line(&format!("{done}/{seeds} seeds, {} cuts, {}", total.cuts, shown(&total.counts)));
-        failed.is_empty()
-    })
+            line(&format!(
+                "{done}/{seeds} seeds, {} cuts, {}",
+                total.cuts,
+                shown(&total.counts)
+            ));
+            failed.is_empty()
+        },
+    )
     .await?;
     end_line();
     println!(
@@ -107,7 +129,12 @@ async fn power_cuts(seeds: u64, at_once: usize, seed: u64) -> Result<bool> {
 fn shown(counts: &Counts) -> String {
     format!(
         "{} requests acknowledged, {} unanswered and repeated, {} effects ({} repeated before they were durable), {} runs checked, {} rules broken",
-        counts.acknowledged, counts.unanswered, counts.effects, counts.repeated, counts.runs, counts.violations
+        counts.acknowledged,
+        counts.unanswered,
+        counts.effects,
+        counts.repeated,
+        counts.runs,
+        counts.violations
     )
 }
 

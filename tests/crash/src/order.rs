@@ -122,7 +122,8 @@ impl Order {
             "sleep_ms": self.sleep_ms,
             "timeout_ms": NEVER_MS,
         });
-        let event = |name: &str, data: &Value| json!({"name": format!("ledger/{name}"), "data": data});
+        let event =
+            |name: &str, data: &Value| json!({"name": format!("ledger/{name}"), "data": data});
         let mut events = match self.kind {
             Kind::Sequence => vec![event("sequence", &data)],
             Kind::Parallel => vec![event("parallel", &data)],
@@ -131,7 +132,10 @@ impl Order {
             Kind::Parent => vec![event("parent", &data)],
             Kind::Fanout => vec![event("fanout", &data)],
             Kind::Everything => vec![event("everything", &data)],
-            Kind::Waiter => vec![event("wait", &data), event("go", &json!({"key": self.key, "value": self.go()}))],
+            Kind::Waiter => vec![
+                event("wait", &data),
+                event("go", &json!({"key": self.key, "value": self.go()})),
+            ],
             Kind::Signal => vec![event("signal-wait", &data), event("signal-send", &data)],
         };
         if self.turned {
@@ -145,7 +149,10 @@ impl Order {
         let v = |number| value(self.seed, number);
         let run = |function: &str, values: Value| {
             let output = json!({"key": self.key, "values": values});
-            Some(ExpectedRun { function: format!("ledger/{function}"), output })
+            Some(ExpectedRun {
+                function: format!("ledger/{function}"),
+                output,
+            })
         };
         let counted: Vec<u64> = (0..self.count).map(v).collect();
         let mut runs = match self.kind {
@@ -159,10 +166,16 @@ impl Order {
             }
             Kind::Fanout => vec![run("fanout", json!([v(0), self.count, v(1)]))],
             Kind::Waiter => vec![run("waiter", json!([v(0), self.go(), v(1)])), None],
-            Kind::Signal => vec![run("signal-wait", json!([v(99), v(1)])), run("signal-send", json!([v(99)]))],
+            Kind::Signal => vec![
+                run("signal-wait", json!([v(99), v(1)])),
+                run("signal-send", json!([v(99)])),
+            ],
             Kind::Everything => {
                 let child = value(self.seed + 5, 0);
-                vec![run("everything", json!([v(0), v(1), v(2), v(3), v(4), child, 2, v(99), v(6)]))]
+                vec![run(
+                    "everything",
+                    json!([v(0), v(1), v(2), v(3), v(4), child, 2, v(99), v(6)]),
+                )]
             }
         };
         if self.turned {
@@ -188,12 +201,21 @@ impl Order {
 
     /// Every step of every run of the order, by the last part of its key: the hash, behind function and key.
     pub fn places(&self) -> BTreeMap<String, Place> {
-        let mut table = Table { key: &self.key, seed: self.seed, places: BTreeMap::new() };
+        let mut table = Table {
+            key: &self.key,
+            seed: self.seed,
+            places: BTreeMap::new(),
+        };
         let counted = |n: u64| u32::try_from(n).unwrap_or(LOOSE);
         match self.kind {
-            Kind::Sequence => (0..self.count).for_each(|n| table.own("sequence", "step", counted(n), n, counted(n))),
-            Kind::Sleeper => (0..self.count).for_each(|n| table.own("sleeper", "before-nap", counted(n), n, counted(n))),
-            Kind::Parallel => (0..self.count).for_each(|n| table.own("parallel", &format!("branch-{n}"), 0, n, 0)),
+            Kind::Sequence => (0..self.count)
+                .for_each(|n| table.own("sequence", "step", counted(n), n, counted(n))),
+            Kind::Sleeper => (0..self.count)
+                .for_each(|n| table.own("sleeper", "before-nap", counted(n), n, counted(n))),
+            Kind::Parallel => {
+                (0..self.count)
+                    .for_each(|n| table.own("parallel", &format!("branch-{n}"), 0, n, 0));
+            }
             Kind::Parent => (0..self.count).for_each(|n| table.inner("child", n, 0, 0)),
             Kind::Retry => {
                 table.own("retry", "flaky", 0, 0, 0);
@@ -243,11 +265,22 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn add(&mut self, occurrence: u32, place: Place) {
-        let name = place_name(place.function, &place.key, &step_hash(&place.step, occurrence));
+        let name = place_name(
+            place.function,
+            &place.key,
+            &step_hash(&place.step, occurrence),
+        );
         self.places.insert(name, place);
     }
 
-    fn own(&mut self, function: &'static str, step: &str, occurrence: u32, number: u64, stage: u32) {
+    fn own(
+        &mut self,
+        function: &'static str,
+        step: &str,
+        occurrence: u32,
+        number: u64,
+        stage: u32,
+    ) {
         let place = Place {
             function,
             key: self.key.to_owned(),
@@ -261,7 +294,17 @@ impl Table<'_> {
 
     fn doomed(&mut self, function: &'static str, stage: u32) {
         let key = self.key.to_owned();
-        self.add(0, Place { function, key, step: "doomed".into(), value: 0, stage, implies: stage });
+        self.add(
+            0,
+            Place {
+                function,
+                key,
+                step: "doomed".into(),
+                value: 0,
+                stage,
+                implies: stage,
+            },
+        );
     }
 
     fn inner(&mut self, function: &'static str, number: u64, stage: u32, implies: u32) {
@@ -311,7 +354,10 @@ mod tests {
     fn inner_runs_belong_to_their_order() {
         let order = order(Kind::Fanout);
         assert_eq!(order_of("k-1/leaf-2"), "k-1");
-        assert_eq!(order.inner_output("leaf", "k-1/leaf-2"), Some(json!({"key": "k-1/leaf-2", "values": [value(order.seed + 2, 0)]})));
+        assert_eq!(
+            order.inner_output("leaf", "k-1/leaf-2"),
+            Some(json!({"key": "k-1/leaf-2", "values": [value(order.seed + 2, 0)]}))
+        );
         assert_eq!(order.inner_output("sequence", "k-1"), None);
     }
 }

@@ -69,7 +69,6 @@ pub fn scenario(seed: u64, code_cache: &Path, outside: &Handle) -> Result<Summar
             }
             disk.fail_at_random(faults.0, faults.1);
             summary.in_commit += u64::from(live(&life, &session, &mut rng));
-            disk.crash();
             now_ms = life.node().clock().now_ms();
             life.end();
         }
@@ -77,7 +76,8 @@ pub fn scenario(seed: u64, code_cache: &Path, outside: &Handle) -> Result<Summar
         disk.fail_at_random(0, 0);
         outside.block_on(witness.drained())?;
     }
-    let life = Life::begin(&disk, &folders, now_ms).context("the node does not open after the last power cut")?;
+    let life = Life::begin(&disk, &folders, now_ms)
+        .context("the node does not open after the last power cut")?;
     life.run(async {
         tokio::select! {
             () = session.settle(life.door(), SETTLE) => {}
@@ -96,7 +96,12 @@ pub fn scenario(seed: u64, code_cache: &Path, outside: &Handle) -> Result<Summar
     Ok(summary)
 }
 
-fn begin(disk: &MemoryDisk, folders: &Folders, now_ms: u64, may_fail: bool) -> Result<Option<Life>> {
+fn begin(
+    disk: &MemoryDisk,
+    folders: &Folders,
+    now_ms: u64,
+    may_fail: bool,
+) -> Result<Option<Life>> {
     match Life::begin(disk, folders, now_ms) {
         Ok(life) => Ok(Some(life)),
         Err(_) if may_fail => Ok(None),
@@ -106,9 +111,17 @@ fn begin(disk: &MemoryDisk, folders: &Folders, now_ms: u64, may_fail: bool) -> R
 
 fn deploy(life: &Life, witness: &Witness) -> Result<()> {
     let wasm = std::fs::read(abide_e2e::guest("ledger"))?;
-    let query = format!("var=WITNESS_URL={}&allow_net={}", witness.url(), witness.address());
+    let query = format!(
+        "var=WITNESS_URL={}&allow_net={}",
+        witness.url(),
+        witness.address()
+    );
     let reply = life.run(life.door().deploy("ledger", wasm, &query))?;
-    ensure!(reply.status == 200, "the guest is not deployed: {}", reply.json);
+    ensure!(
+        reply.status == 200,
+        "the guest is not deployed: {}",
+        reply.json
+    );
     Ok(())
 }
 
@@ -121,7 +134,10 @@ fn live(life: &Life, session: &Session<'_>, rng: &mut Rng) -> bool {
     let orders = sender.within(1..6);
     let send = async {
         for _ in 0..orders {
-            if !session.order(door, node.clock().now_ms(), &mut sender).await {
+            if !session
+                .order(door, node.clock().now_ms(), &mut sender)
+                .await
+            {
                 break;
             }
             tokio::time::sleep(Duration::from_micros(sender.within(0..8_000))).await;

@@ -108,9 +108,24 @@ pub struct Records {
 impl Records {
     /// Notes an order; before it is sent.
     pub fn open(&self, order: &Order) {
-        let step = |place| Step { place, latest: None, seen: 0, recorded: None };
-        let steps = order.places().into_iter().map(|(name, place)| (name, step(place))).collect();
-        let open = Open { order: order.clone(), steps, floor: 0, runs: BTreeMap::new(), ended: BTreeSet::new() };
+        let step = |place| Step {
+            place,
+            latest: None,
+            seen: 0,
+            recorded: None,
+        };
+        let steps = order
+            .places()
+            .into_iter()
+            .map(|(name, place)| (name, step(place)))
+            .collect();
+        let open = Open {
+            order: order.clone(),
+            steps,
+            floor: 0,
+            runs: BTreeMap::new(),
+            ended: BTreeSet::new(),
+        };
         self.state.lock().open.insert(order.key.clone(), open);
     }
 
@@ -128,16 +143,26 @@ impl Records {
     /// The API showed this run: steps with outcomes, and the run's end, must last.
     pub fn observed(&self, key: &str, run: &Value) {
         let mut state = self.state.lock();
-        let Some(open) = state.open.get_mut(order_of(key)) else { return };
+        let Some(open) = state.open.get_mut(order_of(key)) else {
+            return;
+        };
         let function = run["function_id"].as_str().unwrap_or_default();
         let function = function.rsplit('/').next().unwrap_or_default();
-        if matches!(run["status"].as_str(), Some("Completed" | "Failed" | "Cancelled")) {
-            open.ended.insert(run["run_id"].as_str().unwrap_or_default().to_owned());
+        if matches!(
+            run["status"].as_str(),
+            Some("Completed" | "Failed" | "Cancelled")
+        ) {
+            open.ended
+                .insert(run["run_id"].as_str().unwrap_or_default().to_owned());
         }
         for step in run["steps"].as_array().into_iter().flatten() {
             let over = matches!(step["status"].as_str(), Some("completed" | "failed"));
             let hash = step["hash"].as_str().unwrap_or_default();
-            if let Some(known) = open.steps.get_mut(&place_name(function, key, hash)).filter(|_| over) {
+            if let Some(known) = open
+                .steps
+                .get_mut(&place_name(function, key, hash))
+                .filter(|_| over)
+            {
                 known.recorded = Some("the API showed it completed");
             }
         }
@@ -166,17 +191,32 @@ impl Records {
     /// The runs that the order's own runs have started, as far as they were seen: function, key, run.
     pub fn inner_runs(&self, order: &Order) -> Vec<(String, String, String)> {
         let state = self.state.lock();
-        let Some(open) = state.open.get(&order.key) else { return Vec::new() };
+        let Some(open) = state.open.get(&order.key) else {
+            return Vec::new();
+        };
         let inner = open.runs.iter().filter(|((_, key), _)| *key != order.key);
-        inner.map(|((function, key), run)| (function.clone(), key.clone(), run.clone())).collect()
+        inner
+            .map(|((function, key), run)| (function.clone(), key.clone(), run.clone()))
+            .collect()
     }
 
     /// Steps of an order that were never seen outside.
     pub fn unseen(&self, order: &Order) -> Vec<String> {
         let state = self.state.lock();
-        let steps = state.open.get(&order.key).into_iter().flat_map(|open| open.steps.values());
+        let steps = state
+            .open
+            .get(&order.key)
+            .into_iter()
+            .flat_map(|open| open.steps.values());
         let unseen = steps.filter(|step| step.seen == 0);
-        unseen.map(|step| format!("{} of {} for {}", step.place.step, step.place.function, step.place.key)).collect()
+        unseen
+            .map(|step| {
+                format!(
+                    "{} of {} for {}",
+                    step.place.step, step.place.function, step.place.key
+                )
+            })
+            .collect()
     }
 
     /// The order is checked: nothing of it may ever execute again.
@@ -211,7 +251,10 @@ impl State {
         if self.settled.contains(name) {
             return Err("a step executed again after its order was settled".into());
         }
-        let open = self.open.get_mut(name).ok_or("a step of an order that was never given")?;
+        let open = self
+            .open
+            .get_mut(name)
+            .ok_or("a step of an order that was never given")?;
         open.take(effect)
     }
 }
@@ -221,13 +264,19 @@ impl Open {
         let hash = effect.step_key.rsplit('/').next().unwrap_or_default();
         let name = place_name(&effect.function, &effect.key, hash);
         let floor = self.floor;
-        let step = self.steps.get_mut(&name).ok_or_else(|| format!("{:?} has no such step", self.order))?;
+        let step = self
+            .steps
+            .get_mut(&name)
+            .ok_or_else(|| format!("{:?} has no such step", self.order))?;
         let keys_fit = effect.step_key == format!("{}/{hash}", effect.run_id)
             && effect.idempotency_key == format!("{}/{}", effect.step_key, effect.attempt);
         if !keys_fit || effect.value != step.place.value || effect.step != step.place.step {
             return Err(format!("the report does not fit {:?}", step.place));
         }
-        let first = self.runs.entry((effect.function.clone(), effect.key.clone())).or_insert_with(|| effect.run_id.clone());
+        let first = self
+            .runs
+            .entry((effect.function.clone(), effect.key.clone()))
+            .or_insert_with(|| effect.run_id.clone());
         if *first != effect.run_id {
             return Err(format!("a second run for one event; the first is {first}"));
         }
@@ -238,10 +287,15 @@ impl Open {
             return Err("a step of a run that had ended executed again".into());
         }
         if step.place.stage < floor {
-            return Err("a recorded step executed again (an effect of a step after it was seen)".into());
+            return Err(
+                "a recorded step executed again (an effect of a step after it was seen)".into(),
+            );
         }
         if step.latest.is_some_and(|latest| effect.attempt < latest) {
-            return Err(format!("an attempt whose failure was recorded executed again (attempt {:?} was seen)", step.latest));
+            return Err(format!(
+                "an attempt whose failure was recorded executed again (attempt {:?} was seen)",
+                step.latest
+            ));
         }
         let repeated = step.latest == Some(effect.attempt);
         step.latest = Some(effect.attempt);
@@ -311,7 +365,10 @@ mod tests {
             records.effect(&effect(order, 1, 0));
             records.effect(&effect(order, 0, 0));
         });
-        assert!(found.len() == 1 && found[0].contains("a step after it was seen"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].contains("a step after it was seen"),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -320,7 +377,10 @@ mod tests {
             records.effect(&effect(order, 0, 1));
             records.effect(&effect(order, 0, 0));
         });
-        assert!(found.len() == 1 && found[0].contains("whose failure was recorded"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].contains("whose failure was recorded"),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -329,10 +389,18 @@ mod tests {
             let steps = json!([{"hash": step_hash("step", 0), "status": "completed"}]);
             records.observed("k", &json!({"function_id": "ledger/sequence", "run_id": "R", "status": "Running", "steps": steps}));
             records.effect(&effect(order, 0, 0));
-            records.observed("k", &json!({"function_id": "ledger/sequence", "run_id": "R", "status": "Completed"}));
+            records.observed(
+                "k",
+                &json!({"function_id": "ledger/sequence", "run_id": "R", "status": "Completed"}),
+            );
             records.effect(&effect(order, 1, 0));
         });
-        assert!(found.len() == 2 && found[0].contains("showed it completed") && found[1].contains("had ended"), "{found:?}");
+        assert!(
+            found.len() == 2
+                && found[0].contains("showed it completed")
+                && found[1].contains("had ended"),
+            "{found:?}"
+        );
     }
 
     #[test]

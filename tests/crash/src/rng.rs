@@ -34,7 +34,9 @@ impl Rng {
     /// One of these.
     pub fn choice<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         let count = of.len() as u64;
-        (count > 0).then(|| self.within(0..count)).and_then(|at| of.get(usize::try_from(at).ok()?))
+        (count > 0)
+            .then(|| self.within(0..count))
+            .and_then(|at| of.get(usize::try_from(at).ok()?))
     }
 
     /// A generator of its own for something that is decided beside this.

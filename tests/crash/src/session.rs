@@ -63,7 +63,11 @@ struct State {
 impl<'a> Session<'a> {
     /// A session whose orders' names begin with `prefix`.
     pub fn new(records: &'a Records, prefix: impl Into<String>) -> Self {
-        Self { records, prefix: prefix.into(), state: Mutex::default() }
+        Self {
+            records,
+            prefix: prefix.into(),
+            state: Mutex::default(),
+        }
     }
 
     /// Requests that are not settled.
@@ -90,9 +94,17 @@ impl<'a> Session<'a> {
         let mut entropy = [0; 10];
         entropy[..8].copy_from_slice(&rng.draw().to_be_bytes());
         entropy[8..].copy_from_slice(&[7, 0]);
-        let ids = (1..).zip(order.events()).map(|(n, _)| event_id(now_ms, entropy, n)).collect();
+        let ids = (1..)
+            .zip(order.events())
+            .map(|(n, _)| event_id(now_ms, entropy, n))
+            .collect();
         let seed = format!("{now_ms},{}", STANDARD.encode(entropy));
-        let sent = Sent { order, seed, ids, acknowledged: false };
+        let sent = Sent {
+            order,
+            seed,
+            ids,
+            acknowledged: false,
+        };
         self.records.open(&sent.order);
         state.open.push(sent.clone());
         sent
@@ -100,7 +112,10 @@ impl<'a> Session<'a> {
 
     /// `Ok(false)`: no answer, or not now. An error: an answer that must not be.
     async fn send(&self, door: &Door, sent: &Sent) -> Result<bool> {
-        let headers = [("content-type", "application/json"), ("x-inngest-event-id-seed", &*sent.seed)];
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-inngest-event-id-seed", &*sent.seed),
+        ];
         let body = serde_json::to_vec(&sent.order.events())?;
         let reply = match door.call(Method::POST, "/e/crash", &headers, body).await {
             Ok(reply) if reply.status == 200 => reply,
@@ -108,11 +123,22 @@ impl<'a> Session<'a> {
             Ok(reply) => bail!("a request is refused with {}: {}", reply.status, reply.json),
             Err(_) => return Ok(false),
         };
-        if let Some(found) = self.state.lock().open.iter_mut().find(|open| open.order.key == sent.order.key) {
+        if let Some(found) = self
+            .state
+            .lock()
+            .open
+            .iter_mut()
+            .find(|open| open.order.key == sent.order.key)
+        {
             found.acknowledged = true;
         }
         self.records.answered(true);
-        let ids: Vec<&str> = reply.json["ids"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let ids: Vec<&str> = reply.json["ids"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         if ids != sent.ids {
             bail!("the answer has the ids {ids:?} instead of those that follow from the seed");
         }
@@ -121,16 +147,26 @@ impl<'a> Session<'a> {
 
     /// Looks at some run that is under way, and remembers what the API shows of it.
     pub async fn observe(&self, door: &Door, rng: &mut Rng) -> Result<()> {
-        let sent = rng.choice(&self.state.lock().open).filter(|sent| sent.acknowledged).cloned();
+        let sent = rng
+            .choice(&self.state.lock().open)
+            .filter(|sent| sent.acknowledged)
+            .cloned();
         let Some(sent) = sent else { return Ok(()) };
         let inner = self.records.inner_runs(&sent.order);
         if let Some((_, key, run)) = rng.choice(&inner).filter(|_| rng.clone().chance(50)) {
             return self.observe_run(door, key, run).await;
         }
-        let Some(id) = rng.choice(&sent.ids) else { return Ok(()) };
+        let Some(id) = rng.choice(&sent.ids) else {
+            return Ok(());
+        };
         let event = door.get(&format!("/api/v1/events/{id}")).await?;
         for run in event.json["runs"].as_array().into_iter().flatten() {
-            self.observe_run(door, &sent.order.key, run["run_id"].as_str().unwrap_or_default()).await?;
+            self.observe_run(
+                door,
+                &sent.order.key,
+                run["run_id"].as_str().unwrap_or_default(),
+            )
+            .await?;
         }
         Ok(())
     }
@@ -146,7 +182,14 @@ impl<'a> Session<'a> {
     /// Sends again what was not answered, waits until everything has ended, and checks it.
     pub async fn settle(&self, door: &Door, within: Duration) {
         let deadline = Instant::now() + within;
-        let unanswered: Vec<Sent> = self.state.lock().open.iter().filter(|sent| !sent.acknowledged).cloned().collect();
+        let unanswered: Vec<Sent> = self
+            .state
+            .lock()
+            .open
+            .iter()
+            .filter(|sent| !sent.acknowledged)
+            .cloned()
+            .collect();
         for sent in &unanswered {
             self.records.answered(false);
             if let Err(problem) = self.send_until(door, sent, deadline).await {
@@ -161,7 +204,10 @@ impl<'a> Session<'a> {
             }
             self.records.settle(&sent.order);
         });
-        stream::iter(checks).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        stream::iter(checks)
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<()>>()
+            .await;
         self.state.lock().open.clear();
     }
 
@@ -179,7 +225,11 @@ impl<'a> Session<'a> {
         for (id, expected) in sent.ids.iter().zip(sent.order.runs()) {
             let event = door.get(&format!("/api/v1/events/{id}")).await?;
             if event.status != 200 {
-                bail!("the acknowledged event {id} is missing ({}): {}", event.status, event.json);
+                bail!(
+                    "the acknowledged event {id} is missing ({}): {}",
+                    event.status,
+                    event.json
+                );
             }
             match expected {
                 Some(expected) => self.check_run_of(door, id, &expected, deadline).await?,
@@ -190,23 +240,42 @@ impl<'a> Session<'a> {
         self.check_inner(door, &sent.order, deadline).await
     }
 
-    async fn check_run_of(&self, door: &Door, event: &str, expected: &ExpectedRun, deadline: Instant) -> Result<()> {
+    async fn check_run_of(
+        &self,
+        door: &Door,
+        event: &str,
+        expected: &ExpectedRun,
+        deadline: Instant,
+    ) -> Result<()> {
         let run = loop {
             let reply = door.get(&format!("/api/v1/events/{event}")).await?;
             let runs = reply.json["runs"].as_array().cloned().unwrap_or_default();
             match &*runs {
                 [run] => break run["run_id"].as_str().unwrap_or_default().to_owned(),
                 [] if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
-                other => bail!("the event {event} started {} runs instead of one: {other:?}", other.len()),
+                other => bail!(
+                    "the event {event} started {} runs instead of one: {other:?}",
+                    other.len()
+                ),
             }
         };
-        let ended = self.check_run(door, &run, &expected.output, deadline).await?;
+        let ended = self
+            .check_run(door, &run, &expected.output, deadline)
+            .await?;
         if ended["function_id"] != expected.function.as_str() {
-            bail!("the event {event} started {} instead of {}", ended["function_id"], expected.function);
+            bail!(
+                "the event {event} started {} instead of {}",
+                ended["function_id"],
+                expected.function
+            );
         }
         let mut state = self.state.lock();
         if state.old.len() < MOST_OLD {
-            state.old.push(Old { event: event.to_owned(), run, output: expected.output.clone() });
+            state.old.push(Old {
+                event: event.to_owned(),
+                run,
+                output: expected.output.clone(),
+            });
         }
         Ok(())
     }
@@ -215,33 +284,53 @@ impl<'a> Session<'a> {
     async fn check_inner(&self, door: &Door, order: &Order, deadline: Instant) -> Result<()> {
         while !self.records.unseen(order).is_empty() {
             if Instant::now() > deadline {
-                bail!("these steps never executed: {:?}", self.records.unseen(order));
+                bail!(
+                    "these steps never executed: {:?}",
+                    self.records.unseen(order)
+                );
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         for (function, key, run) in self.records.inner_runs(order) {
-            let output = order.inner_output(&function, &key).context("no inner run of this kind was expected")?;
+            let output = order
+                .inner_output(&function, &key)
+                .context("no inner run of this kind was expected")?;
             self.check_run(door, &run, &output, deadline).await?;
         }
         Ok(())
     }
 
     /// The run has ended, once, with this output.
-    async fn check_run(&self, door: &Door, run: &str, output: &Value, deadline: Instant) -> Result<Value> {
+    async fn check_run(
+        &self,
+        door: &Door,
+        run: &str,
+        output: &Value,
+        deadline: Instant,
+    ) -> Result<Value> {
         let ended = loop {
             let reply = door.get(&format!("/api/v1/runs/{run}")).await?;
             if reply.status != 200 {
-                bail!("the run {run} is missing ({}): {}", reply.status, reply.json);
+                bail!(
+                    "the run {run} is missing ({}): {}",
+                    reply.status,
+                    reply.json
+                );
             }
             match reply.json["status"].as_str() {
                 Some("Completed") => break reply.json,
-                Some("Failed" | "Cancelled" | "Paused") => bail!("the run {run} must complete: {}", reply.json),
+                Some("Failed" | "Cancelled" | "Paused") => {
+                    bail!("the run {run} must complete: {}", reply.json)
+                }
                 _ if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
                 _ => bail!("the run {run} does not end: {}", reply.json),
             }
         };
         if ended["output"] != *output {
-            bail!("the run {run} returned {} instead of {output}", ended["output"]);
+            bail!(
+                "the run {run} returned {} instead of {output}",
+                ended["output"]
+            );
         }
         let reply = door.get(&format!("/api/v1/runs/{run}/journal")).await?;
         check_journal(&reply.json).with_context(|| format!("the journal of {run}"))?;
@@ -256,8 +345,15 @@ impl<'a> Session<'a> {
         let event = door.get(&format!("/api/v1/events/{}", old.event)).await?;
         let run = door.get(&format!("/api/v1/runs/{}", old.run)).await?;
         let runs = event.json["runs"].as_array().map_or(0, Vec::len);
-        if event.status != 200 || runs != 1 || run.json["status"] != "Completed" || run.json["output"] != old.output {
-            self.records.violated(format!("something old has changed: {old:?}, now {} {}", event.json, run.json));
+        if event.status != 200
+            || runs != 1
+            || run.json["status"] != "Completed"
+            || run.json["output"] != old.output
+        {
+            self.records.violated(format!(
+                "something old has changed: {old:?}, now {} {}",
+                event.json, run.json
+            ));
         }
         Ok(())
     }
@@ -265,7 +361,10 @@ impl<'a> Session<'a> {
 
 /// Every operation is complete at most once, every attempt fails at most once and in order, and the run returns once, at the end.
 fn check_journal(journal: &Value) -> Result<()> {
-    let entries = journal["data"].as_array().or_else(|| journal.as_array()).context("it is no list")?;
+    let entries = journal["data"]
+        .as_array()
+        .or_else(|| journal.as_array())
+        .context("it is no list")?;
     let mut over = std::collections::BTreeSet::new();
     let mut attempts = std::collections::BTreeMap::new();
     let mut returned = false;
@@ -275,7 +374,10 @@ fn check_journal(journal: &Value) -> Result<()> {
         if returned {
             bail!("an entry follows the end: {entry}");
         }
-        if entry["index"].as_u64().is_some_and(|index| index != place as u64) {
+        if entry["index"]
+            .as_u64()
+            .is_some_and(|index| index != place as u64)
+        {
             bail!("entry {place} has another index: {entry}");
         }
         if matches!(kind, "body_started" | "body_failed" | "completed") && over.contains(&op) {
@@ -304,8 +406,9 @@ fn check_journal(journal: &Value) -> Result<()> {
 
 /// The id of event `n` of a request with this seed. SEMANTICS, section 1.
 fn event_id(at_ms: u64, mut entropy: [u8; 10], n: u32) -> String {
-    let [.., a, b, c, d] = entropy;
-    let last = u32::from_be_bytes([a, b, c, d]).wrapping_add(n);
+    let mut last = [0; 4];
+    last.copy_from_slice(&entropy[6..]);
+    let last = u32::from_be_bytes(last).wrapping_add(n);
     entropy[6..].copy_from_slice(&last.to_be_bytes());
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&at_ms.to_be_bytes()[2..]);
@@ -321,7 +424,9 @@ mod tests {
 
     #[test]
     fn ids_follow_from_the_seed() {
-        let id: EventId = event_id(1_700_000_000_000, [1, 2, 3, 4, 5, 6, 0, 0, 0, 255], 1).parse().expect("an id");
+        let id: EventId = event_id(1_700_000_000_000, [1, 2, 3, 4, 5, 6, 0, 0, 0, 255], 1)
+            .parse()
+            .expect("an id");
         assert_eq!(id.made_at_ms(), 1_700_000_000_000);
         assert_eq!(id.to_bytes()[6..], [1, 2, 3, 4, 5, 6, 0, 0, 1, 0]);
     }

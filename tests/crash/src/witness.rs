@@ -39,10 +39,15 @@ pub struct Witness {
 impl Witness {
     /// Starts it on a port of loopback. It holds its answers back for up to `delay`.
     pub async fn start(records: Arc<Records>, rng: Rng, delay: Duration) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("the witness cannot listen")?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("the witness cannot listen")?;
         let address = listener.local_addr()?;
         let open = watch::Sender::new(0_usize);
-        let pace = Arc::new(Pace { rng: Mutex::new(rng), longest: delay });
+        let pace = Arc::new(Pace {
+            rng: Mutex::new(rng),
+            longest: delay,
+        });
         tokio::spawn(accept(listener, records, pace, open.clone()));
         Ok(Self { address, open })
     }
@@ -68,7 +73,10 @@ impl Witness {
         drop(mark);
         let mut open = self.open.subscribe();
         let drained = tokio::time::timeout(DRAIN, open.wait_for(|open| *open == 0)).await;
-        ensure!(drained.is_ok(), "connections of a dead process stay open at the witness");
+        ensure!(
+            drained.is_ok(),
+            "connections of a dead process stay open at the witness"
+        );
         Ok(())
     }
 }
@@ -86,20 +94,31 @@ impl Pace {
     }
 }
 
-async fn accept(listener: TcpListener, records: Arc<Records>, pace: Arc<Pace>, open: watch::Sender<usize>) {
+async fn accept(
+    listener: TcpListener,
+    records: Arc<Records>,
+    pace: Arc<Pace>,
+    open: watch::Sender<usize>,
+) {
     while let Ok((stream, _)) = listener.accept().await {
         open.send_modify(|open| *open += 1);
         let (records, pace, open) = (records.clone(), pace.clone(), open.clone());
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(request, records.clone(), pace.clone()));
             // A connection that breaks off is what this test is about.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
             open.send_modify(|open| *open -= 1);
         });
     }
 }
 
-async fn answer(request: Request<Incoming>, records: Arc<Records>, pace: Arc<Pace>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    records: Arc<Records>,
+    pace: Arc<Pace>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let says = |status, text: &'static str| {
         let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
         *response.status_mut() = status;
@@ -108,7 +127,11 @@ async fn answer(request: Request<Incoming>, records: Arc<Records>, pace: Arc<Pac
     if request.uri().path() == MARK {
         return says(StatusCode::OK, "");
     }
-    let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok()).map(str::to_owned);
+    let key = request
+        .headers()
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok())
+        .map(str::to_owned);
     let Ok(body) = request.into_body().collect().await else {
         return says(StatusCode::BAD_REQUEST, "the body broke off");
     };

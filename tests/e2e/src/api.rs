@@ -41,7 +41,10 @@ impl Api {
     /// A client of the server at `base`.
     pub fn new(base: &str) -> Self {
         let client = Client::builder().no_proxy().timeout(ANSWER).build();
-        Self { client: client.expect("a client needs nothing"), base: base.to_owned() }
+        Self {
+            client: client.expect("a client needs nothing"),
+            base: base.to_owned(),
+        }
     }
 
     /// `GET PATH`.
@@ -64,7 +67,16 @@ impl Api {
 
     /// Any request.
     #[track_caller]
-    pub fn call(&self, method: Method, path: &str, build: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Answer {
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a method is a small constant at every call"
+    )]
+    pub fn call(
+        &self,
+        method: Method,
+        path: &str,
+        build: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Answer {
         match self.try_call(method.clone(), path, build) {
             Ok(answer) => answer,
             Err(error) => panic!("{method} {path}: {error:#}"),
@@ -82,11 +94,19 @@ impl Api {
         let response = build(request).send()?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = headers
+            .get("content-type")
+            .and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
         let text = response.text()?;
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status, content_type, headers, json, text })
+        Ok(Answer {
+            status,
+            content_type,
+            headers,
+            json,
+            text,
+        })
     }
 
     /// Deploys a component as an app.
@@ -100,7 +120,11 @@ impl Api {
     #[track_caller]
     pub fn deploy_bytes(&self, app: &str, bytes: Vec<u8>, query: &str) -> Answer {
         let path = format!("/api/v1/apps/{app}{query}");
-        self.call(Method::PUT, &path, |request| request.header("content-type", "application/wasm").body(bytes))
+        self.call(Method::PUT, &path, |request| {
+            request
+                .header("content-type", "application/wasm")
+                .body(bytes)
+        })
     }
 
     /// Sends one event; gives its internal id.
@@ -114,7 +138,10 @@ impl Api {
     pub fn send_event(&self, event: &Value) -> String {
         let answer = self.post("/e/test", event);
         assert_eq!(answer.status, 200, "{}", answer.text);
-        answer.json["ids"][0].as_str().expect("an id for the event").to_owned()
+        answer.json["ids"][0]
+            .as_str()
+            .expect("an id for the event")
+            .to_owned()
     }
 
     /// A run with its steps.
@@ -136,7 +163,9 @@ impl Api {
     /// The only run that an event starts, as soon as it exists.
     #[track_caller]
     pub fn run_of(&self, event: &str) -> String {
-        let run = until("the event starts a run", Duration::from_secs(10), || self.runs_of(event).into_iter().next());
+        let run = until("the event starts a run", Duration::from_secs(10), || {
+            self.runs_of(event).into_iter().next()
+        });
         run["run_id"].as_str().expect("runs have ids").to_owned()
     }
 
@@ -146,7 +175,10 @@ impl Api {
         let found = eventually(within, || Some(self.run(run)).filter(is_over));
         match found {
             Some(found) => found,
-            None => panic!("the run {run} did not end within {within:?}: {:#}", self.run(run)),
+            None => panic!(
+                "the run {run} did not end within {within:?}: {:#}",
+                self.run(run)
+            ),
         }
     }
 
@@ -167,5 +199,7 @@ impl Api {
 }
 
 fn is_over(run: &Value) -> bool {
-    run["status"].as_str().is_some_and(|status| FINAL.contains(&status))
+    run["status"]
+        .as_str()
+        .is_some_and(|status| FINAL.contains(&status))
 }

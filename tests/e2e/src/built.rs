@@ -37,12 +37,19 @@ fn build() -> Result<PathBuf> {
         .context("this program is in no target folder; set ABIDE_BIN")?;
     let target = profile.parent().context("a target folder has a parent")?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--package", "abide", "--target-dir"]).arg(target).current_dir(repository());
+    cargo
+        .args(["build", "--package", "abide", "--target-dir"])
+        .arg(target)
+        .current_dir(repository());
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
     let built = cargo.output().context("cannot start cargo")?;
-    ensure!(built.status.success(), "cargo build failed:\n{}", String::from_utf8_lossy(&built.stderr));
+    ensure!(
+        built.status.success(),
+        "cargo build failed:\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     Ok(profile.join(format!("abide{}", std::env::consts::EXE_SUFFIX)))
 }
 
@@ -62,7 +69,9 @@ fn find_guest(name: &str) -> Result<PathBuf> {
             let shared = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
             let own = repository().join("tests/guests/target");
             let targets = shared.into_iter().chain([own]);
-            targets.map(|target| target.join("wasm32-wasip2/release")).collect()
+            targets
+                .map(|target| target.join("wasm32-wasip2/release"))
+                .collect()
         }
     };
     let file = format!("{name}.wasm");

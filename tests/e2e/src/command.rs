@@ -16,7 +16,14 @@ use crate::wait::eventually;
 const USUAL: Duration = Duration::from_secs(60);
 
 /// Variables of the environment that would change what the command does.
-const REMOVED: [&str; 6] = ["ABIDE_URL", "ABIDE_LOG", "RUST_LOG", "RUST_BACKTRACE", "CLICOLOR_FORCE", "NO_COLOR"];
+const REMOVED: [&str; 6] = [
+    "ABIDE_URL",
+    "ABIDE_LOG",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "CLICOLOR_FORCE",
+    "NO_COLOR",
+];
 
 /// The binary, without what the tester's environment says.
 pub(crate) fn abide_command() -> Command {
@@ -40,8 +47,16 @@ impl Run {
     pub fn abide(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         let mut command = abide_command();
         command.args(arguments);
-        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
-        Self { command, shown: format!("abide {}", words.join(" ")), stdin: None, within: USUAL }
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        Self {
+            command,
+            shown: format!("abide {}", words.join(" ")),
+            stdin: None,
+            within: USUAL,
+        }
     }
 
     /// In this folder.
@@ -75,8 +90,15 @@ impl Run {
     /// Runs it to its end.
     #[track_caller]
     pub fn run(mut self) -> Ran {
-        let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
-        self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = if self.stdin.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        };
+        self.command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = match self.command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("{}: {error}", self.shown),
@@ -91,12 +113,23 @@ impl Run {
         let Some(status) = status else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("`{}` did not end within {:?}:\n{}\n{}", self.shown, self.within, out.text(), err.text());
+            panic!(
+                "`{}` did not end within {:?}:\n{}\n{}",
+                self.shown,
+                self.within,
+                out.text(),
+                err.text()
+            );
         };
         // Streams end with the process, as nobody else holds them; a moment for the threads that read them.
         out.first(USUAL, |_| None::<()>);
         err.first(USUAL, |_| None::<()>);
-        Ran { shown: self.shown, code: status.code().unwrap_or(-1), stdout: out.text(), stderr: err.text() }
+        Ran {
+            shown: self.shown,
+            code: status.code().unwrap_or(-1),
+            stdout: out.text(),
+            stderr: err.text(),
+        }
     }
 }
 
@@ -117,7 +150,11 @@ impl Ran {
     #[track_caller]
     #[must_use]
     pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "exit code of `{}`\nstdout: {}\nstderr: {}", self.shown, self.stdout, self.stderr);
+        assert_eq!(
+            self.code, code,
+            "exit code of `{}`\nstdout: {}\nstderr: {}",
+            self.shown, self.stdout, self.stderr
+        );
         self
     }
 
@@ -133,14 +170,23 @@ impl Ran {
     pub fn refused(self, code: i32, says: &[&str]) {
         let this = self.expect(code);
         this.says(says);
-        assert_eq!(this.stdout, "", "`{}` failed, but wrote a result", this.shown);
+        assert_eq!(
+            this.stdout, "",
+            "`{}` failed, but wrote a result",
+            this.shown
+        );
     }
 
     /// Checks that the error output says all this.
     #[track_caller]
     pub fn says(&self, words: &[&str]) {
         for word in words {
-            assert!(self.stderr.contains(word), "`{}` should say {word:?}:\n{}", self.shown, self.stderr);
+            assert!(
+                self.stderr.contains(word),
+                "`{}` should say {word:?}:\n{}",
+                self.shown,
+                self.stderr
+            );
         }
     }
 
@@ -149,7 +195,10 @@ impl Ran {
     pub fn json(&self) -> Value {
         match serde_json::from_str(&self.stdout) {
             Ok(value) => value,
-            Err(error) => panic!("`{}` did not print JSON ({error}):\n{}\n{}", self.shown, self.stdout, self.stderr),
+            Err(error) => panic!(
+                "`{}` did not print JSON ({error}):\n{}\n{}",
+                self.shown, self.stdout, self.stderr
+            ),
         }
     }
 }

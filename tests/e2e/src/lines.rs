@@ -30,7 +30,10 @@ impl Lines {
         std::thread::spawn(move || {
             let mut source = BufReader::new(source);
             let mut bytes = Vec::new();
-            while source.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
+            while source
+                .read_until(b'\n', &mut bytes)
+                .is_ok_and(|read| read > 0)
+            {
                 into.push(String::from_utf8_lossy(&bytes).trim_end().to_owned());
                 bytes.clear();
             }
@@ -50,7 +53,10 @@ impl Lines {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first line for which `find` gives something; `None` when the stream ends or the time is over before.
@@ -69,7 +75,11 @@ impl Lines {
             if state.ended || left.is_zero() {
                 return None;
             }
-            (state, _) = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            (state, _) = self
+                .shared
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

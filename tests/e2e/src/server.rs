@@ -46,14 +46,23 @@ impl Server {
     }
 
     /// As [`Server::serve_with`], for those who go on without it.
-    pub fn try_serve(data: &Path, more: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Self> {
+    pub fn try_serve(
+        data: &Path,
+        more: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Result<Self> {
         Self::spawn_serve(data, more)?.ready(START)
     }
 
     /// Starts `abide serve` and does not wait until it listens: [`Starting`] is killed or awaited.
-    pub fn spawn_serve(data: &Path, more: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Starting> {
+    pub fn spawn_serve(
+        data: &Path,
+        more: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Result<Starting> {
         let mut command = abide_command();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(more);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(more);
         Starting::spawn(command)
     }
 
@@ -61,7 +70,11 @@ impl Server {
     #[track_caller]
     pub fn dev(data: &Path, paths: &[&Path]) -> Self {
         let mut command = abide_command();
-        command.arg("dev").args(paths).args(["--port", "0", "--data"]).arg(data);
+        command
+            .arg("dev")
+            .args(paths)
+            .args(["--port", "0", "--data"])
+            .arg(data);
         let started = Starting::spawn(command).and_then(|starting| starting.ready(START_DEV));
         match started {
             Ok(server) => server,
@@ -101,9 +114,12 @@ impl Server {
 
     /// Asks it to end, as `kill` does.
     pub fn terminate(&self) -> Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
         let pid = pid.context("the process has no number")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("the process cannot be asked to end")
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+            .context("the process cannot be asked to end")
     }
 
     /// Waits until it has ended by itself.
@@ -114,9 +130,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        let ended = self.child.try_wait().ok().flatten();
         end(&mut self.child);
         if std::thread::panicking() {
-            eprintln!("--- the server at {} had written ---\n{}", self.url, tail(&self.output()));
+            let ended = ended.map_or_else(String::new, |status| {
+                format!(", which had ended ({status}),")
+            });
+            eprintln!(
+                "--- the server at {}{ended} had written ---\n{}",
+                self.url,
+                tail(&self.output())
+            );
         }
     }
 }
@@ -130,11 +154,18 @@ pub struct Starting {
 
 impl Starting {
     fn spawn(mut command: std::process::Command) -> Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start abide")?;
         let out = child.stdout.take().map(Lines::of).unwrap_or_default();
         let err = child.stderr.take().map(Lines::of).unwrap_or_default();
-        Ok(Self { child: Some(child), out, err })
+        Ok(Self {
+            child: Some(child),
+            out,
+            err,
+        })
     }
 
     /// Waits until it listens.
@@ -147,7 +178,12 @@ impl Starting {
             );
         };
         let child = self.child.take().context("it was started")?;
-        Ok(Server { child, url, out: self.out.clone(), err: self.err.clone() })
+        Ok(Server {
+            child,
+            url,
+            out: self.out.clone(),
+            err: self.err.clone(),
+        })
     }
 }
 
@@ -161,8 +197,15 @@ impl Drop for Starting {
 
 /// The address in `listening on http://ADDR:PORT`, as `serve` says it, or in `Abide serves at http://ADDR:PORT`, as `dev` does.
 fn listening(line: &str) -> Option<String> {
-    let (_, url) = line.split_once("listening on ").or_else(|| line.split_once("Abide serves at "))?;
-    Some(url.split_whitespace().next()?.trim_end_matches('/').to_owned())
+    let (_, url) = line
+        .split_once("listening on ")
+        .or_else(|| line.split_once("Abide serves at "))?;
+    Some(
+        url.split_whitespace()
+            .next()?
+            .trim_end_matches('/')
+            .to_owned(),
+    )
 }
 
 fn end(child: &mut Child) {
@@ -173,6 +216,8 @@ fn end(child: &mut Child) {
 
 fn tail(text: &str) -> &str {
     let from = text.len().saturating_sub(SHOWN);
-    let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let from = (from..=text.len())
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0);
     &text[from..]
 }

@@ -13,6 +13,15 @@ fn nothing_acknowledged_is_lost_and_nothing_recorded_is_repeated_over_thirty_kil
         Err(error) => panic!("seed {seed}: {error:#}"),
     };
     println!("seed {seed}: {summary:?}");
-    assert!(summary.violations.is_empty(), "seed {seed}:\n{}", summary.violations.join("\n"));
-    assert!(summary.kills >= CYCLES && summary.counts.acknowledged > CYCLES && summary.counts.effects > CYCLES, "{summary:?}");
+    assert!(
+        summary.violations.is_empty(),
+        "seed {seed}:\n{}",
+        summary.violations.join("\n")
+    );
+    assert!(
+        summary.kills >= CYCLES
+            && summary.counts.acknowledged > CYCLES
+            && summary.counts.effects > CYCLES,
+        "{summary:?}"
+    );
 }

@@ -22,7 +22,12 @@ fn what_was_durable_survives_power_cuts_and_nothing_else_is_needed() {
             match result {
                 Ok(summary) => {
                     cuts += summary.cuts;
-                    failed.extend(summary.violations.iter().map(|violation| format!("seed {seed}: {violation}")));
+                    failed.extend(
+                        summary
+                            .violations
+                            .iter()
+                            .map(|violation| format!("seed {seed}: {violation}")),
+                    );
                 }
                 Err(error) => failed.push(format!("seed {seed}: {error:#}")),
             }

@@ -27,7 +27,11 @@ impl Machine {
     fn new() -> Self {
         let code_cache = tempfile::tempdir().expect("a temporary folder");
         let folders = Folders::sharing(code_cache.path()).expect("folders");
-        Self { disk: MemoryDisk::new(), folders, _code_cache: code_cache }
+        Self {
+            disk: MemoryDisk::new(),
+            folders,
+            _code_cache: code_cache,
+        }
     }
 
     fn begin(&self, now_ms: u64) -> Life {
@@ -37,13 +41,18 @@ impl Machine {
 
 fn deploy(life: &Life) {
     let wasm = std::fs::read(guest("ledger")).expect("a guest");
-    let reply = life.run(life.door().deploy("ledger", wasm, "")).expect("an answer");
+    let reply = life
+        .run(life.door().deploy("ledger", wasm, ""))
+        .expect("an answer");
     assert_eq!(reply.status, 200, "{}", reply.json);
 }
 
 async fn send(door: &Door, event: Value) -> String {
     let body = event.to_string().into_bytes();
-    let reply = door.call(Method::POST, "/e/test", &[], body).await.expect("an answer");
+    let reply = door
+        .call(Method::POST, "/e/test", &[], body)
+        .await
+        .expect("an answer");
     reply.json["ids"][0].as_str().expect("an id").to_owned()
 }
 
@@ -51,17 +60,24 @@ async fn send(door: &Door, event: Value) -> String {
 async fn stands(door: &Door, event: &str, status: &str) -> Value {
     let look = async {
         loop {
-            let reply = door.get(&format!("/api/v1/events/{event}")).await.expect("an answer");
+            let reply = door
+                .get(&format!("/api/v1/events/{event}"))
+                .await
+                .expect("an answer");
             if reply.json["runs"][0]["status"] == status {
                 return reply.json["runs"][0].clone();
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    match tokio::time::timeout(SOON, look).await {
-        Ok(run) => run,
-        Err(_) => panic!("the run of {event} is not {status}: {}", door.get(&format!("/api/v1/events/{event}")).await.expect("an answer").json),
+    if let Ok(run) = tokio::time::timeout(SOON, look).await {
+        return run;
     }
+    let now = door.get(&format!("/api/v1/events/{event}")).await;
+    panic!(
+        "the run of {event} is not {status}: {}",
+        now.expect("an answer").json
+    )
 }
 
 fn sleeper(days: u64, count: u64) -> Value {
@@ -80,9 +96,15 @@ fn a_sleep_of_three_days_takes_milliseconds() {
         life.node().advance_clock_to(BEGIN_MS + 3 * DAY_MS - 1_000);
         let run = stands(life.door(), &event, "Sleeping").await;
         assert_eq!(run["ended_at"], Value::Null, "a sleep is never too short");
-        life.node().advance_clock_to(life.node().next_due_ms().expect("a timer"));
+        life.node()
+            .advance_clock_to(life.node().next_due_ms().expect("a timer"));
         let run = stands(life.door(), &event, "Completed").await;
-        assert!(run["ended_at"].as_str().is_some_and(|at| at.starts_with("2026-01-04T00:00:0")), "{run}");
+        assert!(
+            run["ended_at"]
+                .as_str()
+                .is_some_and(|at| at.starts_with("2026-01-04T00:00:0")),
+            "{run}"
+        );
         began.elapsed()
     });
     assert!(took < Duration::from_secs(3), "{took:?}");
@@ -103,12 +125,18 @@ fn a_year_of_sleeps_and_restarts_passes_in_seconds() {
         let life = machine.begin(now_ms);
         now_ms = life.run(async {
             let due = async {
-                while life.node().next_due_ms().is_none_or(|due_ms| due_ms <= life.node().clock().now_ms()) {
+                while life
+                    .node()
+                    .next_due_ms()
+                    .is_none_or(|due_ms| due_ms <= life.node().clock().now_ms())
+                {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 life.node().next_due_ms().expect("a timer")
             };
-            tokio::time::timeout(SOON, due).await.expect("the next sleep has begun")
+            tokio::time::timeout(SOON, due)
+                .await
+                .expect("the next sleep has begun")
         });
         life.end();
     }
@@ -119,7 +147,11 @@ fn a_year_of_sleeps_and_restarts_passes_in_seconds() {
             () = keep_time(life.node(), u64::MAX) => Value::Null,
         }
     });
-    assert_eq!(run["output"]["values"].as_array().map(Vec::len), Some(6), "{run}");
+    assert_eq!(
+        run["output"]["values"].as_array().map(Vec::len),
+        Some(6),
+        "{run}"
+    );
     life.end();
 }
 
@@ -128,7 +160,8 @@ fn a_wait_times_out_at_its_time_and_not_before() {
     let machine = Machine::new();
     let life = machine.begin(BEGIN_MS);
     deploy(&life);
-    let wait = json!({"name": "ledger/wait", "data": {"key": "w", "seed": 7, "timeout_ms": 30 * DAY_MS}});
+    let wait =
+        json!({"name": "ledger/wait", "data": {"key": "w", "seed": 7, "timeout_ms": 30 * DAY_MS}});
     let run = life.run(async {
         let event = send(life.door(), wait).await;
         stands(life.door(), &event, "Waiting").await;

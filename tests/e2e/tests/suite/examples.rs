@@ -25,7 +25,10 @@ struct Case {
 
 impl Case {
     fn name(&self) -> String {
-        let file = self.event.strip_prefix(repository().join("examples")).unwrap_or(&self.event);
+        let file = self
+            .event
+            .strip_prefix(repository().join("examples"))
+            .unwrap_or(&self.event);
         file.display().to_string()
     }
 }
@@ -37,19 +40,35 @@ fn examples() -> PathBuf {
 /// All `event.json` and `event-NAME.json` of all examples.
 fn cases() -> Vec<Case> {
     let folders = fs::read_dir(examples()).expect("the examples are there");
-    let folders = folders.map(|entry| entry.expect("an entry").path()).filter(|path| path.join("abide.toml").is_file());
+    let folders = folders
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.join("abide.toml").is_file());
     let mut cases: Vec<Case> = folders.flat_map(|folder| cases_in(&folder)).collect();
     cases.sort_by(|a, b| a.event.cmp(&b.event));
     cases
 }
 
 fn cases_in(folder: &Path) -> Vec<Case> {
-    let files = fs::read_dir(folder).expect("it can be read").map(|entry| entry.expect("an entry").path());
-    let is_event = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("event") && name.ends_with(".json"));
+    let files = fs::read_dir(folder)
+        .expect("it can be read")
+        .map(|entry| entry.expect("an entry").path());
+    let is_event = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("event"))
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+    };
     let case = |event: PathBuf| {
-        let name = event.file_name().and_then(|name| name.to_str()).unwrap_or_default().replacen("event", "expected", 1);
-        let text = fs::read_to_string(event.with_file_name(&name)).unwrap_or_else(|_| panic!("{} has no {name}", event.display()));
-        let expected = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name} of {}: {error}", event.display()));
+        let name = event
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+            .replacen("event", "expected", 1);
+        let text = fs::read_to_string(event.with_file_name(&name))
+            .unwrap_or_else(|_| panic!("{} has no {name}", event.display()));
+        let expected = serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{name} of {}: {error}", event.display()));
         Case { event, expected }
     };
     files.filter(is_event).map(case).collect()
@@ -59,32 +78,59 @@ fn cases_in(folder: &Path) -> Vec<Case> {
 fn fits(case: &Case, runs: &[Value], list: &str) -> Result<(), String> {
     let expected = case.expected[list].as_array().cloned().unwrap_or_default();
     if runs.len() != expected.len() {
-        return Err(format!("{}: {list}: {} runs instead of {}: {runs:?}", case.name(), runs.len(), expected.len()));
+        return Err(format!(
+            "{}: {list}: {} runs instead of {}: {runs:?}",
+            case.name(),
+            runs.len(),
+            expected.len()
+        ));
     }
     for wanted in expected {
-        let found = runs.iter().find(|run| run["function_id"] == wanted["function_id"]);
-        let found = found.ok_or_else(|| format!("{}: no run of {}: {runs:?}", case.name(), wanted["function_id"]))?;
+        let found = runs
+            .iter()
+            .find(|run| run["function_id"] == wanted["function_id"]);
+        let found = found.ok_or_else(|| {
+            format!(
+                "{}: no run of {}: {runs:?}",
+                case.name(),
+                wanted["function_id"]
+            )
+        })?;
         for (member, value) in wanted.as_object().into_iter().flatten() {
             if found[member] != *value {
-                return Err(format!("{}: {member} is {} instead of {value}: {found}", case.name(), found[member]));
+                return Err(format!(
+                    "{}: {member} is {} instead of {value}: {found}",
+                    case.name(),
+                    found[member]
+                ));
             }
         }
     }
     Ok(())
 }
 
-/// The runs that were started by events which these runs, and those after them, have sent; once they have ended.
-fn follow_ups(api: &Api, case: &Case, runs: &[Value], since: &[Value]) -> Result<Vec<Value>, String> {
-    let expected = case.expected["follow_up_runs"].as_array().map_or(0, Vec::len);
-    let ids = |list: &[Value]| list.iter().map(|run| run["run_id"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>();
-    let known = [ids(runs), ids(since)].concat();
+/// The runs that were started by events which these runs have sent, once they have ended.
+fn follow_ups(api: &Api, case: &Case, runs: &[Value]) -> Result<Vec<Value>, String> {
+    let expected = case.expected["follow_up_runs"]
+        .as_array()
+        .map_or(0, Vec::len);
+    let ids = |list: &[Value]| {
+        list.iter()
+            .map(|run| run["run_id"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let known = ids(runs);
     let mut latest = Vec::new();
     let done = eventually(SOON, || {
         let sent_by = sent_by(api, &ids(runs));
-        let all = api.get("/api/v1/runs?limit=200").json["data"].as_array().cloned().unwrap_or_default();
+        let all = api.get("/api/v1/runs?limit=200").json["data"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let is_follow_up = |run: &Value| {
             let event = run["event_id"].as_str().unwrap_or_default();
-            !known.contains(&run["run_id"].as_str().unwrap_or_default().to_owned()) && sent_by.contains(&event.to_owned())
+            !known.contains(&run["run_id"].as_str().unwrap_or_default().to_owned())
+                && sent_by.contains(&event.to_owned())
         };
         latest = all.into_iter().filter(is_follow_up).collect();
         let over = latest.iter().all(|run| run["ended_at"].is_string());
@@ -92,24 +138,49 @@ fn follow_ups(api: &Api, case: &Case, runs: &[Value], since: &[Value]) -> Result
     });
     match done {
         Some(()) => Ok(latest),
-        None => Err(format!("{}: the follow-up runs did not end: {latest:?}", case.name())),
+        None => Err(format!(
+            "{}: the follow-up runs did not end: {latest:?}",
+            case.name()
+        )),
     }
 }
 
 /// Events that these runs have sent.
 fn sent_by(api: &Api, runs: &[String]) -> Vec<String> {
-    let events = api.get("/api/v1/events?limit=200").json["data"].as_array().cloned().unwrap_or_default();
+    let events = api.get("/api/v1/events?limit=200").json["data"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let by_them = |event: &&Value| runs.iter().any(|run| event["sent_by_run_id"] == **run);
-    events.iter().filter(by_them).filter_map(|event| event["event_id"].as_str().map(str::to_owned)).collect()
+    events
+        .iter()
+        .filter(by_them)
+        .filter_map(|event| event["event_id"].as_str().map(str::to_owned))
+        .collect()
 }
 
 fn outcome(server: &Server, case: &Case) -> Result<(), String> {
-    let code = if case.expected["runs"].as_array().is_some_and(|runs| runs.iter().all(|run| run["status"] == "Completed")) { 0 } else { 1 };
+    let runs = case.expected["runs"].as_array();
+    let completes = runs.is_some_and(|runs| runs.iter().all(|run| run["status"] == "Completed"));
+    let code = i32::from(!completes);
     let began = Instant::now();
     let event = case.event.to_string_lossy();
-    let ran = Run::abide(["send", "--event", &event, "--wait", "--json", "--url", server.url()]).run();
+    let ran = Run::abide([
+        "send",
+        "--event",
+        &event,
+        "--wait",
+        "--json",
+        "--url",
+        server.url(),
+    ])
+    .run();
     if ran.code != code {
-        return Err(format!("{}: exit code {} instead of {code}: {ran:?}", case.name(), ran.code));
+        return Err(format!(
+            "{}: exit code {} instead of {code}: {ran:?}",
+            case.name(),
+            ran.code
+        ));
     }
     let report = ran.json();
     let runs = report["runs"].as_array().cloned().unwrap_or_default();
@@ -117,7 +188,7 @@ fn outcome(server: &Server, case: &Case) -> Result<(), String> {
     if began.elapsed() > PROMISED {
         return Err(format!("{} took {:?}", case.name(), began.elapsed()));
     }
-    let follow_ups = follow_ups(&server.api(), case, &runs, &[])?;
+    let follow_ups = follow_ups(&server.api(), case, &runs)?;
     fits(case, &follow_ups, "follow_up_runs")
 }
 
@@ -129,8 +200,18 @@ fn every_event_of_every_example_comes_to_its_expected_end() {
     let cases = cases();
     assert!(cases.len() >= 10, "all examples are found");
     let failed: Vec<String> = thread::scope(|scope| {
-        let tests: Vec<_> = cases.iter().map(|case| scope.spawn(|| outcome(&server, case))).collect();
-        tests.into_iter().filter_map(|test| test.join().unwrap_or_else(|_| Err("a check panicked".into())).err()).collect()
+        let tests: Vec<_> = cases
+            .iter()
+            .map(|case| scope.spawn(|| outcome(&server, case)))
+            .collect();
+        tests
+            .into_iter()
+            .filter_map(|test| {
+                test.join()
+                    .unwrap_or_else(|_| Err("a check panicked".into()))
+                    .err()
+            })
+            .collect()
     });
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
@@ -139,7 +220,10 @@ fn every_event_of_every_example_comes_to_its_expected_end() {
 fn half_way(api: &Api, event: &str) -> Option<Value> {
     let run = api.runs_of(event).into_iter().next()?;
     let run = api.run(run["run_id"].as_str()?);
-    let recorded = run["steps"].as_array()?.iter().any(|step| step["status"] == "completed");
+    let recorded = run["steps"]
+        .as_array()?
+        .iter()
+        .any(|step| step["status"] == "completed");
     (recorded || run["ended_at"].is_string()).then_some(run)
 }
 
@@ -149,8 +233,13 @@ fn every_example_finishes_after_kill_9_half_way() {
     let data = folder();
     let mut server = Server::dev(data.path(), &[&examples()]);
     let mut in_the_middle = 0;
-    for case in cases().iter().filter(|case| case.event.ends_with("event.json")) {
-        let event: Value = serde_json::from_str(&fs::read_to_string(&case.event).expect("it is there")).expect("an event");
+    for case in cases()
+        .iter()
+        .filter(|case| case.event.ends_with("event.json"))
+    {
+        let event: Value =
+            serde_json::from_str(&fs::read_to_string(&case.event).expect("it is there"))
+                .expect("an event");
         let id = server.api().send_event(&event);
         let before = until("the run has begun", SOON, || half_way(&server.api(), &id));
         server.kill();
@@ -161,10 +250,16 @@ fn every_example_finishes_after_kill_9_half_way() {
         let after = server.api().ended(run, SOON);
         assert_eq!(fits(case, std::slice::from_ref(&after), "runs"), Ok(()));
         nothing_recorded_was_repeated(&before, &after);
-        let follow_ups = follow_ups(&server.api(), case, &[after], &[]);
-        assert_eq!(follow_ups.and_then(|runs| fits(case, &runs, "follow_up_runs")), Ok(()));
+        let follow_ups = follow_ups(&server.api(), case, &[after]);
+        assert_eq!(
+            follow_ups.and_then(|runs| fits(case, &runs, "follow_up_runs")),
+            Ok(())
+        );
     }
-    assert!(in_the_middle >= 2, "only {in_the_middle} of the kills came in the middle");
+    assert!(
+        in_the_middle >= 2,
+        "only {in_the_middle} of the kills came in the middle"
+    );
 }
 
 fn nothing_recorded_was_repeated(before: &Value, after: &Value) {
@@ -173,7 +268,10 @@ fn nothing_recorded_was_repeated(before: &Value, after: &Value) {
         if early["ended_at"].is_string() {
             assert_eq!(*early, late, "a recorded step stays as it was");
         } else {
-            assert_eq!(early["id"], late["id"], "an operation that was started stays in its place");
+            assert_eq!(
+                early["id"], late["id"],
+                "an operation that was started stays in its place"
+            );
         }
     }
 }
@@ -184,7 +282,10 @@ fn a_broken_app_is_told_and_the_version_before_stays_served() {
     let (apps, data) = (folder(), folder());
     let at = apps.path().join("changing-app");
     let at_text = at.to_string_lossy().into_owned();
-    Run::abide(["new", "changing-app", "--path", &at_text]).run().done().says(&[]);
+    Run::abide(["new", "changing-app", "--path", &at_text])
+        .run()
+        .done()
+        .says(&[]);
     let server = Server::dev(data.path(), &[&at]);
     let api = server.api();
     let digest = |api: &Api| api.get("/api/v1/apps/changing-app").json["digest"].clone();
@@ -193,11 +294,17 @@ fn a_broken_app_is_told_and_the_version_before_stays_served() {
     let source = at.join("src/lib.rs");
     let good = fs::read_to_string(&source).expect("the source");
     fs::write(&source, format!("{good}\nthis is not Rust\n")).expect("it can be written");
-    until("the compiler's message is shown", BUILD, || server.output().contains("this is not Rust").then_some(()));
+    until("the compiler's message is shown", BUILD, || {
+        server.output().contains("this is not Rust").then_some(())
+    });
     assert_eq!(digest(&api), first, "the old version stays served");
     fs::write(&source, format!("{good}\n/// Makes the code another one.\n#[unsafe(no_mangle)]\npub extern \"C\" fn changed() -> u32 {{ 7 }}\n")).expect("it can be written");
-    until("the new version is served", BUILD, || (digest(&api) != first).then_some(()));
-    let event: Value = serde_json::from_str(&fs::read_to_string(at.join("event.json")).expect("an event")).expect("an event");
+    until("the new version is served", BUILD, || {
+        (digest(&api) != first).then_some(())
+    });
+    let event: Value =
+        serde_json::from_str(&fs::read_to_string(at.join("event.json")).expect("an event"))
+            .expect("an event");
     let run = api.ended(&api.run_of(&api.send_event(&event)), SOON);
     assert_eq!(run["status"], json!("Completed"), "{run:#}");
 }

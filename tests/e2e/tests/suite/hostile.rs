@@ -35,7 +35,15 @@ use End::{Completes, Fails, Gives};
 fn tricks() -> Vec<(&'static str, Value, End)> {
     let none = || json!({});
     let n = |n: u64| json!({"n": n});
-    [resources(&none), floods(&none, &n), contract(&none), data(&none)].into_iter().flatten().collect()
+    [
+        resources(&none),
+        floods(&none, &n),
+        contract(&none),
+        data(&none),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 type Trick = (&'static str, Value, End);
@@ -127,25 +135,45 @@ fn data(none: &dyn Fn() -> Value) -> Vec<Trick> {
         ("sleep-overflow", none(), Fails(&["nap", "366"])),
         ("sleep-until-overflow", none(), Fails(&["nap"])),
         ("sleep-until-past", none(), Completes),
-        ("wait-both-conditions", none(), Fails(&["wait", "if", "match"])),
+        (
+            "wait-both-conditions",
+            none(),
+            Fails(&["wait", "if", "match"]),
+        ),
         ("wait-bad-expression", none(), Fails(&["wait", "if"])),
         ("wait-empty-event", none(), Fails(&["wait", "event"])),
         ("event-reserved-name", none(), Fails(&["send", "reserved"])),
-        ("event-reserved-name-abide", none(), Fails(&["send", "reserved"])),
+        (
+            "event-reserved-name-abide",
+            none(),
+            Fails(&["send", "reserved"]),
+        ),
         ("event-empty-name", none(), Fails(&["send", "name"])),
         ("event-bad-data", none(), Fails(&["send", "data"])),
         ("events-none", none(), Fails(&["send"])),
         ("signal-empty-name", none(), Fails(&["signal"])),
         ("signal-wait-long-name", none(), Fails(&["signal", "256"])),
-        ("invoke-unknown", none(), Fails(&["no-such-function", "deploy"])),
+        (
+            "invoke-unknown",
+            none(),
+            Fails(&["no-such-function", "deploy"]),
+        ),
         ("invoke-bad-name", none(), Fails(&["a/b/c"])),
         ("invoke-bad-data", none(), Fails(&["call", "data"])),
         ("fetch-bad-url", none(), Fails(&["fetch", "url"])),
         ("fetch-bad-scheme", none(), Fails(&["fetch", "http"])),
         ("fetch-bad-method", none(), Fails(&["method"])),
         ("fetch-bad-header", none(), Fails(&["header"])),
-        ("fetch-private", none(), Fails(&["127.0.0.1", "--allow-net"])),
-        ("fetch-link-local", none(), Fails(&["169.254.169.254", "link-local"])),
+        (
+            "fetch-private",
+            none(),
+            Fails(&["127.0.0.1", "--allow-net"]),
+        ),
+        (
+            "fetch-link-local",
+            none(),
+            Fails(&["169.254.169.254", "link-local"]),
+        ),
     ]
 }
 
@@ -155,12 +183,18 @@ fn check(api: &Api, (trick, data, end): &Trick) -> Result<Duration, String> {
     let said = run["error"].to_string().to_lowercase();
     let problem = match end {
         Fails(says) if run["status"] == "Failed" => {
-            let missing: Vec<_> = says.iter().filter(|word| !said.contains(&word.to_lowercase())).collect();
-            let empty = run["error"]["message"].as_str().is_none_or(|message| message.trim().is_empty());
+            let missing: Vec<_> = says
+                .iter()
+                .filter(|word| !said.contains(&word.to_lowercase()))
+                .collect();
+            let empty = run["error"]["message"]
+                .as_str()
+                .is_none_or(|message| message.trim().is_empty());
             (empty || !missing.is_empty()).then(|| format!("the error does not say {missing:?}"))
         }
         Fails(_) => Some("it should have failed".to_owned()),
-        Gives(output) => (run["output"] != *output || run["status"] != "Completed").then(|| format!("it should have given {output}")),
+        Gives(output) => (run["output"] != *output || run["status"] != "Completed")
+            .then(|| format!("it should have given {output}")),
         Completes => (run["status"] != "Completed").then(|| "it should have completed".to_owned()),
     };
     match problem {
@@ -168,7 +202,10 @@ fn check(api: &Api, (trick, data, end): &Trick) -> Result<Duration, String> {
         Some(problem) => {
             let short: String = run["error"].to_string().chars().take(600).collect();
             let output: String = run["output"].to_string().chars().take(100).collect();
-            Err(format!("{trick} {data}: {problem}; {} {output} {short}", run["status"]))
+            Err(format!(
+                "{trick} {data}: {problem}; {} {output} {short}",
+                run["status"]
+            ))
         }
     }
 }
@@ -180,7 +217,11 @@ fn bystander(api: &Api, stop: &AtomicBool) -> Result<Duration, String> {
     while !stop.load(Ordering::Relaxed) {
         number += 1;
         let began = Instant::now();
-        let run = api.outcome("ledger/everything", &order(&format!("bystander-{number}"), 0, 20), BYSTANDER);
+        let run = api.outcome(
+            "ledger/everything",
+            &order(&format!("bystander-{number}"), 0, 20),
+            BYSTANDER,
+        );
         if run["status"] != "Completed" {
             return Err(format!("a bystander suffered: {run}"));
         }
@@ -199,12 +240,30 @@ fn harm_ends_in_a_clear_error_and_nobody_else_suffers() {
         let bystander = scope.spawn(|| bystander(&ledger.api, &stop));
         let failed = all(&ledger.api, &tricks);
         stop.store(true, Ordering::Relaxed);
-        (failed, bystander.join().unwrap_or_else(|_| Err("the bystander's check panicked".into())))
+        (
+            failed,
+            bystander
+                .join()
+                .unwrap_or_else(|_| Err("the bystander's check panicked".into())),
+        )
     });
-    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), tricks.len(), failed.join("\n"));
-    println!("the slowest bystander took {:?}", longest.expect("nobody else suffers"));
+    assert!(
+        failed.is_empty(),
+        "{} of {}:\n{}",
+        failed.len(),
+        tricks.len(),
+        failed.join("\n")
+    );
+    println!(
+        "the slowest bystander took {:?}",
+        longest.expect("nobody else suffers")
+    );
     assert!(ledger.server.is_alive());
-    assert!(!ledger.server.output().contains("panicked"), "{}", ledger.server.output());
+    assert!(
+        !ledger.server.output().contains("panicked"),
+        "{}",
+        ledger.server.output()
+    );
     let health = ledger.api.get("/health").json;
     assert_eq!(health["status"], "ok", "{health}");
 }
@@ -236,19 +295,32 @@ fn all(api: &Api, tricks: &[Trick]) -> Vec<String> {
 fn ten_thousand_sleeps_are_cancelled_at_once() {
     let ledger = Ledger::start();
     deploy(&ledger.api, "hostile", "hostile");
-    let run = ledger.api.run_of(&ledger.api.send("hostile/sleeps", &json!({"n": 10_000})));
+    let run = ledger
+        .api
+        .run_of(&ledger.api.send("hostile/sleeps", &json!({"n": 10_000})));
     ledger.stands(&run, "Sleeping");
     assert_eq!(ledger.api.delete(&format!("/v1/runs/{run}")).status, 200);
     let ledger = ledger.restart();
     assert_eq!(ledger.api.run(&run)["status"], "Cancelled");
-    assert_eq!(ledger.api.outcome("ledger/sequence", &order("after", 1, 0), BYSTANDER)["status"], "Completed");
+    assert_eq!(
+        ledger
+            .api
+            .outcome("ledger/sequence", &order("after", 1, 0), BYSTANDER)["status"],
+        "Completed"
+    );
 }
 
 #[test]
 fn a_failure_shows_the_guests_stack() {
     let ledger = Ledger::start();
     deploy(&ledger.api, "hostile", "hostile");
-    let run = ledger.api.outcome("hostile/out-of-bounds-workflow", &json!({}), BYSTANDER);
+    let run = ledger
+        .api
+        .outcome("hostile/out-of-bounds-workflow", &json!({}), BYSTANDER);
     let stack = run["error"]["stack"].as_str().unwrap_or_default();
-    assert!(stack.contains("functions@0.1.0#run"), "function names are in the component: {:#}", run["error"]);
+    assert!(
+        stack.contains("functions@0.1.0#run"),
+        "function names are in the component: {:#}",
+        run["error"]
+    );
 }

@@ -49,7 +49,9 @@ impl Ledger {
 #[track_caller]
 pub(crate) fn stands(api: &Api, run: &str, status: &str) -> Value {
     let what = format!("{run} is {status}");
-    abide_e2e::until(&what, SOON, || Some(api.run(run)).filter(|run| run["status"] == status))
+    abide_e2e::until(&what, SOON, || {
+        Some(api.run(run)).filter(|run| run["status"] == status)
+    })
 }
 
 /// Deploys a guest of `tests/guests`.
