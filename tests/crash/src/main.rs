@@ -63,7 +63,7 @@ async fn kills(cycles: u64, seed: u64) -> Result<bool> {
         line(&format!(
             "{kills}/{cycles} kills, {}",
             shown(&summary.counts)
-        ))
+        ));
     })
     .await?;
     end_line();
