@@ -1,6 +1,6 @@
 //! Components: on disk by digest, in memory once they are loaded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -54,6 +54,18 @@ impl Components {
         let cell = Arc::new(OnceCell::new_with(Some(app.clone())));
         self.loaded.lock().insert(app.digest(), cell);
         Ok(app)
+    }
+
+    /// Drops from memory what no app serves and no run executes. It can be loaded again.
+    pub(crate) fn keep_only(&self, served: &HashSet<Digest>) {
+        self.loaded.lock().retain(|digest, cell| {
+            let in_use = match cell.get() {
+                Some(app) => Arc::strong_count(app) > 1,
+                // It is being loaded.
+                None => Arc::strong_count(cell) > 1,
+            };
+            in_use || served.contains(digest)
+        });
     }
 
     /// The component if it is in memory.

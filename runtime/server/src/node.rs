@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use abide_core::engine::{Answer, Effect, Engine, Input, Notice, ReplyId, ValidEvents};
 use abide_core::event::{EventIdSeed, NewEvent};
 use abide_core::function::is_kebab_case;
-use abide_core::ids::{EventId, RunId};
+use abide_core::ids::{Digest, EventId, RunId};
 use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
 use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
@@ -72,6 +72,7 @@ pub(crate) struct Inner {
 
 #[derive(Clone)]
 struct AppSettings {
+    digest: Digest,
     variables: Arc<Vec<(String, String)>>,
     egress: Arc<EgressPolicy>,
 }
@@ -256,6 +257,13 @@ impl Node {
         let input = Box::new(app);
         self.ask(|reply| Input::Deploy { app: input, reply })
             .await?;
+        let served = inner
+            .settings
+            .read()
+            .values()
+            .map(|settings| settings.digest)
+            .collect();
+        inner.components.keep_only(&served);
         let stored = inner.view.get_app(&options.app);
         stored
             .ok()
@@ -440,6 +448,7 @@ impl Inner {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()));
         let settings = AppSettings {
+            digest: app.current.digest,
             variables: Arc::new(variables.collect()),
             egress: Arc::new(egress),
         };

@@ -1,6 +1,7 @@
 //! Requests that the host performs for runs: `fetch` and `ai-infer`.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use abide_core::Json;
@@ -10,6 +11,7 @@ use abide_core::ids::RunId;
 use abide_core::journal::OpNumber;
 use abide_core::state::Run;
 use abide_host::FetchRequest;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
@@ -41,7 +43,13 @@ impl Requests {
         };
         let task = tokio.spawn(async move {
             let Some(node) = node.upgrade() else { return };
-            let result = perform(&node, &app, request).await;
+            let performed = AssertUnwindSafe(perform(&node, &app, request)).catch_unwind().await;
+            let result = performed.unwrap_or_else(|_| {
+                Err(Failure::platform(
+                    Origin::Limit,
+                    "the host failed while it performed the request (a fault of Abide; its log has the details)",
+                ))
+            });
             node.requests.under_way.lock().remove(&(id, op));
             node.shard.input(Input::RequestDone {
                 run: id,

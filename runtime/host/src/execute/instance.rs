@@ -4,10 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use abide_core::Json;
 use abide_core::failure::{Failure, Origin};
-use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use super::run::Run;
 use crate::app::App;
@@ -74,26 +75,71 @@ async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
     }
 }
 
-/// Makes an instance: from the pool if it has room, else on demand.
+/// How often an instance is tried that the machine has no room for, with waits that double from [`FIRST_WAIT`]: some 13 s altogether.
+const TRIES: u32 = 9;
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
+/// Why there is no instance.
+enum NoInstance {
+    /// The guest's own doing.
+    Guest(Halt),
+    /// The machine has no room for it now.
+    NoRoom(Halt),
+}
+
+/// Makes an instance. Where the machine has no room it waits for some: that is no fault of the guest, and no failed attempt.
 pub(crate) async fn instantiate(
     app: &App,
     guest: impl Fn() -> Guest,
 ) -> Result<(Store<Guest>, Bindings), Halt> {
+    let mut wait = FIRST_WAIT;
+    for _ in 1..TRIES {
+        match try_instantiate(app, &guest).await {
+            Ok(instance) => return Ok(instance),
+            Err(NoInstance::Guest(halt)) => return Err(halt),
+            Err(NoInstance::NoRoom(halt)) => {
+                tracing::warn!(app = %app.digest(), reason = %halt, "no room for an instance; trying again");
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+        }
+    }
+    try_instantiate(app, &guest).await.map_err(|why| match why {
+        NoInstance::Guest(halt) | NoInstance::NoRoom(halt) => halt,
+    })
+}
+
+/// Whose fault it is that an instance could not be made.
+fn no_instance(error: &wasmtime::Error, guest: &Guest) -> NoInstance {
+    let halt = failure_of(error, guest);
+    if error.is::<Halt>() || error.is::<Trap>() {
+        NoInstance::Guest(halt)
+    } else {
+        NoInstance::NoRoom(halt)
+    }
+}
+
+/// Makes an instance: from the pool if it has room, else on demand.
+async fn try_instantiate(
+    app: &App,
+    guest: &impl Fn() -> Guest,
+) -> Result<(Store<Guest>, Bindings), NoInstance> {
     if let Some(pre) = app.pooled() {
         let mut store = new_store(pre.engine(), guest());
         match pre.instantiate_async(&mut store).await {
             Ok(bindings) => return Ok((store, bindings)),
             Err(error) if error.is::<PoolConcurrencyLimitError>() => {}
-            Err(error) => return Err(failure_of(&error, store.data())),
+            Err(error) => return Err(no_instance(&error, store.data())),
         }
     }
-    let pre = app
-        .on_demand()
-        .map_err(|error| Halt::Failed(Failure::platform(Origin::Limit, error.to_string())))?;
+    let pre = app.on_demand().map_err(|error| {
+        let failure = Failure::platform(Origin::Limit, error.to_string());
+        NoInstance::Guest(Halt::Failed(failure))
+    })?;
     let mut store = new_store(pre.engine(), guest());
     match pre.instantiate_async(&mut store).await {
         Ok(bindings) => Ok((store, bindings)),
-        Err(error) => Err(failure_of(&error, store.data())),
+        Err(error) => Err(no_instance(&error, store.data())),
     }
 }
 

@@ -53,9 +53,8 @@ impl Outgoing {
 
     /// Another body begins.
     pub(crate) fn begin_body(&mut self) {
-        if self.reached_out.load(Ordering::Relaxed) {
-            self.reached_out = Arc::default();
-        }
+        // Always a new one: a request that the body before left behind still holds the old one, and must not open the way for this.
+        self.reached_out = Arc::default();
     }
 
     /// Why a request may not leave now, if it may not.
