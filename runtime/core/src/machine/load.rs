@@ -133,7 +133,11 @@ impl Machine {
     #[allow(clippy::too_many_lines, reason = "one arm an entry")]
     fn replay(&mut self, entry: Entry) -> Result<(), String> {
         match entry {
-            Entry::AttemptStarted { attempt, at_ms } => self.reset_attempt(attempt, at_ms),
+            Entry::AttemptStarted { attempt, at_ms } => {
+                self.reset_attempt(attempt, at_ms);
+                // The failure of the attempt before is history.
+                self.position = Position::Running;
+            }
             Entry::OperationStarted {
                 op,
                 after,

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::script::Program;
+use super::script::{Groups, Program};
 use super::world::{World, guest_error};
 use super::{run, wait};
 use crate::event::NewEvent;
 use crate::failure::RetryAdvice;
-use crate::operation::{Invoke, Operation};
+use crate::operation::{Invoke, Operation, SendSignal, WaitForEvent, WaitForSignal};
 use crate::state::RunStatus;
 use crate::{DAY_MS, HOUR_MS, MINUTE_MS};
 
@@ -16,6 +16,17 @@ fn operation() -> impl Strategy<Value = Operation> {
         4 => Just(run()),
         2 => (0..3 * MINUTE_MS).prop_map(Operation::Sleep),
         1 => (1..HOUR_MS).prop_map(|timeout| Operation::WaitForEvent(wait("tick", timeout))),
+        1 => (1..HOUR_MS, 1..HOUR_MS).prop_map(|(timeout, lookback_ms)| {
+            Operation::WaitForEvent(WaitForEvent { lookback_ms, ..wait("tick", timeout) })
+        }),
+        1 => (1..HOUR_MS, any::<bool>()).prop_map(|(timeout_ms, replace)| {
+            Operation::WaitForSignal(WaitForSignal { signal: "s".into(), timeout_ms, replace })
+        }),
+        1 => (0..HOUR_MS).prop_map(|ttl_ms| Operation::SendSignal(SendSignal {
+            signal: "s".into(),
+            data: None,
+            ttl_ms: Some(ttl_ms),
+        })),
         1 => Just(Operation::SendEvents(vec![NewEvent {
             name: "tick".into(),
             ..NewEvent::default()
@@ -28,25 +39,26 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+fn groups() -> impl Strategy<Value = Groups> {
+    let group = prop::collection::vec(operation(), 1..4).prop_map(|group| {
+        let names = ["a", "b", "a", "c"];
+        group
+            .into_iter()
+            .zip(names)
+            .map(|(op, id)| (id.to_owned(), op))
+            .collect()
+    });
+    prop::collection::vec(group, 0..5)
+}
+
 fn program() -> impl Strategy<Value = Program> {
-    let group = prop::collection::vec(operation(), 1..4);
-    (prop::collection::vec(group, 0..5), any::<bool>(), 0..3_u32).prop_map(
-        |(groups, catches, fails)| Program {
-            groups: groups
-                .into_iter()
-                .map(|group| {
-                    let names = ["a", "b", "a", "c"];
-                    group
-                        .into_iter()
-                        .zip(names)
-                        .map(|(op, id)| (id.to_owned(), op))
-                        .collect()
-                })
-                .collect(),
-            catches,
-            fails,
-        },
-    )
+    let later = prop::option::of(groups());
+    (groups(), later, any::<bool>(), 0..3_u32).prop_map(|(groups, later, catches, fails)| Program {
+        groups,
+        later,
+        catches,
+        fails,
+    })
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +82,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: if cfg!(debug_assertions) { 400 } else { 20_000 },
+        cases: if cfg!(debug_assertions) { 4_000 } else { 20_000 },
         // A failing case becomes a test with a name.
         failure_persistence: None,
         ..ProptestConfig::default()
@@ -116,7 +128,8 @@ proptest! {
         world.advance(30 * DAY_MS);
         for run in world.runs() {
             prop_assert!(run.status.is_final(), "{:?} hangs: {:?}", run, world.state.journals.get(&run.id));
-            prop_assert_ne!(run.status, RunStatus::Cancelled);
+            // An invoked run is cancelled when the one that invoked it ends without it.
+            prop_assert!(run.status != RunStatus::Cancelled || run.parent.is_some());
         }
         world.check_quiet();
         // A step executes once for every attempt that is recorded: no attempt twice.

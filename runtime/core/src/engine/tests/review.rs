@@ -367,3 +367,27 @@ fn a_request_that_is_given_up_is_not_overtaken_by_its_own_beginning() {
     assert!(given_up.durable.iter().any(drops));
     assert!(!given_up.now.iter().any(drops));
 }
+
+#[test]
+fn a_later_attempt_at_the_code_survives_eviction_and_crash_like_the_first() {
+    let nap = || Operation::Sleep(HOUR_MS);
+    let program = Program {
+        fails: 1,
+        later: Some(program(vec![vec![("x", nap())], vec![("y", nap())]]).groups),
+        ..Program::default()
+    };
+    let mut world = World::new(&[("f", program)]);
+    world.event("start/f", "{}");
+    world.advance(MINUTE_MS);
+    world.evict();
+    world.advance(HOUR_MS);
+    world.crash();
+    world.advance(HOUR_MS);
+    assert_eq!(
+        world.status(),
+        [RunStatus::Completed],
+        "{:?}",
+        world.journal()
+    );
+    world.check_quiet();
+}

@@ -8,10 +8,14 @@ use crate::machine::{Machine, Next, Now, Stop, Ticket, TwinCursor, TwinNext};
 use crate::operation::Operation;
 use crate::{Json, failure::Failure};
 
+pub(super) type Groups = Vec<Vec<(String, Operation)>>;
+
 /// What a function does. It returns the results of its last group as a JSON list, or the first failure of any group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
-    pub(super) groups: Vec<Vec<(String, Operation)>>,
+    pub(super) groups: Groups,
+    /// What attempts at the workflow code after the first do, if not the same.
+    pub later: Option<Groups>,
     /// Whether a failed operation fails the function, or counts as a result.
     pub catches: bool,
     /// How many attempts at the workflow code fail before one does not.
@@ -110,7 +114,11 @@ impl Instance {
         mut ask: impl FnMut(Option<&(String, Operation)>) -> Result<Step, Stop>,
     ) -> Result<Option<Result<Json, Failure>>, Stop> {
         while !self.over {
-            let Some(group) = program.groups.get(self.group) else {
+            let groups = match &program.later {
+                Some(later) if attempt > 0 => later,
+                Some(_) | None => &program.groups,
+            };
+            let Some(group) = groups.get(self.group) else {
                 self.over = true;
                 if attempt < program.fails {
                     let failure = Failure::platform(crate::failure::Origin::Guest, "not yet");
