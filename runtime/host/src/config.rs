@@ -63,7 +63,7 @@ impl Default for GuestLimits {
             memory_bytes: 128 << 20,
             table_elements: 200_000,
             slice_cpu: Duration::from_secs(10),
-            body_cpu: Duration::from_mins(1),
+            body_cpu: Duration::from_secs(30),
             body_timeout: Duration::from_mins(15),
             describe_cpu: Duration::from_secs(10),
             fetch_response_bytes: 4 << 20,

@@ -53,7 +53,7 @@ impl Server {
         Self::spawn_serve(data, more)?.ready(START)
     }
 
-    /// Starts `abide serve` and does not wait until it listens: [`Starting`] is killed or awaited.
+    /// Starts `abide serve` and does not wait until it listens: what it returns is killed or awaited.
     pub fn spawn_serve(
         data: &Path,
         more: impl IntoIterator<Item = impl AsRef<OsStr>>,

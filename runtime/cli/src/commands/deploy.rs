@@ -24,7 +24,7 @@ pub(crate) struct Deploy {
     /// The components.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// The app's id. Default: [app] id of an abide.toml beside the file, else the file's name.
+    /// The app's id. Default: `id` under `[app]` of an abide.toml beside the file, else the file's name.
     #[arg(long, value_name = "ID")]
     app: Option<String>,
     /// A variable in the environment of step bodies, over those of an abide.toml beside the file. Repeatable.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Ledger, deploy, order};
 
-/// The longest that anything may take: bodies have up to 60 s of CPU time, and two of them share a processor with everything else.
+/// The longest that anything may take: bodies have up to 30 s of CPU time, and two of them share a processor with everything else.
 const LONGEST: Duration = Duration::from_secs(240);
 
 /// Another run's three steps, beside all this, on a machine that is busy.

@@ -18,7 +18,7 @@ fn components_that_cannot_be_served_are_refused_with_the_reason() {
         ("wrong-signature", &["abide:durable/functions", "run"]),
         ("malformed", &[]),
         ("core-module", &["component"]),
-        ("large-memory", &["memory"]),
+        ("large-memory", &[]),
         ("start-traps", &[]),
     ];
     for (name, says) in fixtures {
