@@ -27,10 +27,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::of_process();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match abide_host::runtime().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             return outcome::report(

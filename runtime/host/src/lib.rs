@@ -38,6 +38,7 @@ pub mod infer;
 mod operations;
 mod port;
 mod residency;
+mod runtime;
 mod wasi;
 
 pub use app::App;
@@ -47,6 +48,7 @@ pub use error::Error;
 pub use execute::{ExecuteRequest, Exit, Gone, Mailbox};
 pub use http_client::{FetchError, FetchRequest, FetchResponse, HttpClient};
 pub use port::{BarrierBroken, Port};
+pub use runtime::runtime;
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -67,8 +67,12 @@ const QUICK: Scale = Scale {
     samples: 30,
 };
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
+    // The same runtime as the binary's.
+    abide_host::runtime().build()?.block_on(measure())
+}
+
+async fn measure() -> Result<()> {
     let arguments = Arguments::parse();
     let scale = if arguments.quick { QUICK } else { FULL };
     let base = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);

@@ -16,7 +16,7 @@ fn a_new_app_builds_deploys_and_runs_anywhere() {
     let inside = |arguments: &[&str]| Run::abide(arguments).inside(place.path());
     let written = inside(&["new", "first-app"]).run().done();
     assert!(
-        written.stdout.contains("abide") && written.stdout.contains("dev"),
+        written.stdout.contains("dev first-app") && written.stdout.contains("send --event"),
         "it says how to go on: {}",
         written.stdout
     );
