@@ -215,7 +215,7 @@ fn timed_out_text(server: &Server, timeout: Duration, runs: &[Run]) -> String {
     );
     for run in open {
         let now = match &run.waiting_for {
-            Some(waiting) => format!("it {waiting}"),
+            Some(waiting) => waiting.clone(),
             None => run.status.to_string(),
         };
         let command = server.command(&format!("runs show {}", run.run_id));
