@@ -415,7 +415,7 @@ mod tests {
         assert!(
             text.contains("after 1m: 1 of 2 runs")
                 && text.contains("runs show 01B")
-                && text.contains("it sleeps until tomorrow"),
+                && text.contains("sleeps until tomorrow"),
             "{text}"
         );
         assert!(!text.contains("01A"), "{text}");
