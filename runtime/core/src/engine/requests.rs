@@ -91,11 +91,10 @@ impl Engine {
         if !self.requests.remove(&key) {
             return Ok(());
         }
-        let Some(registration) = cx.read.registration(key.run, key.op)? else {
+        let Some(mut registration) = cx.read.registration(key.run, key.op)? else {
             return Ok(());
         };
         let old = Arc::new(registration.clone());
-        let mut registration = registration;
         let (policy, due, number) = match &mut registration {
             Registration::Fetch {
                 policy,

@@ -37,8 +37,6 @@ pub trait Read {
     fn registrations(&self, run: RunId) -> Result<Vec<(OpNumber, Registration)>, ReadError>;
     /// What has come for a run and is not in its journal yet, by operation.
     fn arrivals(&self, run: RunId) -> Result<Vec<(OpNumber, Outcome, u32, u64)>, ReadError>;
-    /// What has come for one operation.
-    fn arrival(&self, run: RunId, op: OpNumber) -> Result<Option<Outcome>, ReadError>;
     /// Runs that have arrivals, in order, after `after`, each once, at most `limit`.
     fn runs_with_arrivals_after(
         &self,

@@ -99,11 +99,6 @@ impl Read for View {
         )?)
     }
 
-    fn arrival(&self, run: RunId, op: OpNumber) -> Answer<Option<Outcome>> {
-        let arrival: Option<Arrival> = self.record(&Key::Arrival(WaitKey { run, op }))?;
-        Ok(arrival.map(|(outcome, _, _)| outcome))
-    }
-
     fn runs_with_arrivals_after(&self, after: Option<RunId>, limit: usize) -> Answer<Vec<RunId>> {
         let mut runs = Vec::new();
         let mut after = after;

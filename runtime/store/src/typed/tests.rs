@@ -538,7 +538,7 @@ fn arrivals_are_kept_until_the_journal_has_them() {
         of_run,
         [0, 5].map(|op| (op, arrival(op).0, op, u64::from(op)))
     );
-    assert_eq!(view.arrival(RunId(7), 2).unwrap(), Some(arrival(2).0));
+    assert_eq!(view.arrivals(RunId(7)).unwrap(), [(2, arrival(2).0, 2, 2)]);
     f.write(&[
         Write::DeleteArrival {
             run: RunId(1),
@@ -553,7 +553,10 @@ fn arrivals_are_kept_until_the_journal_has_them() {
         f.view().runs_with_arrivals_after(None, 9).unwrap(),
         [1, 7].map(RunId)
     );
-    assert_eq!(f.view().arrival(RunId(1), 0).unwrap(), None);
+    assert_eq!(
+        f.view().arrivals(RunId(1)).unwrap(),
+        [(5, arrival(5).0, 5, 5)]
+    );
 }
 
 #[test]

@@ -164,12 +164,6 @@ impl Read for State {
             .map(|(key, (outcome, attempts, at))| (key.op, outcome.clone(), *attempts, *at))
             .collect())
     }
-    fn arrival(&self, run: RunId, op: OpNumber) -> Result<Option<Outcome>> {
-        Ok(self
-            .arrivals
-            .get(&WaitKey { run, op })
-            .map(|(outcome, ..)| outcome.clone()))
-    }
     fn runs_with_arrivals_after(&self, after: Option<RunId>, limit: usize) -> Result<Vec<RunId>> {
         let runs: BTreeSet<_> = self.arrivals.keys().map(|key| key.run).collect();
         let later = runs

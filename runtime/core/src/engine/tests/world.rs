@@ -13,7 +13,7 @@ use crate::function::{FunctionConfig, Trigger};
 use crate::ids::{Digest, IdGenerator, RunId};
 use crate::journal::{Entry, OpNumber};
 use crate::limits::Limits;
-use crate::machine::{Arrival, Machine, Phase, Position, RunInfo, TwinCursor};
+use crate::machine::{Arrival, Machine, Phase, RunInfo, TwinCursor};
 use crate::state::{App, Deployed, Read, Run, RunEnd, RunStatus};
 
 pub(super) const START_MS: u64 = 1_700_000_000_000;
@@ -383,6 +383,5 @@ impl World {
                 }
             }
         }
-        let _ = Position::Running;
     }
 }
