@@ -17,6 +17,23 @@ pub type OpNumber = u32;
 /// Stands in place of an operation's number for the workflow code itself: its retry timer, its log lines.
 pub const WORKFLOW_OP: OpNumber = u32::MAX;
 
+/// Stands in place of an operation's number for the time at which a run that has not started is cancelled.
+pub const START_TIMEOUT_OP: OpNumber = u32::MAX - 1;
+
+/// Stands in place of an operation's number for the time at which a run that has not ended is cancelled.
+pub const FINISH_TIMEOUT_OP: OpNumber = u32::MAX - 2;
+
+/// Stands in place of an operation's number for the n-th event that cancels a run; there are at most [`CANCEL_ON_OPS`].
+pub const FIRST_CANCEL_ON_OP: OpNumber = u32::MAX - 16;
+
+/// How many events can cancel a run.
+pub const CANCEL_ON_OPS: u32 = 5;
+
+/// Whether the number stands for something that ends the run rather than for one of its operations.
+pub fn is_guard(op: OpNumber) -> bool {
+    (FIRST_CANCEL_ON_OP..WORKFLOW_OP).contains(&op)
+}
+
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {

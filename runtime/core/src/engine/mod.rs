@@ -11,15 +11,24 @@
 //! - An effect that the outside can notice is released only when the writes of its step are durable ([`Output::durable`]).
 //! - Every execution has a token; what comes with an old token is dropped.
 
+mod admission;
 mod cancel;
+mod cron;
 mod deploy;
 mod dispatch;
+mod ending;
 mod ingest;
+mod internal;
 mod invoke;
+mod jobs;
 mod output;
+mod pause;
 mod progress;
+mod queue;
+mod replay;
 mod requests;
 mod runs;
+mod schemas;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -37,7 +46,10 @@ use crate::journal::OpNumber;
 use crate::limits::Limits;
 use crate::machine::Progress;
 use crate::operation::SendSignal;
-use crate::state::{App, BufferedSignal, Read, ReadError, Registration, Run, TimerKey, WaitKey};
+use crate::state::{
+    App, BufferedSignal, EventSchema, JobAction, Read, ReadError, Registration, Run, RunFilter,
+    TimerKey, WaitKey,
+};
 use crate::{DAY_MS, Json};
 
 pub use ingest::{InvalidEvents, ValidEvents};
@@ -122,6 +134,79 @@ pub enum Input {
         /// Who waits.
         reply: ReplyId,
     },
+    /// Somebody wants a run to stop for now; it keeps everything.
+    PauseRun {
+        /// The run.
+        run: RunId,
+        /// Who or what, for people.
+        reason: String,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody wants a paused run to go on.
+    ResumeRun {
+        /// The run.
+        run: RunId,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody wants the runs of a function not to start for now; events queue.
+    PauseFunction {
+        /// The function.
+        function: FunctionId,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody wants the runs of a function to start again.
+    ResumeFunction {
+        /// The function.
+        function: FunctionId,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody wants a run that ended to be done again, as a new run of the deployed code.
+    Replay {
+        /// The run.
+        run: RunId,
+        /// The step from which it is done again; what came before it keeps its results. From the start if absent.
+        from_step: Option<FromStep>,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody wants something done to many runs.
+    StartJob {
+        /// What.
+        action: JobAction,
+        /// To which runs.
+        filter: RunFilter,
+        /// The least time between two, in microseconds.
+        interval_us: Option<u64>,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody wants a job to stop.
+    StopJob {
+        /// The job.
+        job: RunId,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// An operator sets a schema of events.
+    PutSchema {
+        /// The schema.
+        schema: EventSchema,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// An operator removes a schema of events.
+    DeleteSchema {
+        /// The event.
+        event: String,
+        /// The version.
+        v: Option<String>,
+        /// Who waits.
+        reply: ReplyId,
+    },
     /// An app is deployed, in place of its earlier version.
     Deploy {
         /// The app; its functions were validated.
@@ -129,6 +214,15 @@ pub enum Input {
         /// Who waits.
         reply: ReplyId,
     },
+}
+
+/// Where a replay begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FromStep {
+    /// The step's key: `id`, `id:1`…
+    pub step: String,
+    /// What replaces the step's input: JSON.
+    pub input: Option<Json>,
 }
 
 /// Settings of the engine.
@@ -265,6 +359,28 @@ impl Engine {
                 result,
             } => self.request_done(WaitKey { run, op }, attempt, result, &mut cx),
             Input::Cancel { run, reason, reply } => self.cancel(run, &reason, reply, &mut cx),
+            Input::PauseRun { run, reason, reply } => self.pause_run(run, &reason, reply, &mut cx),
+            Input::ResumeRun { run, reply } => self.resume_run(run, reply, &mut cx),
+            Input::PauseFunction { function, reply } => {
+                self.pause_function(function, reply, &mut cx)
+            }
+            Input::ResumeFunction { function, reply } => {
+                self.resume_function(function, reply, &mut cx)
+            }
+            Input::Replay {
+                run,
+                from_step,
+                reply,
+            } => self.replay(run, from_step, reply, &mut cx),
+            Input::StartJob {
+                action,
+                filter,
+                interval_us,
+                reply,
+            } => self.start_job(action, filter, interval_us, reply, &mut cx),
+            Input::StopJob { job, reply } => self.stop_job(job, reply, &mut cx),
+            Input::PutSchema { schema, reply } => self.put_schema(schema, reply, &mut cx),
+            Input::DeleteSchema { event, v, reply } => self.delete_schema(event, v, reply, &mut cx),
             Input::Signal { signal, reply } => self.accept_signal(signal, reply, &mut cx),
             Input::Deploy { app, reply } => {
                 self.deploy(*app, reply, &mut cx);

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{ReplyId, Token};
-use crate::function::UndecidedTrigger;
+use crate::function::Undecided;
 use crate::ids::{EventId, RunId};
 use crate::journal::OpNumber;
 use crate::machine::Arrival;
 use crate::operation::{AiInfer, Fetch};
-use crate::state::{Run, RunStatus, Write};
+use crate::state::{Job, Run, RunStatus, Write};
 
 /// What to do outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,6 +93,22 @@ pub enum Answer {
     Signalled(Option<RunId>),
     /// The app is deployed.
     Deployed,
+    /// The run, or the function, is paused.
+    Paused,
+    /// The run, or the function, goes on.
+    Resumed,
+    /// The new run that replays the one that was named.
+    Replayed(RunId),
+    /// The job is created, or stopped, and stands so.
+    Job(Box<Job>),
+    /// There is no such job.
+    NoSuchJob,
+    /// There is no such function.
+    NoSuchFunction,
+    /// The schema is set, or removed.
+    SchemaChanged,
+    /// It can't be done, for this reason; nothing is changed.
+    Refused(String),
 }
 
 /// Something that people may watch for.
@@ -103,14 +119,14 @@ pub enum Notice {
         /// The run.
         run: RunId,
         /// The event that started it.
-        event: Option<EventId>,
+        event: EventId,
         /// Where it stands.
         status: RunStatus,
     },
     /// A run logged something, or its journal grew.
     Grew(RunId),
-    /// A trigger's condition could not be decided.
-    Undecided(UndecidedTrigger),
+    /// An expression of a function could not be decided.
+    Undecided(Undecided),
 }
 
 /// The result of steps.
@@ -137,7 +153,7 @@ impl Output {
         self.writes.push(Write::PutRun(Arc::new(run.clone())));
         self.durable.push(Effect::Notice(Notice::Run {
             run: run.id,
-            event: run.events.first().copied(),
+            event: run.event,
             status: run.status,
         }));
     }

@@ -137,6 +137,11 @@ impl Engine {
                 self.register(key, Arc::new(registration), cx);
                 Ok(())
             }
+            // A run's code asks for none of these.
+            Registration::CancelOn { .. }
+            | Registration::Timeout { .. }
+            | Registration::Debounce(_)
+            | Registration::Batch(_) => Ok(()),
         }
     }
 
@@ -178,6 +183,10 @@ impl Engine {
             | Registration::Retry { .. }
             | Registration::Start { .. }
             | Registration::Event { .. }
+            | Registration::CancelOn { .. }
+            | Registration::Timeout { .. }
+            | Registration::Debounce(_)
+            | Registration::Batch(_)
             | Registration::Signal { .. } => {}
         }
     }
@@ -214,6 +223,7 @@ impl Engine {
                 let status = match &end {
                     RunEnd::Output(_) => RunStatus::Completed,
                     RunEnd::Failure(_) => RunStatus::Failed,
+                    RunEnd::Skipped(_) => RunStatus::Skipped,
                 };
                 self.end_run(run.clone(), status, end, cx)?;
                 run.status = status;

@@ -41,6 +41,10 @@ impl Engine {
             | Registration::Retry { .. }
             | Registration::Start { .. }
             | Registration::Event { .. }
+            | Registration::CancelOn { .. }
+            | Registration::Timeout { .. }
+            | Registration::Debounce(_)
+            | Registration::Batch(_)
             | Registration::Signal { .. }
             | Registration::Invoke { .. } => return Ok(()),
         };
@@ -112,6 +116,10 @@ impl Engine {
             | Registration::Retry { .. }
             | Registration::Start { .. }
             | Registration::Event { .. }
+            | Registration::CancelOn { .. }
+            | Registration::Timeout { .. }
+            | Registration::Debounce(_)
+            | Registration::Batch(_)
             | Registration::Signal { .. }
             | Registration::Invoke { .. } => return Ok(()),
         };

@@ -36,8 +36,16 @@ impl Engine {
             function: function.clone(),
             digest: app.current.digest,
             policy: config.policy(),
-            events: vec![event.id],
+            event: event.id,
+            event_count: 1,
+            batch: false,
             parent,
+            original: None,
+            cron: None,
+            queue: None,
+            guarded: false,
+            quiet: false,
+            input: None,
             status: RunStatus::Queued,
             queued_ms: cx.now_ms,
             started_ms: None,
@@ -165,6 +173,13 @@ impl Engine {
 fn outcome_for_parent(run: &Run, status: RunStatus, end: &RunEnd) -> Outcome {
     match end {
         RunEnd::Output(json) => Outcome::Done(json.clone()),
+        RunEnd::Skipped(reason) => Outcome::Failed(Failure::permanent(
+            Origin::Invoke,
+            format!(
+                "the invoked function {} was skipped (run {}): {reason}",
+                run.function, run.id
+            ),
+        )),
         RunEnd::Failure(failure) => {
             let verb = if status == RunStatus::Cancelled {
                 "was cancelled"

@@ -67,9 +67,15 @@ impl Engine {
             Registration::Fetch { .. } | Registration::AiInfer { .. } => {
                 self.issue(key, registration, cx)
             }
+            Registration::Timeout { kind, after_ms, .. } => {
+                self.time_out(key.run, kind, after_ms, cx)
+            }
+            Registration::Debounce(pending) => self.debounce_due(key, *pending, cx),
+            Registration::Batch(pending) => self.batch_due(key, *pending, cx),
             Registration::Sleep { .. }
             | Registration::Retry { .. }
             | Registration::Event { .. }
+            | Registration::CancelOn { .. }
             | Registration::Signal { .. }
             | Registration::Invoke { .. } => match arrival_when_due(&registration) {
                 Some(arrival) if key.op != WORKFLOW_OP => {
@@ -140,9 +146,13 @@ pub(super) fn arrival_when_due(registration: &Registration) -> Option<Arrival> {
                 invoke.timeout_ms()
             ),
         )),
-        Registration::Start { .. } | Registration::Fetch { .. } | Registration::AiInfer { .. } => {
-            return None;
-        }
+        Registration::Start { .. }
+        | Registration::Fetch { .. }
+        | Registration::AiInfer { .. }
+        | Registration::CancelOn { .. }
+        | Registration::Timeout { .. }
+        | Registration::Debounce(_)
+        | Registration::Batch(_) => return None,
     };
     Some(Arrival::Outcome {
         outcome,

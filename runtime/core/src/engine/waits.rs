@@ -120,11 +120,8 @@ impl Engine {
     /// The event that started the run.
     fn trigger_of(&self, run: RunId, cx: &Context<'_>) -> Result<Option<Scope>, ReadError> {
         let event = match self.active.get(&run) {
-            Some(active) => active.run.events.first().copied(),
-            None => cx
-                .read
-                .run(run)?
-                .and_then(|run| run.events.first().copied()),
+            Some(active) => Some(active.run.event),
+            None => cx.read.run(run)?.map(|run| run.event),
         };
         let Some(event) = event else { return Ok(None) };
         let event = cx.read.event(event)?;

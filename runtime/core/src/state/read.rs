@@ -3,7 +3,10 @@
 use crate::event::Event;
 use crate::ids::{EventId, FunctionId, RunId};
 use crate::journal::{Entry, OpNumber, Outcome};
-use crate::state::{App, BufferedSignal, Registration, Run, TimerKey, WaitKey};
+use crate::state::{
+    App, BufferedSignal, Control, ControlKey, ControlKind, EventSchema, Job, LaneKey, Place,
+    Registration, Run, TimerKey, WaitKey,
+};
 
 /// The store could not answer. The engine can't go on after it: the node stops.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,6 +74,42 @@ pub trait Read {
         after: Option<WaitKey>,
         limit: usize,
     ) -> Result<Vec<WaitKey>, ReadError>;
+    /// The events of a run that has several, or of one that is to be created, in order.
+    fn run_events(&self, run: RunId) -> Result<Vec<EventId>, ReadError>;
+    /// What a control remembers.
+    fn control(&self, key: &ControlKey) -> Result<Option<Control>, ReadError>;
+    /// Everything that one kind of control remembers, by function and key, after `after`, at most `limit`.
+    fn controls(
+        &self,
+        kind: ControlKind,
+        after: Option<&ControlKey>,
+        limit: usize,
+    ) -> Result<Vec<(ControlKey, Control)>, ReadError>;
+    /// Lanes that hold runs, in order, after `after` (all lanes of its function if `past_function`), at most `limit`, each with the place of
+    /// its first run.
+    fn lanes_after(
+        &self,
+        after: Option<&LaneKey>,
+        past_function: bool,
+        limit: usize,
+    ) -> Result<Vec<(LaneKey, Place)>, ReadError>;
+    /// The runs of a lane, in order, after `after`, at most `limit`.
+    fn queued(
+        &self,
+        lane: &LaneKey,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<Place>, ReadError>;
+    /// Runs that count against a limit on whole runs, at most `limit`.
+    fn holders(&self, counter: &str, limit: usize) -> Result<Vec<RunId>, ReadError>;
+    /// Runs by id, which is the order of their creation, after `after`, at most `limit`.
+    fn runs_after(&self, after: Option<RunId>, limit: usize) -> Result<Vec<Run>, ReadError>;
+    /// Whether any run waits for an event of this name, or is cancelled by one.
+    fn has_waits(&self, name: &str) -> Result<bool, ReadError>;
+    /// All jobs, oldest first.
+    fn jobs(&self) -> Result<Vec<Job>, ReadError>;
+    /// Every operator's schema.
+    fn schemas(&self) -> Result<Vec<EventSchema>, ReadError>;
     /// All apps.
     fn apps(&self) -> Result<Vec<App>, ReadError>;
 }

@@ -12,6 +12,7 @@ use crate::ids::{Digest, EventId, FunctionId, RunId};
 use crate::journal::{Entry, OpNumber};
 use crate::operation::{AiInfer, Fetch, Invoke};
 use crate::retry::RetryPolicy;
+use crate::state::Queue;
 
 /// One deployed version of an app.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,19 @@ pub struct Deployed {
     pub bytes: u64,
     /// Its functions.
     pub functions: Vec<FunctionConfig>,
+    /// The shapes of events that it describes.
+    pub schemas: Vec<EventSchema>,
+}
+
+/// The shape that an event's `data` must have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSchema {
+    /// The exact name of the event.
+    pub event: String,
+    /// It applies to events with this `v`; to those without one if absent.
+    pub v: Option<String>,
+    /// A JSON Schema.
+    pub schema: Json,
 }
 
 /// An app: the code that new runs start with.
@@ -60,11 +74,13 @@ pub enum RunStatus {
     Failed,
     /// It was cancelled.
     Cancelled,
+    /// It never began: a control of its function said no.
+    Skipped,
 }
 
 impl RunStatus {
     /// All of them, in the order of a run's life.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Queued,
         Self::Running,
         Self::Sleeping,
@@ -73,11 +89,15 @@ impl RunStatus {
         Self::Completed,
         Self::Failed,
         Self::Cancelled,
+        Self::Skipped,
     ];
 
     /// Whether nothing will ever happen to the run again.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Skipped
+        )
     }
 
     /// Its name in the API.
@@ -91,6 +111,7 @@ impl RunStatus {
             Self::Completed => "Completed",
             Self::Failed => "Failed",
             Self::Cancelled => "Cancelled",
+            Self::Skipped => "Skipped",
         }
     }
 }
@@ -102,6 +123,8 @@ pub enum RunEnd {
     Output(Json),
     /// Why it failed, was cancelled, or is paused.
     Failure(Failure),
+    /// Why it was skipped, in one sentence.
+    Skipped(String),
 }
 
 /// A run.
@@ -115,10 +138,26 @@ pub struct Run {
     pub digest: Digest,
     /// Retries of its steps and of its code, pinned with the code.
     pub policy: RetryPolicy,
-    /// The events that started it, at least one; the first is the one that functions see as `event`.
-    pub events: Vec<EventId>,
+    /// The event that functions see as `event`.
+    pub event: EventId,
+    /// How many events started it. More than one are found by [`Read::run_events`](super::Read::run_events).
+    pub event_count: u32,
+    /// Whether they are a batch.
+    pub batch: bool,
     /// The run and the operation that invoked it.
     pub parent: Option<(RunId, OpNumber)>,
+    /// The run that this one replays.
+    pub original: Option<RunId>,
+    /// The schedule whose tick started it.
+    pub cron: Option<Arc<str>>,
+    /// How it queues, if its function limits what goes on at once or how fast runs start, or is paused. Boxed: most runs have none.
+    pub queue: Option<Box<Queue>>,
+    /// Whether events or times are watched that cancel it: their registrations have [guard numbers](crate::journal::is_guard).
+    pub guarded: bool,
+    /// Whether its end publishes no internal event: it was itself started by one.
+    pub quiet: bool,
+    /// What replaces the input of one of its steps.
+    pub input: Option<Box<StepInput>>,
     /// Where it stands.
     pub status: RunStatus,
     /// When it was created, in milliseconds since the Unix epoch.
@@ -133,6 +172,15 @@ pub struct Run {
     pub entries: u32,
     /// Chunks of log lines.
     pub log_chunks: u32,
+}
+
+/// The input that an operator gave to a step when the run was replayed from there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepInput {
+    /// The step's key: `id`, `id:1`…
+    pub step: String,
+    /// JSON.
+    pub input: Json,
 }
 
 /// Consecutive entries of a run's journal.
@@ -235,6 +283,30 @@ pub enum Registration {
         /// When that attempt is due, where it has to wait.
         due_ms: Option<u64>,
     },
+    /// An event that cancels the run.
+    CancelOn {
+        /// Its exact name.
+        name: String,
+        /// What must be equal, as for a wait.
+        match_path: Option<(String, String)>,
+        /// CEL over `event` and `async`.
+        if_expr: Option<String>,
+        /// Until when it counts.
+        until_ms: Option<u64>,
+    },
+    /// A time at which the run is cancelled.
+    Timeout {
+        /// When.
+        due_ms: u64,
+        /// Which of the function's timeouts.
+        kind: TimeoutKind,
+        /// The timeout's length, for people.
+        after_ms: u64,
+    },
+    /// A debounce that collects events; the run is not created yet. Boxed: it is rare and large.
+    Debounce(Box<PendingDebounce>),
+    /// A batch that collects events; the run is not created yet.
+    Batch(Box<PendingBatch>),
     /// A model request that the host performs.
     AiInfer {
         /// The request.
@@ -257,7 +329,11 @@ impl Registration {
             | Self::Start { due_ms }
             | Self::Event { due_ms, .. }
             | Self::Signal { due_ms, .. }
+            | Self::Timeout { due_ms, .. }
             | Self::Invoke { due_ms, .. } => Some(*due_ms),
+            Self::Debounce(pending) => Some(pending.due_ms),
+            Self::Batch(pending) => Some(pending.due_ms),
+            Self::CancelOn { .. } => None,
             Self::Fetch { due_ms, .. } | Self::AiInfer { due_ms, .. } => *due_ms,
         }
     }
@@ -270,10 +346,77 @@ impl Registration {
         )
     }
 
+    /// The name of the event that it looks out for, and the path and canonical value that the event must have, if any.
+    pub fn awaited(&self) -> Option<(&str, Option<(&str, &str)>)> {
+        match self {
+            Self::Event {
+                name, match_path, ..
+            }
+            | Self::CancelOn {
+                name, match_path, ..
+            } => {
+                let matched = match_path.as_ref();
+                let matched = matched.map(|(path, value)| (path.as_str(), value.as_str()));
+                Some((name, matched))
+            }
+            Self::Sleep { .. }
+            | Self::Retry { .. }
+            | Self::Start { .. }
+            | Self::Signal { .. }
+            | Self::Invoke { .. }
+            | Self::Fetch { .. }
+            | Self::AiInfer { .. }
+            | Self::Timeout { .. }
+            | Self::Debounce(_)
+            | Self::Batch(_) => None,
+        }
+    }
+
     /// Whether a request is to be performed for it.
     pub fn is_request(&self) -> bool {
         matches!(self, Self::Fetch { .. } | Self::AiInfer { .. })
     }
+}
+
+/// Which of a function's timeouts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeoutKind {
+    /// The run did not start in time.
+    Start,
+    /// The run did not end in time.
+    Finish,
+}
+
+/// What a debounce has collected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingDebounce {
+    /// Whose.
+    pub function: FunctionId,
+    /// For which value of its key, in canonical text.
+    pub key: String,
+    /// When the first event was received.
+    pub first_ms: u64,
+    /// When the run is created, unless another event comes before.
+    pub due_ms: u64,
+    /// The newest events, at most 100, by `ts` and then by arrival, oldest first.
+    pub events: Vec<(u64, EventId)>,
+}
+
+/// What a batch has collected. Its events are found by [`Read::run_events`](super::Read::run_events).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingBatch {
+    /// Whose.
+    pub function: FunctionId,
+    /// For which value of its key, in canonical text.
+    pub key: String,
+    /// The first event.
+    pub first: EventId,
+    /// When the run is created, unless the batch is full before.
+    pub due_ms: u64,
+    /// Events.
+    pub count: u32,
+    /// Their bytes together.
+    pub bytes: u64,
 }
 
 /// The place of a timer in the order in which timers come due.

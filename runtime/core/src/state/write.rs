@@ -5,7 +5,10 @@ use std::sync::Arc;
 use crate::event::Event;
 use crate::ids::{EventId, FunctionId, RunId};
 use crate::journal::{OpNumber, Outcome};
-use crate::state::{App, BufferedSignal, JournalChunk, LogLine, Registration, Run};
+use crate::state::{
+    App, BufferedSignal, Control, ControlKey, EventSchema, Job, JournalChunk, LaneKey, LogLine,
+    Place, Registration, Run,
+};
 
 /// One change. The writes of one step of the engine are committed together or not at all, in this order.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +32,70 @@ pub enum Write {
         run: RunId,
         /// When it may be forgotten.
         until_ms: u64,
+    },
+    /// Records that an event will start no run after all.
+    UnlinkEvent {
+        /// The event.
+        event: EventId,
+        /// The run that it was collected for.
+        run: RunId,
+    },
+    /// Records events of a run that has several, as numbers `first`, `first + 1`… of them.
+    PutRunEvents {
+        /// The run, perhaps still to be created.
+        run: RunId,
+        /// The number of the first of these, from 0.
+        first: u32,
+        /// The events.
+        events: Vec<EventId>,
+    },
+    /// Changes what a control remembers.
+    PutControl {
+        /// Which.
+        key: ControlKey,
+        /// What.
+        control: Control,
+    },
+    /// A control remembers nothing.
+    DeleteControl(ControlKey),
+    /// Puts a run into its lane.
+    PutQueued {
+        /// The lane.
+        lane: LaneKey,
+        /// Its place there.
+        place: Place,
+    },
+    /// Takes a run out of its lane.
+    DeleteQueued {
+        /// The lane.
+        lane: LaneKey,
+        /// Its place there.
+        place: Place,
+    },
+    /// Notes that a started run counts against a limit on whole runs.
+    PutHolder {
+        /// The counter's name.
+        counter: Arc<str>,
+        /// The run.
+        run: RunId,
+    },
+    /// The run counts no more.
+    DeleteHolder {
+        /// The counter's name.
+        counter: Arc<str>,
+        /// The run.
+        run: RunId,
+    },
+    /// Creates or changes a job.
+    PutJob(Box<Job>),
+    /// Sets an operator's schema for an event and a version.
+    PutSchema(EventSchema),
+    /// Removes an operator's schema.
+    DeleteSchema {
+        /// The event.
+        event: String,
+        /// The version.
+        v: Option<String>,
     },
     /// Creates or changes a run.
     PutRun(Arc<Run>),

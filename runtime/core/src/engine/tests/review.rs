@@ -6,6 +6,7 @@ use super::{program, run, wait};
 use crate::engine::{Effect, Engine, EngineConfig, Input, Output, ValidEvents};
 use crate::event::NewEvent;
 use crate::failure::{Failure, Origin, RetryAdvice};
+use crate::function::options::EventTrigger;
 use crate::function::{FunctionConfig, Trigger};
 use crate::ids::{Digest, RunId};
 use crate::journal::{Entry, OpNumber, step_hash};
@@ -40,13 +41,11 @@ impl Bench {
         bench.input(Input::Recover);
         let function = FunctionConfig {
             id: "f".into(),
-            name: None,
-            triggers: vec![Trigger {
+            triggers: vec![Trigger::Event(EventTrigger {
                 event: "start/f".into(),
                 if_expr: None,
-            }],
-            retries: None,
-            backoff: None,
+            })],
+            ..FunctionConfig::default()
         };
         let app = Box::new(App {
             id: "app".into(),
@@ -55,6 +54,7 @@ impl Bench {
                 at_ms: START_MS,
                 bytes: 0,
                 functions: vec![function],
+                schemas: Vec::new(),
             },
             variables: std::collections::BTreeMap::new(),
             allow_net: Vec::new(),

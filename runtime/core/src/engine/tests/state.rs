@@ -6,7 +6,8 @@ use crate::event::Event;
 use crate::ids::{EventId, FunctionId, RunId};
 use crate::journal::{Entry, OpNumber, Outcome};
 use crate::state::{
-    App, BufferedSignal, LogLine, Read, ReadError, Registration, Run, TimerKey, WaitKey, Write,
+    App, BufferedSignal, Control, ControlKey, ControlKind, EventSchema, Job, LaneKey, LogLine,
+    Place, Read, ReadError, Registration, Run, TimerKey, WaitKey, Write,
 };
 
 type Result<T> = std::result::Result<T, ReadError>;
@@ -23,6 +24,13 @@ pub(super) struct State {
     pub signals: BTreeMap<String, BufferedSignal>,
     dedupes: BTreeMap<(FunctionId, String), (RunId, u64)>,
     apps: BTreeMap<String, App>,
+    pub links: BTreeSet<(EventId, RunId)>,
+    pub run_events: BTreeMap<(RunId, u32), EventId>,
+    pub controls: BTreeMap<ControlKey, Control>,
+    pub queued: BTreeSet<(LaneKey, Place)>,
+    pub holders: BTreeSet<(String, RunId)>,
+    pub jobs: BTreeMap<RunId, Job>,
+    schemas: BTreeMap<(String, Option<String>), EventSchema>,
 }
 
 impl State {
@@ -31,7 +39,46 @@ impl State {
             Write::PutEvent(event) => {
                 self.events.insert(event.id, (*event).clone());
             }
-            Write::LinkEvent { .. } => {}
+            Write::LinkEvent { event, run } => {
+                self.links.insert((event, run));
+            }
+            Write::UnlinkEvent { event, run } => {
+                self.links.remove(&(event, run));
+            }
+            Write::PutRunEvents { run, first, events } => {
+                for (number, event) in (first..).zip(events) {
+                    self.run_events.insert((run, number), event);
+                }
+            }
+            Write::PutControl { key, control } => {
+                self.controls.insert(key, control);
+            }
+            Write::DeleteControl(key) => {
+                self.controls.remove(&key);
+            }
+            Write::PutQueued { lane, place } => {
+                self.queued.insert((lane, place));
+            }
+            Write::DeleteQueued { lane, place } => {
+                let removed = self.queued.remove(&(lane, place));
+                assert!(removed, "a run was taken out of a lane where it is not");
+            }
+            Write::PutHolder { counter, run } => {
+                self.holders.insert((counter.to_string(), run));
+            }
+            Write::DeleteHolder { counter, run } => {
+                self.holders.remove(&(counter.to_string(), run));
+            }
+            Write::PutJob(job) => {
+                self.jobs.insert(job.id, *job);
+            }
+            Write::PutSchema(schema) => {
+                let key = (schema.event.clone(), schema.v.clone());
+                self.schemas.insert(key, schema);
+            }
+            Write::DeleteSchema { event, v } => {
+                self.schemas.remove(&(event, v));
+            }
             Write::PutDedupe {
                 function,
                 external_id,
@@ -199,18 +246,8 @@ impl Read for State {
         limit: usize,
     ) -> Result<Vec<WaitKey>> {
         let found = self.registrations.iter().filter(|(key, registration)| {
-            let Registration::Event {
-                name: waited,
-                match_path,
-                ..
-            } = registration
-            else {
-                return false;
-            };
-            let asked_for = match_path
-                .as_ref()
-                .map(|(path, value)| (path.as_str(), value.as_str()));
-            waited == name && asked_for == match_on && after.is_none_or(|after| **key > after)
+            registration.awaited() == Some((name, match_on))
+                && after.is_none_or(|after| **key > after)
         });
         Ok(page(found.map(|(key, _)| *key), limit))
     }
@@ -218,13 +255,9 @@ impl Read for State {
         let paths: BTreeSet<_> = self
             .registrations
             .values()
-            .filter_map(|registration| match registration {
-                Registration::Event {
-                    name: waited,
-                    match_path: Some((path, _)),
-                    ..
-                } if waited == name => Some(path.clone()),
-                _ => None,
+            .filter_map(|registration| match registration.awaited() {
+                Some((waited, Some((path, _)))) if waited == name => Some(path.to_owned()),
+                Some(_) | None => None,
             })
             .collect();
         Ok(paths.into_iter().collect())
@@ -245,6 +278,72 @@ impl Read for State {
             registration.is_request() && after.is_none_or(|after| **key > after)
         });
         Ok(page(requests.map(|(key, _)| *key), limit))
+    }
+    fn run_events(&self, run: RunId) -> Result<Vec<EventId>> {
+        let range = self.run_events.range((run, 0)..=(run, u32::MAX));
+        Ok(range.map(|(_, event)| *event).collect())
+    }
+    fn control(&self, key: &ControlKey) -> Result<Option<Control>> {
+        Ok(self.controls.get(key).cloned())
+    }
+    fn controls(
+        &self,
+        kind: ControlKind,
+        after: Option<&ControlKey>,
+        limit: usize,
+    ) -> Result<Vec<(ControlKey, Control)>> {
+        let found = self
+            .controls
+            .iter()
+            .filter(|(key, _)| key.kind == kind && after.is_none_or(|after| *key > after));
+        let found = found.map(|(key, control)| (key.clone(), control.clone()));
+        Ok(page(found, limit))
+    }
+    fn lanes_after(
+        &self,
+        after: Option<&LaneKey>,
+        past_function: bool,
+        limit: usize,
+    ) -> Result<Vec<(LaneKey, Place)>> {
+        let mut heads: Vec<(LaneKey, Place)> = Vec::new();
+        for (lane, place) in &self.queued {
+            let past = after.is_none_or(|after| {
+                lane > after && !(past_function && lane.function == after.function)
+            });
+            if past && heads.last().is_none_or(|(last, _)| last != lane) {
+                heads.push((lane.clone(), *place));
+            }
+        }
+        Ok(page(heads.into_iter(), limit))
+    }
+    fn queued(&self, lane: &LaneKey, after: Option<Place>, limit: usize) -> Result<Vec<Place>> {
+        let places = self.queued.iter().filter_map(|(of, place)| {
+            (of == lane && after.is_none_or(|after| *place > after)).then_some(*place)
+        });
+        Ok(page(places, limit))
+    }
+    fn holders(&self, counter: &str, limit: usize) -> Result<Vec<RunId>> {
+        let holding = self.holders.iter().filter(|(name, _)| name == counter);
+        Ok(page(holding.map(|(_, run)| *run), limit))
+    }
+    fn runs_after(&self, after: Option<RunId>, limit: usize) -> Result<Vec<Run>> {
+        let later = self
+            .runs
+            .values()
+            .filter(|run| after.is_none_or(|after| run.id > after));
+        Ok(page(later.cloned(), limit))
+    }
+    fn has_waits(&self, name: &str) -> Result<bool> {
+        Ok(self
+            .registrations
+            .values()
+            .any(|registration| registration.awaited().is_some_and(|(n, _)| n == name)))
+    }
+    fn jobs(&self) -> Result<Vec<Job>> {
+        Ok(self.jobs.values().cloned().collect())
+    }
+    fn schemas(&self) -> Result<Vec<EventSchema>> {
+        Ok(self.schemas.values().cloned().collect())
     }
     fn apps(&self) -> Result<Vec<App>> {
         Ok(self.apps.values().cloned().collect())

@@ -9,6 +9,7 @@ use crate::Json;
 use crate::engine::{Answer, Effect, Engine, EngineConfig, Input, Output, Request, ValidEvents};
 use crate::event::{EventIdSeed, NewEvent};
 use crate::failure::{Failure, Origin, RetryAdvice};
+use crate::function::options::EventTrigger;
 use crate::function::{FunctionConfig, Trigger};
 use crate::ids::{Digest, IdGenerator, RunId};
 use crate::journal::{Entry, OpNumber};
@@ -80,13 +81,11 @@ impl World {
     pub(super) fn deploy(&mut self, functions: &[(&str, Program)], version: u8) {
         let configs = functions.iter().map(|(id, _)| FunctionConfig {
             id: (*id).into(),
-            name: None,
-            triggers: vec![Trigger {
+            triggers: vec![Trigger::Event(EventTrigger {
                 event: format!("start/{id}"),
                 if_expr: None,
-            }],
-            retries: None,
-            backoff: None,
+            })],
+            ..FunctionConfig::default()
         });
         let app = App {
             id: "app".into(),
@@ -95,6 +94,7 @@ impl World {
                 at_ms: self.now_ms,
                 bytes: 0,
                 functions: configs.collect(),
+                schemas: Vec::new(),
             },
             variables: BTreeMap::new(),
             allow_net: Vec::new(),
@@ -168,7 +168,7 @@ impl World {
     }
 
     fn info(&self, run: &Run) -> Arc<RunInfo> {
-        let event = self.state.events.get(&run.events[0]);
+        let event = self.state.events.get(&run.event);
         Arc::new(RunInfo {
             run: run.id,
             function: run.function.clone(),

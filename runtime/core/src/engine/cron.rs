@@ -1,0 +1,1 @@
+//! Schedules: ticks that start runs, at most one run a tick.

@@ -1,0 +1,1 @@
+//! Internal events: what the platform itself tells about runs.

@@ -1,0 +1,1 @@
+//! The queue: which runs may start, and which steps may execute, under the limits of their functions.

@@ -1,0 +1,131 @@
+//! The index by which an event finds the functions that it starts.
+
+use std::collections::BTreeMap;
+
+use super::FunctionConfig;
+use super::options::{EventTrigger, Trigger};
+use crate::event::Event;
+use crate::expr::{Expr, InvalidExpr, Scope};
+use crate::ids::FunctionId;
+
+/// What a pattern's matches begin with, if `event` is a pattern.
+pub(super) fn prefix_of(event: &str) -> Option<&str> {
+    let prefix = event.strip_suffix('*')?;
+    (prefix.ends_with('/') || prefix.ends_with('.')).then_some(prefix)
+}
+
+/// Finds the functions that an event starts.
+#[derive(Debug, Default)]
+pub struct TriggerIndex {
+    exact: BTreeMap<String, Vec<Candidate>>,
+    prefixes: BTreeMap<String, Vec<Candidate>>,
+    /// By the function that failed.
+    failures: BTreeMap<FunctionId, Vec<FunctionId>>,
+}
+
+impl EventTrigger {
+    pub(super) fn condition(&self) -> Result<Option<Expr>, InvalidExpr> {
+        let source = self.if_expr.as_deref();
+        source.map(Expr::compile_without_async).transpose()
+    }
+}
+
+#[derive(Debug)]
+struct Candidate {
+    function: FunctionId,
+    /// Which of the function's triggers it is.
+    place: usize,
+    condition: Option<Expr>,
+}
+
+/// An expression of a function that could not be decided for an event: its author should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// The function.
+    pub function: FunctionId,
+    /// The option that holds the expression, for example `trigger 0 if`.
+    pub option: String,
+    /// The error of the evaluation, and what follows from it.
+    pub problem: String,
+}
+
+impl TriggerIndex {
+    /// Adds the triggers of a function whose configuration was validated.
+    pub fn add(&mut self, id: &FunctionId, config: &FunctionConfig) {
+        for (place, trigger) in config.triggers.iter().enumerate() {
+            let trigger = match trigger {
+                Trigger::Event(trigger) => trigger,
+                Trigger::Cron(_) => continue,
+                Trigger::FailureOf(failing) => {
+                    let failing = FunctionId::new(id.app.clone(), failing.as_str());
+                    self.failures.entry(failing).or_default().push(id.clone());
+                    continue;
+                }
+            };
+            // A condition that today's rules refuse, accepted by an earlier version: it starts nothing rather than everything.
+            let Ok(condition) = trigger.condition() else {
+                continue;
+            };
+            let candidate = Candidate {
+                function: id.clone(),
+                place,
+                condition,
+            };
+            let (map, key) = match prefix_of(&trigger.event) {
+                Some(prefix) => (&mut self.prefixes, prefix),
+                None => (&mut self.exact, trigger.event.as_str()),
+            };
+            map.entry(key.to_owned()).or_default().push(candidate);
+        }
+    }
+
+    /// Removes every trigger of an app.
+    pub fn remove_app(&mut self, app: &str) {
+        for map in [&mut self.exact, &mut self.prefixes] {
+            map.retain(|_, candidates| {
+                candidates.retain(|c| &*c.function.app != app);
+                !candidates.is_empty()
+            });
+        }
+        self.failures.retain(|failing, _| &*failing.app != app);
+    }
+
+    /// The functions that handle the final failure of a function's runs.
+    pub fn handlers_of_failure(&self, failing: &FunctionId) -> &[FunctionId] {
+        self.failures.get(failing).map_or(&[], Vec::as_slice)
+    }
+
+    /// The functions that `event` starts, each once, in the order of their ids.
+    pub fn matching(&self, event: &Event) -> (Vec<FunctionId>, Vec<Undecided>) {
+        let mut found = Vec::new();
+        let mut undecided = Vec::new();
+        let mut scope: Option<Scope> = None;
+        let exact = self.exact.get(&*event.name);
+        let patterns = self
+            .prefixes
+            .iter()
+            .filter(|(prefix, _)| event.name.starts_with(prefix.as_str()))
+            .map(|(_, candidates)| candidates);
+        for candidate in exact.into_iter().chain(patterns).flatten() {
+            match &candidate.condition {
+                None => found.push(candidate.function.clone()),
+                Some(condition) => {
+                    let scope = scope
+                        .get_or_insert_with(|| Scope::parse(&event.to_json()).unwrap_or_default());
+                    match condition.matches(scope, None) {
+                        Ok(true) => found.push(candidate.function.clone()),
+                        Ok(false) => {}
+                        Err(error) => undecided.push(Undecided {
+                            function: candidate.function.clone(),
+                            option: format!("trigger {} if", candidate.place),
+                            problem: format!("{error}; the event does not start the function"),
+                        }),
+                    }
+                }
+            }
+        }
+        found.sort();
+        found.dedup();
+        (found, undecided)
+    }
+}

@@ -1,0 +1,109 @@
+//! What flow control remembers of a function between two events: one small record for every control and key.
+//!
+//! Each record belongs to one module of [`engine`](crate::engine), which says how it changes. Records that only matter for a while say until
+//! when, so that housekeeping can forget them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{FunctionId, RunId};
+
+/// Names what one control of a function remembers for one key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ControlKey {
+    /// Which control.
+    pub kind: ControlKind,
+    /// Whose.
+    pub function: FunctionId,
+    /// For which value of the control's key, in canonical text; empty where there is none.
+    pub key: String,
+}
+
+/// A control that remembers something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ControlKind {
+    /// `throttle`.
+    Throttle,
+    /// `rateLimit`.
+    RateLimit,
+    /// `debounce`.
+    Debounce,
+    /// `batchEvents`.
+    Batch,
+    /// `idempotency`.
+    Idempotency,
+    /// `singleton`.
+    Singleton,
+    /// A cron trigger; the key is its schedule.
+    Cron,
+    /// An operator paused the function.
+    Pause,
+}
+
+impl ControlKind {
+    /// All of them, in the order of their keys.
+    pub const ALL: [Self; 8] = [
+        Self::Throttle,
+        Self::RateLimit,
+        Self::Debounce,
+        Self::Batch,
+        Self::Idempotency,
+        Self::Singleton,
+        Self::Cron,
+        Self::Pause,
+    ];
+}
+
+/// What a control remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// The theoretical arrival time of the generic cell rate algorithm: `whole_ms + part / limit` milliseconds since the Unix epoch, exactly.
+    Throttle {
+        /// Whole milliseconds.
+        whole_ms: u64,
+        /// The numerator of the rest, below `limit`.
+        part: u32,
+        /// Its denominator: the limit when it was written.
+        limit: u32,
+    },
+    /// The window of a rate limit.
+    Window {
+        /// When its first event was let through.
+        from_ms: u64,
+        /// When it ends.
+        until_ms: u64,
+        /// Events that were let through.
+        count: u32,
+    },
+    /// The run that collects the events of a debounce or a batch, and is not created yet. Its registration holds the rest.
+    Pending(RunId),
+    /// The run that an idempotency key has started.
+    Started {
+        /// The run.
+        run: RunId,
+        /// Until when that counts.
+        until_ms: u64,
+    },
+    /// The live run of a singleton.
+    Live(RunId),
+    /// The tick of a schedule up to which everything is done.
+    Ticked {
+        /// Milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
+    /// The function is paused.
+    Paused {
+        /// Since when.
+        since_ms: u64,
+    },
+}
+
+impl Control {
+    /// When the record may be forgotten, if time alone decides that.
+    pub fn expires_ms(&self) -> Option<u64> {
+        match self {
+            Self::Throttle { whole_ms, .. } => Some(whole_ms.saturating_add(1)),
+            Self::Window { until_ms, .. } | Self::Started { until_ms, .. } => Some(*until_ms),
+            Self::Pending(_) | Self::Live(_) | Self::Ticked { .. } | Self::Paused { .. } => None,
+        }
+    }
+}
