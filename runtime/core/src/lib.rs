@@ -4,6 +4,7 @@
 //! shard, which starts, wakes and ends runs. Neither does I/O, reads a clock, asks for randomness or knows of threads and
 //! async: times, ids and seeds enter with the inputs, and everything to be done comes back as data.
 
+pub mod cron;
 pub mod engine;
 pub mod event;
 pub mod expr;

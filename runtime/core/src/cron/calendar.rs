@@ -21,15 +21,9 @@ pub(super) enum Days {
     /// These days of the week; Sunday is 0.
     OfWeek(Values),
     /// Days in one of the two sets.
-    Either {
-        of_month: Values,
-        of_week: Values,
-    },
+    Either { of_month: Values, of_week: Values },
     /// Days in both sets.
-    Both {
-        of_month: Values,
-        of_week: Values,
-    },
+    Both { of_month: Values, of_week: Values },
 }
 
 /// The minutes of the wall clock at which a schedule fires.
@@ -97,7 +91,10 @@ impl Calendar {
         let in_this_hour = self.minutes.first_from(minute);
         match in_this_hour.filter(|_| self.hours.contains(hour)) {
             Some(minute) => Some((hour, minute)),
-            None => Some((self.hours.first_from(hour + 1)?, self.minutes.first_from(0)?)),
+            None => Some((
+                self.hours.first_from(hour + 1)?,
+                self.minutes.first_from(0)?,
+            )),
         }
     }
 
@@ -119,7 +116,9 @@ impl Calendar {
         let all = Values::range(1, u32::from(first.num_days_in_month()));
         let weekday = first.weekday().num_days_from_sunday();
         let on = |of_week: Values| -> Values {
-            all.iter().filter(|day| of_week.contains((weekday + day - 1) % 7)).collect()
+            all.iter()
+                .filter(|day| of_week.contains((weekday + day - 1) % 7))
+                .collect()
         };
         Some(match self.days {
             Days::Every => all,
@@ -143,6 +142,8 @@ fn months_from(date: NaiveDate) -> impl Iterator<Item = (i32, u32)> {
 fn months_until(date: NaiveDate) -> impl Iterator<Item = (i32, u32)> {
     let (year, month) = (date.year(), date.month());
     let rest = (1..=month).rev().map(move |month| (year, month));
-    let earlier = (FIRST_YEAR..year).rev().flat_map(|year| (1..=12).rev().map(move |month| (year, month)));
+    let earlier = (FIRST_YEAR..year)
+        .rev()
+        .flat_map(|year| (1..=12).rev().map(move |month| (year, month)));
     rest.chain(earlier)
 }

@@ -3,7 +3,7 @@
 //! The rules for the two nights a year are here: a time that the clock skips is the instant at which it jumps, and a time
 //! that it shows twice is the first of the two. So later times of the wall clock never map to earlier instants.
 
-use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
+use chrono::{DateTime, FixedOffset, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 
 /// The zone of a name, or what to say about the name.
@@ -11,16 +11,22 @@ pub(super) fn named(name: &str) -> Result<Tz, String> {
     if let Ok(zone) = name.parse() {
         return Ok(zone);
     }
-    let meant = TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name));
+    let meant = TZ_VARIANTS
+        .iter()
+        .find(|zone| zone.name().eq_ignore_ascii_case(name));
     Err(match meant {
         Some(zone) => format!("it is written {}", zone.name()),
         None => "give a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
     })
 }
 
-/// What the clock of a zone shows at an instant.
+/// A day into the year 2100, by when the last year is over everywhere.
+pub(super) const END_MS: u64 = 4_102_531_200_000;
+
+/// What the clock of a zone shows at an instant; `None` after [`END_MS`].
 pub(super) fn local(zone: Tz, ms: u64) -> Option<DateTime<FixedOffset>> {
-    let utc = DateTime::from_timestamp_millis(i64::try_from(ms).ok()?)?;
+    let ms = i64::try_from(ms).ok().filter(|_| ms <= END_MS)?;
+    let utc = DateTime::from_timestamp_millis(ms)?;
     Some(utc.with_timezone(&zone).fixed_offset())
 }
 
@@ -43,7 +49,8 @@ pub(super) fn latest_wall(zone: Tz, at: DateTime<FixedOffset>) -> NaiveDateTime 
     let wall = at.naive_local();
     match zone.offset_from_local_datetime(&wall) {
         MappedLocalTime::Ambiguous(first, second) if second.fix() == *at.offset() => {
-            wall + (first.fix().local_minus_utc_delta() - second.fix().local_minus_utc_delta())
+            let repeated = first.fix().local_minus_utc() - second.fix().local_minus_utc();
+            wall + TimeDelta::seconds(i64::from(repeated))
         }
         _ => wall,
     }
