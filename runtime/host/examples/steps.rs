@@ -106,7 +106,7 @@ impl Case {
         let (_mailbox, execution) = self.host.execute(ExecuteRequest {
             app: self.app.clone(),
             machine: Machine::load(self.info.clone(), entries, 1).expect("the journal"),
-            events: vec![self.event.clone()],
+            events: self.event.clone().into(),
             port,
             variables: Arc::default(),
             egress: Arc::default(),

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use abide_core::function::{FunctionConfig, validate_functions};
 use abide_core::ids::Digest;
+use abide_core::state::EventSchema;
 use sha2::Digest as _;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
@@ -20,6 +21,7 @@ use crate::{Inner, imports, operations, wasi};
 pub struct App {
     digest: Digest,
     functions: Vec<FunctionConfig>,
+    schemas: Vec<EventSchema>,
     pooled: Option<AppPre<Guest>>,
     /// Made when the pool is full for the first time.
     on_demand: OnceLock<AppPre<Guest>>,
@@ -51,6 +53,11 @@ impl App {
     /// Its functions, validated.
     pub fn functions(&self) -> &[FunctionConfig] {
         &self.functions
+    }
+
+    /// The shapes of events that it describes.
+    pub fn schemas(&self) -> &[EventSchema] {
+        &self.schemas
     }
 
     /// Whether its instances come from the pool.
@@ -114,6 +121,7 @@ pub(crate) async fn load(host: &Arc<Inner>, wasm: &[u8]) -> Result<App, Error> {
     let mut app = App {
         digest,
         functions: Vec::new(),
+        schemas: Vec::new(),
         pooled: match (&pooled, &host.pooled_linker) {
             (Some(component), Some(linker)) => Some(pre(linker, component)?),
             _ => None,
@@ -128,7 +136,7 @@ pub(crate) async fn load(host: &Arc<Inner>, wasm: &[u8]) -> Result<App, Error> {
     if let Some(component) = &on_demand {
         let _ = app.on_demand.set(pre(&host.linker, component)?);
     }
-    app.functions = describe(host, &app).await?;
+    (app.functions, app.schemas) = describe(host, &app).await?;
     validate_functions(&app.functions)?;
     Ok(app)
 }
@@ -210,8 +218,11 @@ fn pre(linker: &Linker<Guest>, component: &Component) -> Result<AppPre<Guest>, E
     })
 }
 
-/// Asks the app for its functions, in an instance without network, with its clock at 0.
-async fn describe(host: &Arc<Inner>, app: &App) -> Result<Vec<FunctionConfig>, Error> {
+/// Asks the app for its functions and for the shapes of its events, in an instance without network, with its clock at 0.
+async fn describe(
+    host: &Arc<Inner>,
+    app: &App,
+) -> Result<(Vec<FunctionConfig>, Vec<EventSchema>), Error> {
     let limits = host.limits.clone();
     let failed = |halt: Halt| Error::Describe(halt.to_string());
     let guest = || {
@@ -223,12 +234,14 @@ async fn describe(host: &Arc<Inner>, app: &App) -> Result<Vec<FunctionConfig>, E
         )
     };
     let (mut store, bindings) = instantiate(app, guest).await.map_err(failed)?;
-    match bindings
-        .abide_durable_functions()
-        .call_describe(&mut store)
-        .await
-    {
-        Ok(functions) => Ok(functions.into_iter().map(convert::function).collect()),
-        Err(error) => Err(failed(failure_of(&error, store.data()))),
-    }
+    let guest = bindings.abide_durable_functions();
+    let functions = match guest.call_describe(&mut store).await {
+        Ok(functions) => functions.into_iter().map(convert::function).collect(),
+        Err(error) => return Err(failed(failure_of(&error, store.data()))),
+    };
+    let schemas = match guest.call_event_schemas(&mut store).await {
+        Ok(schemas) => schemas.into_iter().map(convert::schema).collect(),
+        Err(error) => return Err(failed(failure_of(&error, store.data()))),
+    };
+    Ok((functions, schemas))
 }

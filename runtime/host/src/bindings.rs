@@ -59,6 +59,7 @@ pub(crate) struct Execution {
     pub(crate) idempotency_key: String,
     #[component(name = "step-key")]
     pub(crate) step_key: String,
+    pub(crate) input: Option<Arc<str>>,
 }
 
 /// `types.news`, to be lowered.

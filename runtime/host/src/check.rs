@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use abide_core::event::Event;
 use abide_core::failure::Failure;
 use abide_core::journal::Entry;
 use abide_core::machine::{Divergence, FieldDifference, Machine, Progress, RunInfo};
@@ -13,6 +12,7 @@ use futures::future::BoxFuture;
 use crate::Inner;
 use crate::app::App;
 use crate::error::Error;
+use crate::events::Events;
 use crate::execute::{End, ExecuteRequest, Instance, Run};
 use crate::guest::{Halt, Role};
 use crate::port::{BarrierBroken, Port};
@@ -38,7 +38,7 @@ pub(crate) async fn check_replay(
     host: &Arc<Inner>,
     app: &Arc<App>,
     info: Arc<RunInfo>,
-    events: Vec<Event>,
+    events: Events,
     mut entries: Vec<Entry>,
 ) -> Result<Option<Box<Divergence>>, Error> {
     // How the attempt ended is compared here; the machine replays what led to it.

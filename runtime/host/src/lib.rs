@@ -30,6 +30,7 @@ mod convert;
 mod egress;
 mod engine;
 mod error;
+mod events;
 mod execute;
 mod guest;
 mod http_client;
@@ -45,6 +46,7 @@ pub use app::App;
 pub use config::{GuestLimits, HostConfig, PoolConfig};
 pub use egress::{AllowRule, EgressPolicy, InvalidRule};
 pub use error::Error;
+pub use events::Events;
 pub use execute::{ExecuteRequest, Exit, Gone, Mailbox};
 pub use http_client::{FetchError, FetchRequest, FetchResponse, HttpClient};
 pub use port::{BarrierBroken, Port};
@@ -55,7 +57,6 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use abide_core::event::Event;
 use abide_core::ids::Digest;
 use abide_core::journal::Entry;
 use abide_core::machine::{Divergence, RunInfo};
@@ -151,7 +152,7 @@ impl Host {
         &self,
         app: &Arc<App>,
         info: Arc<RunInfo>,
-        events: Vec<Event>,
+        events: Events,
         entries: Vec<Entry>,
     ) -> Result<Option<Box<Divergence>>, Error> {
         check::check_replay(&self.inner, app, info, events, entries).await

@@ -12,7 +12,7 @@ use abide_core::ids::RunId;
 use abide_core::journal::OpNumber;
 use abide_core::machine::{Arrival, Machine, Progress, RunInfo};
 use abide_core::state::{Read, Run};
-use abide_host::{BarrierBroken, ExecuteRequest, Exit, Mailbox, Port};
+use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -203,10 +203,14 @@ async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRe
     })
 }
 
-fn events(node: &Inner, run: &Run) -> Result<Vec<abide_core::event::Event>, Failure> {
-    let mut events = Vec::with_capacity(run.events.len());
-    for id in &run.events {
-        match node.view.event(*id).map_err(broken)? {
+fn events(node: &Inner, run: &Run) -> Result<Events, Failure> {
+    let ids = match run.event_count {
+        0 | 1 => vec![run.event],
+        _ => node.view.run_events(run.id).map_err(broken)?,
+    };
+    let mut events = Vec::with_capacity(ids.len());
+    for id in ids {
+        match node.view.event(id).map_err(broken)? {
             Some(event) => events.push(event),
             None => {
                 return Err(broken(format!(
@@ -215,19 +219,18 @@ fn events(node: &Inner, run: &Run) -> Result<Vec<abide_core::event::Event>, Fail
             }
         }
     }
-    Ok(events)
+    Events::new(events, run.event)
+        .ok_or_else(|| broken(format!("event {} is not among the run's events", run.event)))
 }
 
-fn info(node: &Inner, run: &Run, events: &[abide_core::event::Event]) -> RunInfo {
+fn info(node: &Inner, run: &Run, events: &Events) -> RunInfo {
     RunInfo {
         run: run.id,
         function: run.function.clone(),
         digest: run.digest,
         policy: run.policy,
         limits: node.limits.clone(),
-        event: events
-            .first()
-            .map_or_else(|| "null".into(), abide_core::event::Event::to_json),
+        event: events.main().to_json(),
     }
 }
 

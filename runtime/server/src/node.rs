@@ -248,6 +248,7 @@ impl Node {
                 at_ms: inner.clock.now_ms(),
                 bytes,
                 functions: loaded.functions().to_vec(),
+                schemas: loaded.schemas().to_vec(),
             },
             variables: options.variables,
             allow_net: options.allow_net,

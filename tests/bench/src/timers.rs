@@ -71,7 +71,7 @@ async fn late_by(node: &Node, run: RunId) -> Result<Duration> {
     let (journal, event) = node
         .read(move |view| {
             let record = view.run(run)?;
-            let event = record.as_ref().map(|run| run.events[0]);
+            let event = record.as_ref().map(|run| run.event);
             debug_assert!(matches!(
                 record.and_then(|run| run.end),
                 Some(RunEnd::Output(_))

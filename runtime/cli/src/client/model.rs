@@ -236,10 +236,29 @@ pub(crate) struct Function {
 
 /// What starts a function.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Trigger {
-    pub(crate) event: String,
-    #[serde(default, rename = "if")]
-    pub(crate) condition: Option<String>,
+#[serde(untagged)]
+pub(crate) enum Trigger {
+    Event {
+        event: String,
+        #[serde(default, rename = "if")]
+        condition: Option<String>,
+    },
+    Cron {
+        cron: String,
+    },
+    FailureOf {
+        failure_of: String,
+    },
+}
+
+impl Trigger {
+    /// The name of the event, if it is one that starts the function.
+    pub(crate) fn event(&self) -> Option<&str> {
+        match self {
+            Self::Event { event, .. } => Some(event),
+            Self::Cron { .. } | Self::FailureOf { .. } => None,
+        }
+    }
 }
 
 /// An app.
@@ -259,9 +278,17 @@ pub(crate) struct App {
 
 impl From<&abide_core::state::App> for App {
     fn from(app: &abide_core::state::App) -> Self {
-        let trigger = |trigger: &abide_core::function::Trigger| Trigger {
-            event: trigger.event.clone(),
-            condition: trigger.if_expr.clone(),
+        let trigger = |trigger: &abide_core::function::Trigger| match trigger {
+            abide_core::function::Trigger::Event(trigger) => Trigger::Event {
+                event: trigger.event.clone(),
+                condition: trigger.if_expr.clone(),
+            },
+            abide_core::function::Trigger::Cron(trigger) => Trigger::Cron {
+                cron: trigger.schedule.clone(),
+            },
+            abide_core::function::Trigger::FailureOf(function) => Trigger::FailureOf {
+                failure_of: function.clone(),
+            },
         };
         let functions = app.current.functions.iter().map(|config| Function {
             id: format!("{}/{}", app.id, config.id),

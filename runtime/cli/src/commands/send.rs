@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::cli::{Output, Server, duration};
 use crate::client::Client;
-use crate::client::model::{Event, Failure, Function, Json, Page, Run, Status};
+use crate::client::model::{Event, Failure, Function, Json, Page, Run, Status, Trigger};
 use crate::follow::{Followed, Seen, follow};
 use crate::outcome::{Outcome, Usage};
 use crate::render::progress::Progress;
@@ -237,7 +237,7 @@ async fn nothing_started(client: &Client, name: &str) -> String {
     let mut names: Vec<_> = functions
         .iter()
         .flat_map(|function| &function.triggers)
-        .map(|trigger| trigger.event.as_str())
+        .filter_map(Trigger::event)
         .collect();
     names.sort_unstable();
     names.dedup();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::client::model::{App, Function};
+use crate::client::model::{App, Function, Trigger};
 use crate::dev::invocation::quoted;
 use crate::terminal::Look;
 
@@ -101,13 +101,18 @@ pub(crate) fn triggers(function: &Function) -> String {
     if function.triggers.is_empty() {
         return "started by invoke only".to_owned();
     }
-    let words = function
-        .triggers
-        .iter()
-        .map(|trigger| match &trigger.condition {
-            Some(condition) => format!("{} if {condition}", trigger.event),
-            None => trigger.event.clone(),
-        });
+    let words = function.triggers.iter().map(|trigger| match trigger {
+        Trigger::Event {
+            event,
+            condition: Some(condition),
+        } => format!("{event} if {condition}"),
+        Trigger::Event {
+            event,
+            condition: None,
+        } => event.clone(),
+        Trigger::Cron { cron } => format!("the schedule {cron}"),
+        Trigger::FailureOf { failure_of } => format!("a failure of {failure_of}"),
+    });
     format!("on {}", words.collect::<Vec<_>>().join(", "))
 }
 
@@ -116,9 +121,7 @@ fn first_event(apps: &[App]) -> String {
         .iter()
         .flat_map(|app| &app.functions)
         .flat_map(|function| &function.triggers);
-    let name = triggers
-        .next()
-        .map_or("demo/hello", |trigger| trigger.event.as_str());
+    let name = triggers.find_map(Trigger::event).unwrap_or("demo/hello");
     format!("{} --data '{{}}'", quoted(name))
 }
 

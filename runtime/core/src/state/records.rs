@@ -174,6 +174,41 @@ pub struct Run {
     pub log_chunks: u32,
 }
 
+impl Run {
+    /// A run that was just created for one event, with nothing special about it.
+    pub fn queued(
+        id: RunId,
+        function: FunctionId,
+        digest: Digest,
+        event: EventId,
+        queued_ms: u64,
+    ) -> Self {
+        Self {
+            id,
+            function,
+            digest,
+            policy: RetryPolicy::default(),
+            event,
+            event_count: 1,
+            batch: false,
+            parent: None,
+            original: None,
+            cron: None,
+            queue: None,
+            guarded: false,
+            quiet: false,
+            input: None,
+            status: RunStatus::Queued,
+            queued_ms,
+            started_ms: None,
+            ended_ms: None,
+            end: None,
+            entries: 0,
+            log_chunks: 0,
+        }
+    }
+}
+
 /// The input that an operator gave to a step when the run was replayed from there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepInput {

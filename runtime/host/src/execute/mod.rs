@@ -16,13 +16,13 @@ mod twin;
 
 use std::sync::Arc;
 
-use abide_core::event::Event;
 use abide_core::journal::OpNumber;
 use abide_core::machine::{Arrival, Divergence, Machine};
 use tokio::sync::mpsc;
 
 use crate::app::App;
 use crate::egress::EgressPolicy;
+use crate::events::Events;
 use crate::port::Port;
 
 pub(crate) use driver::Driver;
@@ -36,8 +36,8 @@ pub struct ExecuteRequest {
     pub app: Arc<App>,
     /// The run's machine, loaded from its journal.
     pub machine: Machine,
-    /// What started the run; at least one.
-    pub events: Vec<Event>,
+    /// What started the run.
+    pub events: Events,
     /// The way to the node.
     pub port: Arc<dyn Port>,
     /// The environment variables that bodies see.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use abide_core::Json;
-use abide_core::event::Event;
 use abide_core::failure::{Failure, Origin, RetryAdvice};
 use abide_core::ids::IdGenerator;
 use abide_core::journal::OpNumber;
@@ -21,6 +20,7 @@ use crate::app::App;
 use crate::bindings::{self, types};
 use crate::convert;
 use crate::egress::EgressPolicy;
+use crate::events::Events;
 use crate::execute::ExecuteRequest;
 use crate::guest::{Halt, Role, Signal};
 use crate::port::Port;
@@ -36,7 +36,7 @@ pub(crate) struct Run {
     pub(super) port: Arc<dyn Port>,
     variables: Arc<Vec<(String, String)>>,
     egress: Arc<EgressPolicy>,
-    events: Vec<Event>,
+    events: Events,
     state: Mutex<State>,
 }
 
@@ -129,23 +129,14 @@ impl Run {
     pub(crate) fn context(&self) -> types::RunContext {
         let state = self.state();
         let info = state.machine.info();
-        let events: Vec<_> = self.events.iter().map(convert::event).collect();
-        let empty = || types::Event {
-            id: String::new(),
-            name: String::new(),
-            data: "{}".into(),
-            user: None,
-            ts: 0,
-            v: None,
-        };
         types::RunContext {
             app_id: info.function.app.to_string(),
             function_id: info.function.function.to_string(),
             run_id: info.run.to_string(),
             attempt: state.machine.attempt(),
             max_attempts: info.policy.max_attempts,
-            event: events.first().cloned().unwrap_or_else(empty),
-            events,
+            event: convert::event(self.events.main()),
+            events: self.events.all().iter().map(convert::event).collect(),
         }
     }
 

@@ -9,14 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use abide_core::event::{Event, EventSource, NewEvent};
+use abide_core::event::{EventSource, NewEvent};
 use abide_core::ids::{EventId, FunctionId, RunId};
 use abide_core::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP};
 use abide_core::limits::Limits;
 use abide_core::machine::{Arrival, Change, Machine, Position, Progress, RunInfo};
 use abide_core::retry::RetryPolicy;
 use abide_core::state::{LogLine, Registration};
-use abide_host::{App, BarrierBroken, ExecuteRequest, Exit, Host, HostConfig, Mailbox, Port};
+use abide_host::{
+    App, BarrierBroken, Events, ExecuteRequest, Exit, Host, HostConfig, Mailbox, Port,
+};
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
 
@@ -153,7 +155,7 @@ pub(crate) struct Case {
     pub(crate) node: Arc<Node>,
     pub(crate) app: Arc<App>,
     pub(crate) info: Arc<RunInfo>,
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Events,
     pub(crate) host: Host,
     pub(crate) variables: Vec<(String, String)>,
 }
@@ -189,7 +191,7 @@ impl Case {
                 event: event.to_json(),
             }),
             app,
-            events: vec![event],
+            events: event.into(),
             host: host.clone(),
             variables: Vec::new(),
         }

@@ -1,5 +1,6 @@
 //! Apps and functions.
 
+use abide_core::function::options::Catchup;
 use abide_core::function::{FunctionConfig, Trigger};
 use abide_core::retry::Backoff;
 use abide_core::state::App;
@@ -50,11 +51,23 @@ pub(crate) struct FunctionView {
     deployed_at: Time,
 }
 
+/// What starts a function.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-struct TriggerView {
-    event: String,
-    #[serde(rename = "if")]
-    if_expr: Option<String>,
+#[serde(untagged)]
+enum TriggerView {
+    Event {
+        event: String,
+        #[serde(rename = "if")]
+        if_expr: Option<String>,
+    },
+    Cron {
+        cron: String,
+        jitter_ms: Option<u64>,
+        catchup: Catchup,
+    },
+    FailureOf {
+        failure_of: String,
+    },
 }
 
 /// The functions of an app, in the order in which it describes them.
@@ -80,8 +93,18 @@ fn function(app: &App, config: &FunctionConfig) -> FunctionView {
 }
 
 fn trigger(trigger: &Trigger) -> TriggerView {
-    TriggerView {
-        event: trigger.event.clone(),
-        if_expr: trigger.if_expr.clone(),
+    match trigger {
+        Trigger::Event(trigger) => TriggerView::Event {
+            event: trigger.event.clone(),
+            if_expr: trigger.if_expr.clone(),
+        },
+        Trigger::Cron(trigger) => TriggerView::Cron {
+            cron: trigger.schedule.clone(),
+            jitter_ms: trigger.jitter_ms,
+            catchup: trigger.catchup,
+        },
+        Trigger::FailureOf(function) => TriggerView::FailureOf {
+            failure_of: function.clone(),
+        },
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use abide_core::ids::{EventId, RunId};
-use abide_core::journal::{Entry, OpNumber};
+use abide_core::journal::{Entry, OpNumber, is_guard};
 use abide_core::state::{Registration, Run, RunEnd, RunStatus};
 use serde::Serialize;
 
@@ -17,8 +17,8 @@ pub(crate) struct RunView {
     run_id: RunId,
     function_id: String,
     function_version: String,
-    event_id: Option<EventId>,
-    event_ids: Vec<EventId>,
+    event_id: EventId,
+    event_count: u32,
     status: &'static str,
     queued_at: Time,
     started_at: Option<Time>,
@@ -34,14 +34,15 @@ impl RunView {
         let (output, error) = match &run.end {
             Some(RunEnd::Output(json)) => (Some(Embedded(json.clone())), None),
             Some(RunEnd::Failure(failure)) => (None, Some(failure.into())),
+            Some(RunEnd::Skipped(reason)) => (None, Some(ErrorView::skipped(reason))),
             None => (None, None),
         };
         Self {
             run_id: run.id,
             function_id: run.function.to_string(),
             function_version: run.digest.to_string(),
-            event_id: run.events.first().copied(),
-            event_ids: run.events.clone(),
+            event_id: run.event,
+            event_count: run.event_count,
             status: status.as_str(),
             queued_at: Time(run.queued_ms),
             started_at: run.started_ms.map(Time),
@@ -74,8 +75,11 @@ impl RunDetail {
         registrations: &[(OpNumber, Registration)],
     ) -> Self {
         let waterfall = Waterfall::new(journal);
-        let registrations: BTreeMap<_, _> =
-            registrations.iter().map(|(op, it)| (*op, it)).collect();
+        let registrations: BTreeMap<_, _> = registrations
+            .iter()
+            .filter(|(op, _)| !is_guard(*op))
+            .map(|(op, it)| (*op, it))
+            .collect();
         Self {
             run: RunView::new(run, status),
             waiting_for: waiting_for(run, status, &waterfall, &registrations),
@@ -92,8 +96,8 @@ pub(crate) struct InngestRun {
     run_started_at: Time,
     function_id: String,
     function_version: String,
-    event_id: Option<EventId>,
-    batch_id: Option<String>,
+    event_id: EventId,
+    batch_id: Option<RunId>,
     original_run_id: Option<RunId>,
     cron: Option<String>,
     status: &'static str,
@@ -114,6 +118,9 @@ impl From<&Run> for InngestRun {
         let output = match (&run.end, run.status.is_final()) {
             (Some(RunEnd::Output(json)), true) => Some(InngestOutput::Json(Embedded(json.clone()))),
             (Some(RunEnd::Failure(failure)), true) => Some(InngestOutput::Error(failure.into())),
+            (Some(RunEnd::Skipped(reason)), _) => {
+                Some(InngestOutput::Error(ErrorView::skipped(reason)))
+            }
             (Some(_), false) | (None, _) => None,
         };
         Self {
@@ -121,10 +128,10 @@ impl From<&Run> for InngestRun {
             run_started_at: Time(run.started_ms.unwrap_or(run.queued_ms)),
             function_id: run.function.to_string(),
             function_version: run.digest.to_string(),
-            event_id: run.events.first().copied(),
-            batch_id: None,
-            original_run_id: None,
-            cron: None,
+            event_id: run.event,
+            batch_id: run.batch.then_some(run.id),
+            original_run_id: run.original,
+            cron: run.cron.as_deref().map(str::to_owned),
             status: inngest_status(run.status),
             ended_at: run.ended_ms.map(Time),
             output,
@@ -141,6 +148,7 @@ fn inngest_status(status: RunStatus) -> &'static str {
         | RunStatus::Paused => "Running",
         RunStatus::Completed => "Completed",
         RunStatus::Failed => "Failed",
-        RunStatus::Cancelled => "Cancelled",
+        // Inngest's clients wait for one of three ends; a run that never began is none that they would wait for.
+        RunStatus::Cancelled | RunStatus::Skipped => "Cancelled",
     }
 }

@@ -298,7 +298,7 @@ impl Step {
             attempts: self.attempts.iter().map(AttemptView::from).collect(),
             result,
             error,
-            waiting: pending.map(WaitView::from),
+            waiting: pending.and_then(WaitView::of),
             child_run_id: match pending {
                 Some(Registration::Invoke { child, .. }) => *child,
                 Some(_) | None => None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use abide_core::failure::{Failure, Origin, RetryAdvice};
+use abide_core::function::options::EventTrigger;
 use abide_core::function::{FunctionConfig, Trigger};
 use abide_core::ids::{Digest, EventId, FunctionId, RunId};
 use abide_core::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP};
@@ -18,20 +19,12 @@ use super::{AppView, EntryView, InngestRun, LogView, RunDetail, RunView, StepNam
 const T0: u64 = 1_767_225_600_000;
 
 fn run(status: RunStatus) -> Run {
+    let function = FunctionId::new("shop", "pay");
     Run {
-        id: RunId(1),
-        function: FunctionId::new("shop", "pay"),
-        digest: Digest([7; 32]),
-        policy: RetryPolicy::default(),
-        events: vec![EventId(9)],
-        parent: None,
         status,
-        queued_ms: T0,
         started_ms: Some(T0 + 5),
         ended_ms: status.is_final().then_some(T0 + 9_000),
-        end: None,
-        entries: 0,
-        log_chunks: 0,
+        ..Run::queued(RunId(1), function, Digest([7; 32]), EventId(9), T0)
     }
 }
 
@@ -429,14 +422,13 @@ fn an_app_keeps_the_values_of_its_variables_to_itself() {
             bytes: 46_000,
             functions: vec![FunctionConfig {
                 id: "pay".into(),
-                name: None,
-                triggers: vec![Trigger {
+                triggers: vec![Trigger::Event(EventTrigger {
                     event: "order/placed".into(),
                     if_expr: Some("event.data.total > 5".into()),
-                }],
-                retries: None,
-                backoff: None,
+                })],
+                ..FunctionConfig::default()
             }],
+            schemas: vec![],
         },
         variables: BTreeMap::from([("TOKEN".to_owned(), "hush".to_owned())]),
         allow_net: vec![],

@@ -71,6 +71,20 @@ impl From<&Failure> for ErrorView {
     }
 }
 
+impl ErrorView {
+    /// Why a run was skipped.
+    pub(crate) fn skipped(reason: &str) -> Self {
+        Self {
+            name: "Skipped".to_owned(),
+            message: reason.to_owned(),
+            stack: None,
+            data: None,
+            origin: "control",
+            retriable: false,
+        }
+    }
+}
+
 fn origin(origin: Origin) -> &'static str {
     match origin {
         Origin::Guest => "guest",

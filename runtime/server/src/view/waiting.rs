@@ -51,9 +51,10 @@ pub(crate) struct MatchView {
     value: String,
 }
 
-impl From<&Registration> for WaitView {
-    fn from(registration: &Registration) -> Self {
-        match registration {
+impl WaitView {
+    /// The view of a registration; none of what watches over a run as a whole.
+    pub(crate) fn of(registration: &Registration) -> Option<Self> {
+        let view = match registration {
             Registration::Sleep { due_ms } | Registration::Start { due_ms } => Self::Time {
                 until: Time(*due_ms),
             },
@@ -96,7 +97,12 @@ impl From<&Registration> for WaitView {
                 attempt: *attempt,
                 until: due_ms.map(Time),
             },
-        }
+            Registration::CancelOn { .. }
+            | Registration::Timeout { .. }
+            | Registration::Debounce(_)
+            | Registration::Batch(_) => return None,
+        };
+        Some(view)
     }
 }
 
@@ -112,19 +118,20 @@ pub(super) fn waiting_for(
         RunStatus::Paused => {
             return Some(match &run.end {
                 Some(RunEnd::Failure(failure)) => format!("is paused: {}", in_short(failure)),
-                Some(RunEnd::Output(_)) | None => "is paused".to_owned(),
+                Some(RunEnd::Output(_) | RunEnd::Skipped(_)) | None => "is paused".to_owned(),
             });
         }
         RunStatus::Queued
         | RunStatus::Running
         | RunStatus::Completed
         | RunStatus::Failed
-        | RunStatus::Cancelled => return None,
+        | RunStatus::Cancelled
+        | RunStatus::Skipped => return None,
     }
     let mut parts: Vec<String> = registrations
         .iter()
+        .filter_map(|(op, registration)| part(run, *op, registration, waterfall))
         .take(MOST_NAMED)
-        .map(|(op, registration)| part(run, *op, registration, waterfall))
         .collect();
     if registrations.len() > MOST_NAMED {
         parts.push(format!("and {} more", registrations.len() - MOST_NAMED));
@@ -132,8 +139,13 @@ pub(super) fn waiting_for(
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn part(run: &Run, op: OpNumber, registration: &Registration, waterfall: &Waterfall) -> String {
-    match registration {
+fn part(
+    run: &Run,
+    op: OpNumber,
+    registration: &Registration,
+    waterfall: &Waterfall,
+) -> Option<String> {
+    let part = match registration {
         Registration::Sleep { due_ms } => format!("sleeps until {}", Time(*due_ms)),
         Registration::Start { due_ms } => {
             format!("starts at {}, the time of its event", Time(*due_ms))
@@ -183,7 +195,12 @@ fn part(run: &Run, op: OpNumber, registration: &Registration, waterfall: &Waterf
             due_ms,
             ..
         } => request(op, (*attempt, policy), *due_ms, waterfall),
-    }
+        Registration::CancelOn { .. }
+        | Registration::Timeout { .. }
+        | Registration::Debounce(_)
+        | Registration::Batch(_) => return None,
+    };
+    Some(part)
 }
 
 /// "next attempt 3 of 5 of `charge` at …: 503 …"

@@ -126,19 +126,19 @@ const T0_ID: u128 = (T0 as u128) << 80;
 
 fn run(id: RunId, function: &str, status: RunStatus, end: Option<RunEnd>, entries: usize) -> Write {
     Write::PutRun(Arc::new(Run {
-        id,
-        function: FunctionId::new("shop", function),
-        digest: Digest([7; 32]),
-        policy: RetryPolicy::default(),
-        events: vec![EVENT],
-        parent: None,
         status,
-        queued_ms: T0,
         started_ms: Some(T0 + 1),
         ended_ms: status.is_final().then_some(T0 + 100),
         end,
         entries: u32::try_from(entries).expect("few"),
         log_chunks: 2,
+        ..Run::queued(
+            id,
+            FunctionId::new("shop", function),
+            Digest([7; 32]),
+            EVENT,
+            T0,
+        )
     }))
 }
 

@@ -2,7 +2,6 @@
 
 use abide_core::event::{Event, NewEvent};
 use abide_core::failure::{Failure, Origin, RetryAdvice};
-use abide_core::function::{FunctionConfig, Trigger};
 use abide_core::journal::Outcome;
 use abide_core::machine::Execution;
 use abide_core::operation::{
@@ -13,6 +12,10 @@ use abide_core::retry::{Backoff, BackoffKind};
 use abide_core::state::LogLevel;
 
 use crate::bindings::{self, Level, types};
+
+mod function;
+
+pub(crate) use function::{function, schema};
 
 pub(crate) fn operation(op: types::Operation) -> Operation {
     match op {
@@ -148,6 +151,7 @@ pub(crate) fn execution(execution: Execution) -> bindings::News {
         max_attempts: execution.max_attempts,
         idempotency_key: execution.idempotency_key,
         step_key: execution.step_key,
+        input: None,
     })
 }
 
@@ -169,22 +173,5 @@ pub(crate) fn event(event: &Event) -> types::Event {
         user: event.user.as_ref().map(ToString::to_string),
         ts: event.ts,
         v: event.v.clone(),
-    }
-}
-
-pub(crate) fn function(config: types::FunctionConfig) -> FunctionConfig {
-    FunctionConfig {
-        id: config.id,
-        name: config.name,
-        triggers: config
-            .triggers
-            .into_iter()
-            .map(|types::Trigger::Event(trigger)| Trigger {
-                event: trigger.event,
-                if_expr: trigger.if_,
-            })
-            .collect(),
-        retries: config.retries,
-        backoff: config.backoff.map(backoff),
     }
 }
