@@ -258,7 +258,9 @@ async fn other_code_than_the_journal_s_is_a_divergence() {
         Exit::Evicted { parked: true }
     );
     assert_eq!(case.replays().await, None);
-    case.events[0].data = r#"{"id":"two"}"#.into();
+    let mut event = case.events.main().clone();
+    event.data = r#"{"id":"two"}"#.into();
+    case.events = event.into();
     let found = case.replays().await.expect("another step");
     assert_eq!(
         (found.recorded.as_deref(), found.attempted.as_deref()),
