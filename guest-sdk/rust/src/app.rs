@@ -3,18 +3,24 @@
 use std::rc::Rc;
 
 use crate::bindings::exports::abide::durable::functions::Guest;
-use crate::bindings::types::{Failure, FunctionConfig, RunContext};
+use crate::bindings::types::{self, Failure, FunctionConfig, RunContext};
 use crate::context::Context;
 use crate::error::Error;
 use crate::function::Function;
 use crate::host::Imports;
 use crate::logging;
 use crate::runtime::Runtime;
+use crate::schema::EventSchema;
 
-/// What [`app!`](crate::app) implements: the list of functions.
+/// What [`app!`](crate::app) implements: the list of functions, and the shapes of events.
 pub trait App {
     /// All functions of the app.
     fn functions() -> Vec<Function>;
+
+    /// The shapes of the events that it knows.
+    fn schemas() -> Vec<EventSchema> {
+        Vec::new()
+    }
 }
 
 /// The exports of an app.
@@ -23,16 +29,21 @@ pub struct Exports<A>(std::marker::PhantomData<A>);
 impl<A: App> Guest for Exports<A> {
     fn describe() -> Vec<FunctionConfig> {
         logging::install();
-        A::functions()
-            .into_iter()
-            .map(Function::into_config)
-            .collect()
+        describe(A::functions()).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    fn event_schemas() -> Vec<types::EventSchema> {
+        logging::install();
+        let schemas: Result<_, String> = A::schemas().into_iter().map(EventSchema::build).collect();
+        schemas.unwrap_or_else(|problem| panic!("{problem}"))
     }
 
     fn run(ctx: RunContext) -> Result<String, Failure> {
         logging::install();
-        match A::functions()
+        let functions = A::functions();
+        match functions
             .into_iter()
+            .flat_map(Function::with_handler)
             .find(|function| function.id() == ctx.function_id)
         {
             Some(function) => run(&function, ctx),
@@ -42,6 +53,30 @@ impl<A: App> Guest for Exports<A> {
             ))
             .into()),
         }
+    }
+}
+
+/// The configurations for the host, or everything that is wrong with them. It is the author's mistake, and ends the deploy.
+fn describe(functions: Vec<Function>) -> Result<Vec<FunctionConfig>, String> {
+    let mut problems: Vec<String> = functions
+        .iter()
+        .filter_map(|function| function.check().err())
+        .map(|problem| problem.to_string())
+        .collect();
+    let mut configs: Vec<FunctionConfig> = Vec::new();
+    for function in functions.into_iter().flat_map(Function::with_handler) {
+        if configs.iter().any(|config| config.id == function.id()) {
+            problems.push(format!(
+                "function `{}`: id: two functions of the app have it",
+                function.id()
+            ));
+        }
+        configs.push(function.config().clone());
+    }
+    if problems.is_empty() {
+        Ok(configs)
+    } else {
+        Err(problems.join("\n"))
     }
 }
 

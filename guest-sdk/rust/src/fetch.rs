@@ -83,7 +83,7 @@ impl Kind for Fetch {
     type Output = Response;
 
     fn prepare(self) -> Result<Request, String> {
-        Ok(types::Operation::Fetch(self.0.build()?).into())
+        Ok(types::Operation::Fetch(self.0.finish()?).into())
     }
 
     fn read(step: &str, outcome: Outcome) -> Result<Response, StepError> {

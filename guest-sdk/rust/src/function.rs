@@ -7,10 +7,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
-use crate::bindings::types::{self, EventTrigger, Failure, FunctionConfig};
+use crate::bindings::types::{self, Failure, FunctionConfig};
+use crate::config::{
+    Batch, CancelOn, Concurrency, Debounce, InvalidFunction, RateLimit, Singleton, Throttle,
+    Timeouts, Trigger, check,
+};
 use crate::context::Context;
+use crate::duration::{IntoDuration, as_ms};
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::failure::FunctionFailure;
 use crate::operation::{Draft, to_json};
 use crate::runtime::LocalFuture;
 
@@ -38,6 +44,7 @@ use crate::runtime::LocalFuture;
 pub struct Function {
     draft: Draft<FunctionConfig>,
     workflow: Box<dyn Fn(Context) -> LocalFuture<Result<String>>>,
+    failure_handler: Option<Box<Function>>,
 }
 
 impl Function {
@@ -50,10 +57,22 @@ impl Function {
             triggers: Vec::new(),
             retries: None,
             backoff: None,
+            concurrency: Vec::new(),
+            throttle: None,
+            rate_limit: None,
+            debounce: None,
+            batch_events: None,
+            priority: None,
+            idempotency: None,
+            singleton: None,
+            cancel_on: Vec::new(),
+            timeouts: None,
+            retention: None,
         };
         Self {
             draft: Draft::new(config),
             workflow: Box::new(move |ctx| workflow.begin(ctx)),
+            failure_handler: None,
         }
     }
 
@@ -65,10 +84,12 @@ impl Function {
 
     /// Adds a trigger: the name of an event, or a [`Trigger`]. A function can have 10; one without any runs only by `invoke`.
     pub fn on(mut self, trigger: impl Into<Trigger>) -> Self {
-        self.draft
-            .options
-            .triggers
-            .push(types::Trigger::Event(trigger.into().0));
+        match trigger.into().build() {
+            Ok(trigger) => self.draft.options.triggers.push(trigger),
+            Err(problems) => problems
+                .into_iter()
+                .for_each(|problem| self.draft.refuse(problem)),
+        }
         self
     }
 
@@ -86,16 +107,200 @@ impl Function {
         self
     }
 
+    /// Limits how much goes on at once: a number, or a [`Concurrency`]. Up to 2, all of which hold. Default: no limit.
+    pub fn concurrency(mut self, limit: impl Into<Concurrency>) -> Self {
+        self.draft.options.concurrency.push(limit.into().0);
+        self
+    }
+
+    /// Limits how fast runs start; those beyond the limit wait. See [`Throttle`]. Default: runs start as soon as there is room.
+    pub fn throttle(mut self, throttle: Throttle) -> Self {
+        self.set("throttle", throttle.build(), |config, it| {
+            config.throttle = Some(it);
+        });
+        self
+    }
+
+    /// Limits how many events of a period start runs; those beyond the limit are dropped. See [`RateLimit`]. Default: none is.
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.set("rate_limit", limit.build(), |config, it| {
+            config.rate_limit = Some(it);
+        });
+        self
+    }
+
+    /// Runs once after a time of quiet, for all events of that time together. See [`Debounce`]. Default: every event runs at once.
+    pub fn debounce(mut self, debounce: Debounce) -> Self {
+        self.set("debounce", debounce.build(), |config, it| {
+            config.debounce = Some(it);
+        });
+        self
+    }
+
+    /// Runs once for many events. See [`Batch`]. Default: every event runs alone.
+    pub fn batch_events(mut self, batch: Batch) -> Self {
+        self.set("batch_events", batch.build(), |config, it| {
+            config.batch_events = Some(it);
+        });
+        self
+    }
+
+    /// A CEL expression over `event` that gives seconds, -600 to 600, by which the run comes before others in the queue:
+    /// `"event.data.plan == 'premium' ? 120 : 0"`. A run of priority 120 starts before everything that was queued in the last two minutes without
+    /// one, and after what was queued before. Default: 0.
+    pub fn priority(mut self, expression: impl Into<String>) -> Self {
+        self.draft.options.priority = Some(expression.into());
+        self
+    }
+
+    /// A CEL expression over `event`: the first event of every value within 24 hours starts a run, others are skipped. `"event.data.orderId"` makes an
+    /// order start one run, however often it is announced. It takes the place of [`Function::rate_limit`].
+    pub fn idempotency(mut self, expression: impl Into<String>) -> Self {
+        self.draft.options.idempotency = Some(expression.into());
+        self
+    }
+
+    /// At most one live run. See [`Singleton`]. Default: any number.
+    pub fn singleton(mut self, singleton: Singleton) -> Self {
+        self.draft.options.singleton = Some(singleton.0);
+        self
+    }
+
+    /// Adds an event that cancels runs. See [`CancelOn`]. Up to 5.
+    pub fn cancel_on(mut self, event: CancelOn) -> Self {
+        self.set("cancel_on", event.build(), |config, it| {
+            config.cancel_on.push(it);
+        });
+        self
+    }
+
+    /// How long a run may take before it is cancelled. See [`Timeouts`]. Default: as long as it likes.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.set("timeouts", timeouts.build(), |config, it| {
+            config.timeouts = Some(it);
+        });
+        self
+    }
+
+    /// How long a finished run is kept, 1 hour to 10 years. Default: as the node is configured (30 days).
+    pub fn retention(mut self, time: impl IntoDuration) -> Self {
+        self.draft
+            .set("retention", time.into_duration(), |config, it| {
+                config.retention = Some(as_ms(it));
+            });
+        self
+    }
+
+    /// What to do when a run has failed for good: an async function of the [`Context`] and the [`FunctionFailure`](crate::FunctionFailure), which runs as a
+    /// run of its own, with steps and retries of its own. A run that was cancelled has not failed.
+    ///
+    /// It becomes a function of the app with the id `{id}-failure`. Retries and other options of it: [`Function::on_failure_with`].
+    ///
+    /// ```
+    /// use abide_sdk::prelude::*;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Order { id: String }
+    ///
+    /// async fn charge(ctx: Context, order: Event<Order>) -> Result<()> {
+    ///     Err(Error::non_retriable("the card was declined"))
+    /// }
+    ///
+    /// async fn give_up(ctx: Context, failure: FunctionFailure<Order>) -> Result<()> {
+    ///     let release = format!("release {}: {}", failure.event.data.id, failure.error.message);
+    ///     ctx.step("release-goods").run(async move { log::info!("{release}"); Ok(()) }).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// Function::new("charge", charge).on("order/created").on_failure(give_up);
+    /// ```
+    pub fn on_failure<Arguments>(self, handler: impl Workflow<Arguments>) -> Self {
+        self.on_failure_with(handler, |handler| handler)
+    }
+
+    /// As [`Function::on_failure`], for a handler with options of its own.
+    ///
+    /// ```
+    /// use abide_sdk::prelude::*;
+    ///
+    /// # async fn charge(ctx: Context) -> Result<()> { Ok(()) }
+    /// # async fn give_up(ctx: Context, failure: FunctionFailure) -> Result<()> { Ok(()) }
+    /// Function::new("charge", charge)
+    ///     .on("order/created")
+    ///     .on_failure_with(give_up, |handler| handler.retries(10).backoff(Backoff::constant("1m")));
+    /// ```
+    pub fn on_failure_with<Arguments>(
+        mut self,
+        handler: impl Workflow<Arguments>,
+        options: impl FnOnce(Self) -> Self,
+    ) -> Self {
+        let id = &self.draft.options.id;
+        let mut made = Self::new(format!("{id}-failure"), handler);
+        made.draft
+            .options
+            .triggers
+            .push(types::Trigger::FailureOf(id.clone()));
+        self.failure_handler = Some(Box::new(options(made)));
+        self
+    }
+
+    /// Says what is wrong with the configuration, if anything is: the same that a deploy would say, except for what only the host can check, the
+    /// expressions and the schedules.
+    ///
+    /// ```
+    /// use abide_sdk::prelude::*;
+    ///
+    /// async fn work(ctx: Context) -> Result<()> { Ok(()) }
+    ///
+    /// let problem = Function::new("work", work).throttle(Throttle::new(10, "1 year")).retries(50).check().unwrap_err();
+    /// assert_eq!(
+    ///     problem.faults(),
+    ///     [
+    ///         "throttle.period: `1 year` is not a length of time: write it like `3 days`, `1h 30m` or `250ms`",
+    ///         "retries: a number from 0 to 20",
+    ///     ]
+    /// );
+    /// ```
+    pub fn check(&self) -> Result<(), InvalidFunction> {
+        let config = &self.draft.options;
+        let mut faults = self.draft.problems().to_vec();
+        faults.extend(check::faults(config));
+        if let Some(handler) = &self.failure_handler
+            && let Err(problem) = handler.check()
+        {
+            let inside = problem.faults().iter();
+            faults.extend(inside.map(|fault| format!("on_failure.{fault}")));
+        }
+        InvalidFunction::unless_empty(&config.id, faults)
+    }
+
     pub(crate) fn id(&self) -> &str {
         &self.draft.options.id
     }
 
-    /// The configuration for the host. A wrong duration in it is the author's mistake, and ends the deploy.
-    pub(crate) fn into_config(self) -> FunctionConfig {
-        let id = self.draft.options.id.clone();
-        self.draft
-            .build()
-            .unwrap_or_else(|problem| panic!("function `{id}`: {problem}"))
+    pub(crate) fn config(&self) -> &FunctionConfig {
+        &self.draft.options
+    }
+
+    /// The function, and the handler of its failures, which is another one for the host.
+    pub(crate) fn with_handler(mut self) -> impl Iterator<Item = Self> {
+        let handler = self.failure_handler.take();
+        std::iter::once(self).chain(handler.map(|it| *it))
+    }
+
+    /// Sets an option that was built elsewhere, and may be wrong.
+    fn set<V>(
+        &mut self,
+        option: &str,
+        built: Result<V, Vec<String>>,
+        set: impl FnOnce(&mut FunctionConfig, V),
+    ) {
+        match built {
+            Ok(value) => set(&mut self.draft.options, value),
+            Err(problems) => problems
+                .into_iter()
+                .for_each(|problem| self.draft.refuse(format!("{option}.{problem}"))),
+        }
     }
 
     pub(crate) fn begin(&self, ctx: Context) -> LocalFuture<Result<String, Failure>> {
@@ -109,33 +314,6 @@ impl fmt::Debug for Function {
         f.debug_struct("Function")
             .field("config", &self.draft.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// What starts a function.
-#[derive(Debug, Clone, PartialEq)]
-#[must_use]
-pub struct Trigger(EventTrigger);
-
-impl Trigger {
-    /// Every event with this name, or, if the last part of it is `/*` or `.*`, every event whose name begins with the rest.
-    pub fn event(name: impl Into<String>) -> Self {
-        Self(EventTrigger {
-            event: name.into(),
-            if_: None,
-        })
-    }
-
-    /// Only events for which this CEL expression over `event` is true: `"event.data.plan == 'pro'"`.
-    pub fn when(mut self, expression: impl Into<String>) -> Self {
-        self.0.if_ = Some(expression.into());
-        self
-    }
-}
-
-impl From<&str> for Trigger {
-    fn from(event: &str) -> Self {
-        Self::event(event)
     }
 }
 
@@ -177,6 +355,25 @@ where
         match ctx.event() {
             Ok(event) => {
                 let attempt = self(ctx, event);
+                Box::pin(async move { write(&attempt.await.map_err(Into::into)?) })
+            }
+            Err(error) => Box::pin(async { Err(error) }),
+        }
+    }
+}
+
+impl<W, F, T, O, E> Workflow<(Context, FunctionFailure<T>)> for W
+where
+    W: Fn(Context, FunctionFailure<T>) -> F + 'static,
+    F: Future<Output = Result<O, E>> + 'static,
+    T: DeserializeOwned,
+    O: Serialize,
+    E: Into<Error>,
+{
+    fn begin(&self, ctx: Context) -> LocalFuture<Result<String>> {
+        match FunctionFailure::of(&ctx) {
+            Ok(failure) => {
+                let attempt = self(ctx, failure);
                 Box::pin(async move { write(&attempt.await.map_err(Into::into)?) })
             }
             Err(error) => Box::pin(async { Err(error) }),

@@ -109,7 +109,7 @@ impl<T: DeserializeOwned + 'static> Kind for Infer<T> {
     type Output = T;
 
     fn prepare(self) -> Result<Request, String> {
-        Ok(types::Operation::AiInfer(self.draft.build()?).into())
+        Ok(types::Operation::AiInfer(self.draft.finish()?).into())
     }
 
     fn read(step: &str, outcome: Outcome) -> Result<T, StepError> {

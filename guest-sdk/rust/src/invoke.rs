@@ -54,7 +54,7 @@ impl<T: DeserializeOwned + 'static> Kind for Invoke<T> {
     type Output = T;
 
     fn prepare(self) -> Result<Request, String> {
-        Ok(types::Operation::Invoke(self.draft.build()?).into())
+        Ok(types::Operation::Invoke(self.draft.finish()?).into())
     }
 
     fn read(step: &str, outcome: Outcome) -> Result<T, StepError> {

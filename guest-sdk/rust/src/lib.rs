@@ -114,10 +114,12 @@ mod backoff;
 mod bindings;
 mod body;
 mod combine;
+mod config;
 mod context;
 mod duration;
 mod error;
 mod event;
+mod failure;
 mod fetch;
 mod function;
 mod host;
@@ -131,6 +133,7 @@ mod response;
 mod runtime;
 #[cfg(test)]
 mod runtime_tests;
+mod schema;
 mod send;
 mod sleep;
 mod step;
@@ -142,21 +145,27 @@ mod wait;
 pub use abide_sdk_macros::{app, function};
 pub use backoff::Backoff;
 pub use combine::{Either, join_all, race, select, try_join_all};
+pub use config::{
+    Batch, CancelOn, Catchup, Concurrency, CronTrigger, Debounce, EventTrigger, InvalidFunction,
+    RateLimit, Scope, Singleton, Throttle, Timeouts, Trigger,
+};
 pub use context::Context;
 pub use duration::{IntoDuration, InvalidDuration};
 pub use error::{Error, Result, Retry, StepError};
 pub use event::{Event, NewEvent};
+pub use failure::{FunctionFailure, RunError};
 pub use fetch::Fetch;
-pub use function::{Declared, Function, Trigger, Workflow};
+pub use function::{Declared, Function, Workflow};
 pub use infer::{Infer, Model};
 pub use invoke::Invoke;
 pub use log;
 pub use operation::{Kind, Operation};
 pub use response::Response;
+pub use schema::EventSchema;
 pub use send::{SendEvent, SendEvents, SendSignal};
 pub use serde_json;
 pub use sleep::Sleep;
-pub use step::{Execution, Run, Step};
+pub use step::{Execution, Run, Step, StepWithInput};
 pub use task::Task;
 pub use timestamp::{IntoTimestamp, InvalidTimestamp, Timestamp};
 pub use tracing;
@@ -175,8 +184,9 @@ pub mod prelude {
 
     pub use crate::combine::{Either, join_all, race, select, try_join_all};
     pub use crate::{
-        Backoff, Context, Error, Event, Execution, Function, NewEvent, Result, StepError,
-        Timestamp, Trigger, http, join, try_join,
+        Backoff, Batch, CancelOn, Catchup, Concurrency, Context, Debounce, Error, Event,
+        EventSchema, Execution, Function, FunctionFailure, NewEvent, RateLimit, Result, Scope,
+        Singleton, StepError, Throttle, Timeouts, Timestamp, Trigger, http, join, try_join,
     };
 }
 
@@ -187,6 +197,7 @@ pub mod __private {
 
     pub use crate::app::{App, Exports};
     pub use crate::combine::{JoinTuple, TryJoinTuple};
+    pub use crate::config::limits;
     pub use crate::duration::parse_ms;
 
     pub mod bindings {

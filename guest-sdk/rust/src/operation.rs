@@ -162,17 +162,18 @@ impl From<types::Operation> for Request {
     }
 }
 
-/// An options record while its author fills it in, with the first thing that was wrong.
+/// An options record while its author fills it in, with what was wrong so far.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Draft<O> {
     pub(crate) options: O,
-    problem: Option<String>,
+    problems: Vec<String>,
 }
 
 impl<O> Draft<O> {
     pub(crate) fn new(options: O) -> Self {
         Self {
             options,
-            problem: None,
+            problems: Vec::new(),
         }
     }
 
@@ -190,11 +191,32 @@ impl<O> Draft<O> {
     }
 
     pub(crate) fn refuse(&mut self, problem: impl Into<String>) {
-        self.problem.get_or_insert(problem.into());
+        self.problems.push(problem.into());
     }
 
-    pub(crate) fn build(self) -> Result<O, String> {
-        self.problem.map_or(Ok(self.options), Err)
+    pub(crate) fn map<P>(self, change: impl FnOnce(O) -> P) -> Draft<P> {
+        Draft {
+            options: change(self.options),
+            problems: self.problems,
+        }
+    }
+
+    /// The record, or everything that is wrong with it.
+    pub(crate) fn build(self) -> Result<O, Vec<String>> {
+        if self.problems.is_empty() {
+            Ok(self.options)
+        } else {
+            Err(self.problems)
+        }
+    }
+
+    /// The record, or everything that is wrong with it in one sentence.
+    pub(crate) fn finish(self) -> Result<O, String> {
+        self.build().map_err(|problems| problems.join("; "))
+    }
+
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
     }
 }
 

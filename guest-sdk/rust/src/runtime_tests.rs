@@ -85,6 +85,7 @@ fn execute(ticket: Ticket) -> (Ticket, News) {
         max_attempts: 5,
         idempotency_key: "run/step/2".to_owned(),
         step_key: "run/step".to_owned(),
+        input: None,
     };
     (ticket, News::Execute(execution))
 }

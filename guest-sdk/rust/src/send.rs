@@ -80,7 +80,7 @@ impl Kind for SendSignal {
     type Output = ();
 
     fn prepare(self) -> Result<Request, String> {
-        Ok(types::Operation::SendSignal(self.0.build()?).into())
+        Ok(types::Operation::SendSignal(self.0.finish()?).into())
     }
 
     fn read(_step: &str, _outcome: Outcome) -> Result<(), StepError> {

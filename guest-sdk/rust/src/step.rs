@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::backoff::Backoff;
 use crate::bindings::types::{self, Failure, RunOptions};
@@ -60,12 +61,43 @@ impl Step {
         self
     }
 
-    /// What the step works on, for an operator to see beside the result. It has no other effect.
+    /// What the step works on, for an operator to see beside the result. It has no other effect on a body that does not look at
+    /// [`Execution::input`]; [`Step::with_input`] is the form whose body does.
     pub fn input(mut self, input: &(impl Serialize + ?Sized)) -> Self {
         self.draft.set("input", to_json(input), |options, it| {
             options.input = Some(it);
         });
         self
+    }
+
+    /// What the step works on, handed to its body. An operator sees it beside the result, and may replace it when the run is replayed from this step: then
+    /// the body works on the replacement. The [`run`](StepWithInput::run) of what it returns takes a closure of the input.
+    ///
+    /// Use it for steps that a person may have to repair: the address that a parcel goes to, the amount of a refund.
+    ///
+    /// ```no_run
+    /// # use abide_sdk::prelude::*;
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Parcel { address: String }
+    /// # async fn dispatch(parcel: &Parcel) -> Result<String> { Ok(parcel.address.clone()) }
+    /// # async fn example(ctx: Context, parcel: Parcel) -> Result<()> {
+    /// let tracking = ctx
+    ///     .step("dispatch")
+    ///     .retries(2)
+    ///     .with_input(parcel)
+    ///     .run(async |parcel| dispatch(&parcel).await)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_input<I>(self, input: I) -> StepWithInput<I>
+    where
+        I: Serialize + DeserializeOwned + 'static,
+    {
+        StepWithInput {
+            step: self.input(&input),
+            input,
+        }
     }
 
     /// Gives the step its body.
@@ -133,6 +165,48 @@ impl Step {
     }
 }
 
+/// A step with its input, that still lacks its body. Made by [`Step::with_input`].
+#[must_use = "a step does nothing without a body: call `run`"]
+pub struct StepWithInput<I> {
+    step: Step,
+    input: I,
+}
+
+impl<I: DeserializeOwned + 'static> StepWithInput<I> {
+    /// Gives the step its body, which works on the input. Else as [`Step::run`].
+    pub fn run<T, F, B>(self, body: B) -> Operation<Run<T>>
+    where
+        T: Serialize + DeserializeOwned + 'static,
+        F: Future<Output = Result<T>> + 'static,
+        B: FnOnce(I) -> F + 'static,
+    {
+        self.run_with(|input, _| body(input))
+    }
+
+    /// As [`StepWithInput::run`], for a body that wants to know about the attempt as well.
+    pub fn run_with<T, F, B>(self, body: B) -> Operation<Run<T>>
+    where
+        T: Serialize + DeserializeOwned + 'static,
+        F: Future<Output = Result<T>> + 'static,
+        B: FnOnce(I, Execution) -> F + 'static,
+    {
+        let captured = self.input;
+        self.step.run_with(|execution| async move {
+            let input = match &execution.input {
+                Some(replacement) => I::deserialize(replacement).map_err(|error| {
+                    let expected = std::any::type_name::<I>();
+                    let message = format!(
+                        "the input that an operator put in its place is not a `{expected}`: {error}"
+                    );
+                    Error::non_retriable(message).named("InvalidInput")
+                })?,
+                None => captured,
+            };
+            body(input, execution).await
+        })
+    }
+}
+
 /// One attempt at a step's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -145,6 +219,9 @@ pub struct Execution {
     pub idempotency_key: String,
     /// The same for every attempt at this step of this run: hand it to services that deduplicate.
     pub step_key: String,
+    /// What an operator put in the place of the step's input when the run was replayed from this step. A body that was given by
+    /// [`Step::with_input`] gets it as its input.
+    pub input: Option<Value>,
 }
 
 impl Execution {
@@ -161,12 +238,15 @@ impl From<types::Execution> for Execution {
             max_attempts,
             idempotency_key,
             step_key,
+            input,
         } = execution;
         Self {
             attempt,
             max_attempts,
             idempotency_key,
             step_key,
+            // The host lets nothing pass that is not JSON.
+            input: input.and_then(|json| serde_json::from_str(&json).ok()),
         }
     }
 }
@@ -183,7 +263,7 @@ impl<T: DeserializeOwned + 'static> Kind for Run<T> {
 
     fn prepare(self) -> std::result::Result<Request, String> {
         Ok(Request {
-            operation: types::Operation::Run(self.draft.build()?),
+            operation: types::Operation::Run(self.draft.finish()?),
             body: Some(self.body),
         })
     }

@@ -138,6 +138,7 @@ impl Run {
             max_attempts: 5,
             idempotency_key: format!("01JTESTRUN000000000000000/{id}/0"),
             step_key: format!("01JTESTRUN000000000000000/{id}"),
+            input: None,
         };
         match self.runtime.execute(ticket, execution) {
             Ok(json) => {

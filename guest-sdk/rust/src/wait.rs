@@ -95,7 +95,7 @@ impl<T: DeserializeOwned + 'static> Kind for WaitForEvent<T> {
     type Output = Option<Event<T>>;
 
     fn prepare(self) -> Result<Request, String> {
-        let options = self.draft.build()?;
+        let options = self.draft.finish()?;
         if options.event.is_empty() {
             return Err("the wait does not say for which event: call `.event(\"…\")`".to_owned());
         }
@@ -155,7 +155,7 @@ impl<T: DeserializeOwned + 'static> Kind for WaitForSignal<T> {
     type Output = Option<T>;
 
     fn prepare(self) -> Result<Request, String> {
-        let options = self.draft.build()?;
+        let options = self.draft.finish()?;
         if options.timeout == 0 {
             return Err("the wait does not say how long: call `.timeout(\"1 day\")`".to_owned());
         }

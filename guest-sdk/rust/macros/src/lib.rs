@@ -4,6 +4,8 @@
 
 mod app;
 mod function;
+mod options;
+mod values;
 
 use proc_macro::TokenStream;
 

@@ -5,7 +5,7 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../../wit", world: "app" });
 }
 
-use bindings::abide::durable::types::{Failure, FunctionConfig, RunContext};
+use bindings::abide::durable::types::{EventSchema, Failure, FunctionConfig, RunContext};
 use bindings::exports::abide::durable::functions::Guest;
 
 struct App;
@@ -16,6 +16,10 @@ impl Guest for App {
         loop {
             turns = std::hint::black_box(turns.wrapping_add(1));
         }
+    }
+
+    fn event_schemas() -> Vec<EventSchema> {
+        Vec::new()
     }
 
     fn run(_ctx: RunContext) -> Result<String, Failure> {

@@ -13,7 +13,9 @@ mod floods;
 mod resources;
 mod sdk;
 
-use bindings::abide::durable::types::{EventTrigger, Failure, FunctionConfig, RunContext, Trigger};
+use bindings::abide::durable::types::{
+    EventSchema, EventTrigger, Failure, FunctionConfig, RunContext, Trigger,
+};
 use bindings::exports::abide::durable::functions::Guest;
 use sdk::Outcome;
 
@@ -44,8 +46,23 @@ impl Guest for App {
                 })],
                 retries: Some(0),
                 backoff: None,
+                concurrency: Vec::new(),
+                throttle: None,
+                rate_limit: None,
+                debounce: None,
+                batch_events: None,
+                priority: None,
+                idempotency: None,
+                singleton: None,
+                cancel_on: Vec::new(),
+                timeouts: None,
+                retention: None,
             })
             .collect()
+    }
+
+    fn event_schemas() -> Vec<EventSchema> {
+        Vec::new()
     }
 
     fn run(ctx: RunContext) -> Result<String, Failure> {

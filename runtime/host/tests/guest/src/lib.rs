@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bindings::abide::durable::logging::{Level, log};
 use bindings::abide::durable::types::{
-    EventTrigger, Failure, FunctionConfig, Operation, RetryAdvice, RunContext, Trigger, WaitForEventOptions,
+    EventSchema, EventTrigger, Failure, FunctionConfig, Operation, RetryAdvice, RunContext, Trigger, WaitForEventOptions,
 };
 use bindings::exports::abide::durable::functions::Guest;
 use sdk::{Outcome, Workflow, failure, number, text};
@@ -214,8 +214,23 @@ impl Guest for App {
                 })],
                 retries: None,
                 backoff: None,
+                concurrency: Vec::new(),
+                throttle: None,
+                rate_limit: None,
+                debounce: None,
+                batch_events: None,
+                priority: None,
+                idempotency: None,
+                singleton: None,
+                cancel_on: Vec::new(),
+                timeouts: None,
+                retention: None,
             })
             .collect()
+    }
+
+    fn event_schemas() -> Vec<EventSchema> {
+        Vec::new()
     }
 
     fn run(ctx: RunContext) -> Result<String, Failure> {
