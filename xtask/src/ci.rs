@@ -45,7 +45,7 @@ pub(crate) fn run(project: &Project) -> bool {
             documentation(project, workspace)
         });
     }
-    test::after_checks(project, &failed)
+    test::after_checks(project, &test::Options::default(), &failed)
 }
 
 fn formatting(project: &Project, workspace: &Workspace) -> Result<bool> {

@@ -35,7 +35,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Install what the tests need, build guests and the binary, run every test, print one summary line.
-    Test,
+    Test(test::Options),
     /// Everything that must hold before a change is accepted: formatting, lints, tidy, documentation, tests.
     Ci,
     /// Check the rules of the design that the compiler does not know.
@@ -54,7 +54,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = Project::find().and_then(|project| match cli.command {
-        Command::Test => Ok(test::run(&project)),
+        Command::Test(options) => Ok(test::run(&project, &options)),
         Command::Ci => Ok(ci::run(&project)),
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),

@@ -13,6 +13,9 @@ use crate::report::Report;
 use crate::shell::{binaries, cargo, each_line, phase, plain_cargo, say, succeeds};
 use crate::toolchain;
 
+/// What proptest takes its number of cases from.
+const CASES: &str = "PROPTEST_CASES";
+
 /// What test programs need to know.
 pub(crate) struct Ready {
     pub(crate) binary: PathBuf,
@@ -29,15 +32,29 @@ impl Ready {
     }
 }
 
+/// How much is tested.
+#[derive(Default, clap::Args)]
+pub(crate) struct Options {
+    /// Also drive every control of flow beside its reference model through 10,000 random cases (or as many as `PROPTEST_CASES` says).
+    #[arg(long)]
+    thorough: bool,
+}
+
 /// Runs all tests; the last line is the sum of what the runners reported.
-pub(crate) fn run(project: &Project) -> bool {
-    after_checks(project, &[])
+pub(crate) fn run(project: &Project, options: &Options) -> bool {
+    after_checks(project, options, &[])
 }
 
 /// As `run`; checks that failed before are named once more, and counted as failures beside those of the tests.
-pub(crate) fn after_checks(project: &Project, failed_checks: &[String]) -> bool {
+pub(crate) fn after_checks(project: &Project, options: &Options, failed_checks: &[String]) -> bool {
     let mut report = Report::default();
-    if let Err(error) = all(project, &mut report) {
+    let mut result = all(project, &mut report);
+    if options.thorough && result.is_ok() {
+        result = phase("models: 10,000 random cases of each control", || {
+            models(project, &mut report)
+        });
+    }
+    if let Err(error) = result {
         say(&format!("error: {error:#}"));
         report.failed += 1;
     }
@@ -81,6 +98,22 @@ fn test(
     let mut command = cargo(project, workspace, "test");
     command.args(["--workspace", "--no-fail-fast"]);
     ready.tell(&mut command);
+    let failed_before = report.failed;
+    let succeeded = each_line(&mut command, |line| {
+        say(line);
+        report.read(line);
+    })?;
+    report.note_exit(succeeded, failed_before);
+    Ok(())
+}
+
+/// The property tests that compare the engine with reference models, with many cases each. Optimised: they compute for minutes.
+fn models(project: &Project, report: &mut Report) -> Result<()> {
+    let mut command = plain_cargo(project);
+    command.args(["test", "--release", "-p", "abide-core", "model_"]);
+    if std::env::var_os(CASES).is_none() {
+        command.env(CASES, "10000");
+    }
     let failed_before = report.failed;
     let succeeded = each_line(&mut command, |line| {
         say(line);
