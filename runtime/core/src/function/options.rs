@@ -5,18 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What becomes of the ticks of a schedule that passed while no node ran.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Catchup {
-    /// They are left out.
-    None,
-    /// The latest of them runs, once.
-    #[default]
-    Last,
-    /// Each of them runs, in order.
-    All,
-}
+pub use crate::cron::Catchup;
 
 /// What starts a function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
