@@ -62,11 +62,7 @@ fn collect(node: &Node, ends: Arc<Ends>) -> JoinHandle<Result<()>> {
     tokio::spawn(async move {
         loop {
             match notices.recv().await {
-                Ok(Notice::Run {
-                    event: Some(event),
-                    status,
-                    ..
-                }) if status.is_final() => ends.came(event),
+                Ok(Notice::Run { event, status, .. }) if status.is_final() => ends.came(event),
                 Ok(_) => {}
                 Err(RecvError::Closed) => return Ok(()),
                 Err(RecvError::Lagged(missed)) => {

@@ -5,6 +5,7 @@
 
 mod deploy;
 mod flight;
+mod flow;
 mod idle;
 mod machine;
 mod replay;
@@ -13,6 +14,7 @@ mod restart;
 mod rig;
 mod throughput;
 mod timers;
+mod waits;
 
 use std::path::PathBuf;
 
@@ -33,7 +35,7 @@ struct Arguments {
     /// Where the data is kept meanwhile; the disk below it is what is measured. Default: the system's temporary folder.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, deploy.
+    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, deploy.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 }
@@ -46,6 +48,7 @@ struct Scale {
     sleepers: usize,
     timers: usize,
     live: usize,
+    waits: usize,
     samples: usize,
 }
 
@@ -55,6 +58,7 @@ const FULL: Scale = Scale {
     sleepers: 100_000,
     timers: 10_000,
     live: 100_000,
+    waits: 100_000,
     samples: 200,
 };
 
@@ -64,6 +68,7 @@ const QUICK: Scale = Scale {
     sleepers: 10_000,
     timers: 2_000,
     live: 5_000,
+    waits: 5_000,
     samples: 30,
 };
 
@@ -101,6 +106,12 @@ async fn measure() -> Result<()> {
     }
     if wanted("restart") {
         restart::first_progress(&base, scale, &mut report).await?;
+    }
+    if wanted("flow") {
+        flow::controls(&base, scale, &mut report).await?;
+    }
+    if wanted("waits") {
+        waits::matching(&base, scale, &mut report).await?;
     }
     if wanted("deploy") {
         deploy::times(&base, &mut report).await?;

@@ -30,10 +30,15 @@ impl Report {
         digits: usize,
         meaning: &str,
     ) {
+        self.by(key, &in_flight.to_string(), value, digits, meaning);
+    }
+
+    /// One figure of several by something else.
+    pub(crate) fn by(&mut self, key: &str, which: &str, value: f64, digits: usize, meaning: &str) {
         let group = self.figures.entry(key).or_insert_with(|| json!({}));
-        group[in_flight.to_string()] = json!(value);
+        group[which] = json!(value);
         let row = [
-            format!("{key}[{in_flight}]"),
+            format!("{key}[{which}]"),
             format!("{value:.digits$}"),
             meaning.into(),
         ];

@@ -22,7 +22,7 @@ const EVENTS_A_REQUEST: usize = 100;
 const REQUESTS_AT_ONCE: usize = 8;
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-fn rate(count: usize, seconds: f64) -> f64 {
+pub(crate) fn rate(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds
 }
 

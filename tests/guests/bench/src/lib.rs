@@ -1,5 +1,7 @@
 //! What the benchmark runs. No body touches the outside, except that of `effect`, whose purpose it is.
 
+mod flow;
+
 use abide_sdk::prelude::*;
 
 /// The data that the events of this app have.
@@ -85,4 +87,22 @@ async fn sequence(ctx: &Context, n: u64) -> Result<u64> {
     Ok(sum)
 }
 
-abide::app!(noop, ten_steps, steps, parallel, sleeper, resume, effect);
+abide::app!(
+    noop,
+    ten_steps,
+    steps,
+    parallel,
+    sleeper,
+    resume,
+    effect,
+    flow::concurrency,
+    flow::throttle,
+    flow::rate_limit,
+    flow::debounce,
+    flow::batch,
+    flow::priority,
+    flow::idempotency,
+    flow::singleton,
+    flow::cancel_on,
+    flow::queue
+);
