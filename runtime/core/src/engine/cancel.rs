@@ -1,11 +1,9 @@
 //! Cancelling: a run ends where it is; what it had asked for is withdrawn.
 
-use std::sync::Arc;
-
 use super::{Answer, Context, Effect, Engine, ReplyId};
 use crate::failure::{Failure, Origin};
 use crate::ids::RunId;
-use crate::state::{ReadError, Run, RunEnd, RunStatus, WaitKey, Write};
+use crate::state::{ReadError, Run, RunEnd, RunStatus, Write};
 
 impl Engine {
     pub(super) fn cancel(
@@ -40,19 +38,8 @@ impl Engine {
         }
     }
 
-    /// The run as it stands, this step's own creations included.
-    fn find(&self, id: RunId, cx: &Context<'_>) -> Result<Option<Run>, ReadError> {
-        if let Some(active) = self.active.get(&id) {
-            return Ok(Some(active.run.clone()));
-        }
-        if let Some(run) = self.fresh.get(&id) {
-            return Ok(Some(run.clone()));
-        }
-        cx.read.run(id)
-    }
-
     /// Cancels a run; those that it invoked are [withdrawn](Self::cancel_withdrawn) only.
-    fn cancel_run(
+    pub(super) fn cancel_run(
         &mut self,
         run: Run,
         reason: &str,
@@ -65,17 +52,9 @@ impl Engine {
             self.retire(id, token);
         }
         self.fresh.remove(&id);
-        for (op, registration) in cx.read.registrations(id)? {
-            let key = WaitKey { run: id, op };
-            if !self.step.satisfied.insert(key) {
-                continue;
-            }
-            let registration = Arc::new(registration);
-            cx.out.write(Write::Unregister {
-                run: id,
-                op,
-                registration: registration.clone(),
-            });
+        self.step.created.remove(&id);
+        for (key, registration) in self.registrations_in_step(id, cx)? {
+            self.unregister(key, registration.clone(), cx);
             self.let_go(key, &registration, cx);
         }
         for (op, ..) in cx.read.arrivals(id)? {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Answer, Context, Engine, ReplyId};
-use crate::ids::FunctionId;
 use crate::state::{App, Write};
 
 impl Engine {
@@ -13,15 +12,5 @@ impl Engine {
         cx.out.write(Write::PutApp(Arc::new(app.clone())));
         self.serve(app);
         cx.out.answer(reply, Answer::Deployed);
-    }
-
-    /// Lets events start the app's functions.
-    pub(super) fn serve(&mut self, app: App) {
-        self.triggers.remove_app(&app.id);
-        for config in &app.current.functions {
-            let id = FunctionId::new(app.id.clone(), config.id.as_str());
-            self.triggers.add(&id, config);
-        }
-        self.apps.insert(app.id.clone(), app);
     }
 }

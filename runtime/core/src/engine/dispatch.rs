@@ -65,6 +65,8 @@ impl Engine {
     pub(super) fn keep_fresh(&mut self, run: Run) {
         if self.fresh.len() < FRESH_RUNS {
             self.fresh.insert(run.id, run);
+        } else {
+            self.step.created.insert(run.id, run);
         }
     }
 

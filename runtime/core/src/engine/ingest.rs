@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Context, DEDUPE_MS, Effect, Engine, Notice, ReplyId};
+use super::admission::Arriving;
+use super::{Answer, Context, Effect, Engine, Notice, ReplyId};
 use crate::event::{Event, EventIdSeed, EventSource, InvalidEvent, NewEvent};
-use crate::ids::{EventId, FunctionId};
+use crate::ids::EventId;
 use crate::limits::Limits;
 use crate::state::{ReadError, Write};
 
@@ -88,38 +89,10 @@ impl Engine {
                 .durable
                 .push(Effect::Notice(Notice::Undecided(trigger)));
         }
+        let arriving = Arriving::new(event.clone());
         for function in functions {
-            self.trigger(function, &event, cx)?;
+            self.admit(&function, &arriving, cx)?;
         }
         self.satisfy_waits(&event, cx)
-    }
-
-    /// Starts a function for an event, unless an event of the same external id has started it already.
-    fn trigger(
-        &mut self,
-        function: FunctionId,
-        event: &Event,
-        cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
-        if let Some(external_id) = &event.external_id {
-            let key = (function.clone(), external_id.clone());
-            let earlier = cx.read.dedupe(&function, external_id)?;
-            let counts = earlier.is_some_and(|(_, until_ms)| until_ms > cx.now_ms);
-            if counts || !self.step.deduped.insert(key) {
-                return Ok(());
-            }
-        }
-        let Some(run) = self.create_run(&function, event, None, cx) else {
-            return Ok(());
-        };
-        if let Some(external_id) = event.external_id.clone() {
-            cx.out.write(Write::PutDedupe {
-                function,
-                external_id,
-                run,
-                until_ms: cx.now_ms + DEDUPE_MS,
-            });
-        }
-        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::admission::{NewRun, Via};
 use super::{Context, Engine};
 use crate::event::{EventSource, NewEvent};
 use crate::failure::{Failure, Origin};
@@ -22,7 +23,7 @@ impl Engine {
         invoke: Box<Invoke>,
         due_ms: u64,
         cx: &mut Context<'_>,
-    ) {
+    ) -> Result<(), ReadError> {
         let function = FunctionId::resolve(&invoke.function, &caller.function.app);
         let id = EventId(self.ids.next(cx.now_ms));
         let event = NewEvent {
@@ -31,7 +32,11 @@ impl Engine {
             ..NewEvent::default()
         };
         let event = Arc::new(event.accept(id, cx.now_ms, EventSource::Run(caller.id)));
-        match self.create_run(&function, &event, Some((key.run, key.op)), cx) {
+        let spec = NewRun {
+            parent: Some((key.run, key.op)),
+            ..NewRun::of(function.clone(), event.clone(), Via::Invoke)
+        };
+        match self.create(spec, cx)? {
             Some(child) => {
                 cx.out.write(Write::PutEvent(event));
                 let registration = Arc::new(Registration::Invoke {
@@ -52,6 +57,7 @@ impl Engine {
                 self.keep_arrival(key, Outcome::Failed(failure), 0, cx);
             }
         }
+        Ok(())
     }
 
     /// The caller gave up on an invoked run: it is to be cancelled, unless the wait just timed out.

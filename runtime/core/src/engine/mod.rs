@@ -22,6 +22,7 @@ mod internal;
 mod invoke;
 mod jobs;
 mod output;
+mod overlay;
 mod pause;
 mod progress;
 mod queue;
@@ -29,6 +30,7 @@ mod replay;
 mod requests;
 mod runs;
 mod schemas;
+mod served;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -38,7 +40,7 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::event::{Event, EventIdSeed};
+use crate::event::EventIdSeed;
 use crate::failure::Failure;
 use crate::function::TriggerIndex;
 use crate::ids::{FunctionId, IdGenerator, RunId};
@@ -47,13 +49,14 @@ use crate::limits::Limits;
 use crate::machine::Progress;
 use crate::operation::SendSignal;
 use crate::state::{
-    App, BufferedSignal, EventSchema, JobAction, Read, ReadError, Registration, Run, RunFilter,
-    TimerKey, WaitKey,
+    App, EventSchema, JobAction, Read, ReadError, Run, RunFilter, TimerKey, WaitKey,
 };
 use crate::{DAY_MS, Json};
 
 pub use ingest::{InvalidEvents, ValidEvents};
 pub use output::{Answer, Effect, Notice, Output, Request};
+use overlay::Step;
+use served::Served;
 
 /// How long an external event id keeps a second event from starting the same function. SEMANTICS, section 1.
 const DEDUPE_MS: u64 = DAY_MS;
@@ -264,6 +267,7 @@ pub struct Engine {
     ids: IdGenerator,
     apps: BTreeMap<Arc<str>, App>,
     triggers: TriggerIndex,
+    functions: BTreeMap<FunctionId, Arc<Served>>,
     active: BTreeMap<RunId, Active>,
     executing: usize,
     next_token: Token,
@@ -281,20 +285,6 @@ pub struct Engine {
     step: Step,
 }
 
-/// What one step has changed and its own reads do not show yet.
-#[derive(Debug, Default)]
-struct Step {
-    satisfied: BTreeSet<WaitKey>,
-    waits: Vec<(WaitKey, Arc<Registration>)>,
-    deduped: BTreeSet<(FunctionId, String)>,
-    signals: BTreeMap<String, Option<BufferedSignal>>,
-    signal_waits: BTreeMap<String, Option<WaitKey>>,
-    /// Events that this step recorded.
-    events: Vec<Arc<Event>>,
-    /// Invoked runs that were given up, still to be cancelled: a list, because one that is cancelled gives up its own.
-    withdrawn: Vec<RunId>,
-}
-
 impl Engine {
     /// An engine over an empty or a filled store; its first input is [`Input::Recover`]. New ids follow from `seed`.
     pub fn new(config: EngineConfig, seed: u64) -> Self {
@@ -303,6 +293,7 @@ impl Engine {
             ids: IdGenerator::new(seed),
             apps: BTreeMap::new(),
             triggers: TriggerIndex::default(),
+            functions: BTreeMap::new(),
             active: BTreeMap::new(),
             executing: 0,
             next_token: 1,
@@ -329,61 +320,63 @@ impl Engine {
     ) -> Result<(), ReadError> {
         self.step = Step::default();
         let mut cx = Context { now_ms, read, out };
+        self.take(input, &mut cx)?;
+        self.write_overlays(&mut cx);
+        Ok(())
+    }
+
+    fn take(&mut self, input: Input, cx: &mut Context<'_>) -> Result<(), ReadError> {
         match input {
-            Input::Recover => self.recover(&mut cx),
+            Input::Recover => self.recover(cx),
             Input::Events {
                 events,
                 seed,
                 reply,
-            } => self.accept_events(events, seed, reply, &mut cx),
+            } => self.accept_events(events, seed, reply, cx),
             Input::Progress {
                 run,
                 token,
                 progress,
-            } => self.progress(run, token, *progress, &mut cx),
-            Input::Released { run, token } => self.released(run, token, &mut cx),
+            } => self.progress(run, token, *progress, cx),
+            Input::Released { run, token } => self.released(run, token, cx),
             Input::Broken {
                 run,
                 token,
                 failure,
             } => {
-                self.broken(run, token, failure, &mut cx);
+                self.broken(run, token, failure, cx);
                 Ok(())
             }
-            Input::Tick => self.tick(&mut cx),
-            Input::Dispatch => self.dispatch(&mut cx),
+            Input::Tick => self.tick(cx),
+            Input::Dispatch => self.dispatch(cx),
             Input::RequestDone {
                 run,
                 op,
                 attempt,
                 result,
-            } => self.request_done(WaitKey { run, op }, attempt, result, &mut cx),
-            Input::Cancel { run, reason, reply } => self.cancel(run, &reason, reply, &mut cx),
-            Input::PauseRun { run, reason, reply } => self.pause_run(run, &reason, reply, &mut cx),
-            Input::ResumeRun { run, reply } => self.resume_run(run, reply, &mut cx),
-            Input::PauseFunction { function, reply } => {
-                self.pause_function(function, reply, &mut cx)
-            }
-            Input::ResumeFunction { function, reply } => {
-                self.resume_function(function, reply, &mut cx)
-            }
+            } => self.request_done(WaitKey { run, op }, attempt, result, cx),
+            Input::Cancel { run, reason, reply } => self.cancel(run, &reason, reply, cx),
+            Input::PauseRun { run, reason, reply } => self.pause_run(run, &reason, reply, cx),
+            Input::ResumeRun { run, reply } => self.resume_run(run, reply, cx),
+            Input::PauseFunction { function, reply } => self.pause_function(function, reply, cx),
+            Input::ResumeFunction { function, reply } => self.resume_function(function, reply, cx),
             Input::Replay {
                 run,
                 from_step,
                 reply,
-            } => self.replay(run, from_step, reply, &mut cx),
+            } => self.replay(run, from_step, reply, cx),
             Input::StartJob {
                 action,
                 filter,
                 interval_us,
                 reply,
-            } => self.start_job(action, filter, interval_us, reply, &mut cx),
-            Input::StopJob { job, reply } => self.stop_job(job, reply, &mut cx),
-            Input::PutSchema { schema, reply } => self.put_schema(schema, reply, &mut cx),
-            Input::DeleteSchema { event, v, reply } => self.delete_schema(event, v, reply, &mut cx),
-            Input::Signal { signal, reply } => self.accept_signal(signal, reply, &mut cx),
+            } => self.start_job(action, filter, interval_us, reply, cx),
+            Input::StopJob { job, reply } => self.stop_job(job, reply, cx),
+            Input::PutSchema { schema, reply } => self.put_schema(schema, reply, cx),
+            Input::DeleteSchema { event, v, reply } => self.delete_schema(event, v, reply, cx),
+            Input::Signal { signal, reply } => self.accept_signal(signal, reply, cx),
             Input::Deploy { app, reply } => {
-                self.deploy(*app, reply, &mut cx);
+                self.deploy(*app, reply, cx);
                 Ok(())
             }
         }

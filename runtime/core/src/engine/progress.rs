@@ -124,8 +124,7 @@ impl Engine {
             Registration::Event { .. } => self.wait_for_event(key, registration, cx),
             Registration::Signal { .. } => self.wait_for_signal(key, registration, cx),
             Registration::Invoke { invoke, due_ms, .. } => {
-                self.invoke(run, key, invoke, due_ms, cx);
-                Ok(())
+                self.invoke(run, key, invoke, due_ms, cx)
             }
             Registration::Fetch { .. } | Registration::AiInfer { .. } => {
                 self.register(key, Arc::new(registration.clone()), cx);
@@ -154,12 +153,7 @@ impl Engine {
             });
             return Ok(());
         };
-        self.step.satisfied.insert(key);
-        cx.out.write(Write::Unregister {
-            run: key.run,
-            op: key.op,
-            registration: registration.clone(),
-        });
+        self.unregister(key, registration.clone(), cx);
         self.let_go(key, &registration, cx);
         self.cancel_withdrawn(cx)
     }

@@ -9,7 +9,7 @@ use super::{Context, Effect, Engine, Request};
 use crate::Json;
 use crate::failure::Failure;
 use crate::journal::Outcome;
-use crate::state::{ReadError, Registration, RunStatus, WaitKey, Write};
+use crate::state::{ReadError, Registration, RunStatus, WaitKey};
 
 /// Requests that are read from disk at once.
 const PAGE: usize = 256;
@@ -136,11 +136,7 @@ impl Engine {
                     Some(retry_at_ms) => {
                         *number += 1;
                         *due = Some(retry_at_ms);
-                        cx.out.write(Write::Unregister {
-                            run: key.run,
-                            op: key.op,
-                            registration: old,
-                        });
+                        self.unregister(key, old, cx);
                         self.register(key, Arc::new(registration), cx);
                         return Ok(());
                     }

@@ -1,12 +1,10 @@
-//! Runs: how they are created and how they end.
+//! Runs: what is watched for them, and how they end.
 
 use std::sync::Arc;
 
 use super::{Context, Engine};
-use crate::event::Event;
 use crate::failure::{Failure, Origin};
-use crate::ids::{FunctionId, RunId};
-use crate::journal::{OpNumber, Outcome, WORKFLOW_OP};
+use crate::journal::Outcome;
 use crate::state::{ReadError, Registration, Run, RunEnd, RunStatus, TimerKey, WaitKey, Write};
 
 impl Run {
@@ -17,73 +15,6 @@ impl Run {
 }
 
 impl Engine {
-    /// Creates a run of the function's current version. `None` if it is not deployed.
-    pub(super) fn create_run(
-        &mut self,
-        function: &FunctionId,
-        event: &Event,
-        parent: Option<(RunId, OpNumber)>,
-        cx: &mut Context<'_>,
-    ) -> Option<RunId> {
-        let app = self.apps.get(&function.app)?;
-        let config = app
-            .current
-            .functions
-            .iter()
-            .find(|config| *config.id == *function.function)?;
-        let run = Run {
-            id: RunId(self.ids.next(cx.now_ms)),
-            function: function.clone(),
-            digest: app.current.digest,
-            policy: config.policy(),
-            event: event.id,
-            event_count: 1,
-            batch: false,
-            parent,
-            original: None,
-            cron: None,
-            queue: None,
-            guarded: false,
-            quiet: false,
-            input: None,
-            status: RunStatus::Queued,
-            queued_ms: cx.now_ms,
-            started_ms: None,
-            ended_ms: None,
-            end: None,
-            entries: 0,
-            log_chunks: 0,
-        };
-        let id = run.id;
-        cx.out.write(Write::LinkEvent {
-            event: event.id,
-            run: id,
-        });
-        if event.ts > cx.now_ms {
-            // It sleeps until then; the timer lists it as ready.
-            let run = Run {
-                status: RunStatus::Sleeping,
-                ..run
-            };
-            cx.out.put_run(&run);
-            let registration = Arc::new(Registration::Start { due_ms: event.ts });
-            self.register(
-                WaitKey {
-                    run: id,
-                    op: WORKFLOW_OP,
-                },
-                registration,
-                cx,
-            );
-        } else {
-            cx.out.put_run(&run);
-            cx.out.write(Write::PutReady(id));
-            self.make_ready(id);
-            self.keep_fresh(run);
-        }
-        Some(id)
-    }
-
     /// Watches something for a run.
     pub(super) fn register(
         &mut self,
@@ -98,7 +29,24 @@ impl Engine {
                 op: key.op,
             });
         }
+        self.step.registered.insert(key, registration.clone());
         cx.out.write(Write::Register {
+            run: key.run,
+            op: key.op,
+            registration,
+        });
+    }
+
+    /// Stops watching.
+    pub(super) fn unregister(
+        &mut self,
+        key: WaitKey,
+        registration: Arc<Registration>,
+        cx: &mut Context<'_>,
+    ) {
+        self.step.satisfied.insert(key);
+        self.step.registered.remove(&key);
+        cx.out.write(Write::Unregister {
             run: key.run,
             op: key.op,
             registration,
@@ -113,12 +61,7 @@ impl Engine {
         (outcome, attempts): (Outcome, u32),
         cx: &mut Context<'_>,
     ) {
-        self.step.satisfied.insert(key);
-        cx.out.write(Write::Unregister {
-            run: key.run,
-            op: key.op,
-            registration,
-        });
+        self.unregister(key, registration, cx);
         self.keep_arrival(key, outcome, attempts, cx);
     }
 
@@ -153,6 +96,8 @@ impl Engine {
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }
+        self.step.ended.insert(run.id);
+        self.release_singleton(&run, cx)?;
         let outcome = run.parent.map(|_| outcome_for_parent(&run, status, &end));
         run.status = status;
         run.ended_ms = Some(cx.now_ms);
@@ -160,10 +105,8 @@ impl Engine {
         cx.out.put_run(&run);
         if let (Some((parent, op)), Some(outcome)) = (run.parent, outcome) {
             let key = WaitKey { run: parent, op };
-            if let Some(registration) = cx.read.registration(parent, op)?
-                && !self.step.satisfied.contains(&key)
-            {
-                self.satisfy(key, Arc::new(registration), (outcome, 0), cx);
+            if let Some(registration) = self.registration_in_step(key, cx)? {
+                self.satisfy(key, registration, (outcome, 0), cx);
             }
         }
         Ok(())

@@ -107,22 +107,6 @@ impl Engine {
             None => cx.read.signal(name),
         }
     }
-
-    /// What is watched for an operation, this step's own doings included.
-    pub(super) fn registration_in_step(
-        &self,
-        key: WaitKey,
-        cx: &Context<'_>,
-    ) -> Result<Option<Arc<Registration>>, ReadError> {
-        if self.step.satisfied.contains(&key) {
-            return Ok(None);
-        }
-        if let Some((_, registration)) = self.step.waits.iter().find(|(waiting, _)| *waiting == key)
-        {
-            return Ok(Some(registration.clone()));
-        }
-        Ok(cx.read.registration(key.run, key.op)?.map(Arc::new))
-    }
 }
 
 fn conflict(message: String) -> Outcome {

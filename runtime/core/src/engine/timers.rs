@@ -3,6 +3,8 @@
 //! A timer that fires writes nothing: its registration stays until the run's journal has what followed from it, so that a
 //! crash in between just fires it again.
 
+use std::sync::Arc;
+
 use super::{Context, Effect, Engine};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Outcome, WORKFLOW_OP};
@@ -13,6 +15,7 @@ impl Engine {
     /// Fires what is due, at most one portion; [`Engine::next_due_ms`] tells whether more is.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
         let portion = self.config.timers_per_step;
+        self.next_due_ms = None;
         for _ in 0..portion {
             let Some(key) = self.timers_late.pop_first() else {
                 break;
@@ -25,12 +28,14 @@ impl Engine {
             self.timers_fired = Some(key);
             self.fire(key, cx)?;
         }
-        self.next_due_ms = if whole {
+        let next = if whole {
             let next = cx.read.timers(self.timers_fired, u64::MAX, 1)?;
             next.first().map(|key| key.due_ms)
         } else {
             Some(cx.now_ms)
         };
+        // What this step itself sets is not among the reads.
+        self.next_due_ms = self.next_due_ms.into_iter().chain(next).min();
         Ok(())
     }
 
@@ -52,26 +57,24 @@ impl Engine {
             run: timer.run,
             op: timer.op,
         };
-        if self.step.satisfied.contains(&key) {
-            return Ok(());
-        }
-        let Some(registration) = cx.read.registration(key.run, key.op)? else {
+        let Some(registration) = self.registration_in_step(key, cx)? else {
             return Ok(());
         };
         // A replaced registration left its timer in this step's reads only.
         if registration.due_ms() != Some(timer.due_ms) {
             return Ok(());
         }
-        match registration {
+        match &*registration {
             Registration::Start { .. } => self.begin_late(key, registration, cx),
             Registration::Fetch { .. } | Registration::AiInfer { .. } => {
-                self.issue(key, registration, cx)
+                self.issue(key, (*registration).clone(), cx)
             }
             Registration::Timeout { kind, after_ms, .. } => {
-                self.time_out(key.run, kind, after_ms, cx)
+                self.time_out(key.run, *kind, *after_ms, cx)
             }
-            Registration::Debounce(pending) => self.debounce_due(key, *pending, cx),
-            Registration::Batch(pending) => self.batch_due(key, *pending, cx),
+            Registration::Debounce(_) | Registration::Batch(_) => {
+                self.collected(key.run, timer.due_ms, cx)
+            }
             Registration::Sleep { .. }
             | Registration::Retry { .. }
             | Registration::Event { .. }
@@ -94,17 +97,13 @@ impl Engine {
     fn begin_late(
         &mut self,
         key: WaitKey,
-        registration: Registration,
+        registration: Arc<Registration>,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
         let Some(mut run) = cx.read.run(key.run)? else {
             return Ok(());
         };
-        cx.out.write(Write::Unregister {
-            run: key.run,
-            op: key.op,
-            registration: registration.into(),
-        });
+        self.unregister(key, registration, cx);
         run.status = RunStatus::Queued;
         cx.out.put_run(&run);
         cx.out.write(Write::PutReady(run.id));

@@ -55,6 +55,18 @@ pub(super) fn guest_error(retry: RetryAdvice) -> Failure {
     }
 }
 
+/// A function without options that the event `start/ID` starts.
+pub(super) fn started_by_event(id: &str) -> FunctionConfig {
+    FunctionConfig {
+        id: id.into(),
+        triggers: vec![Trigger::Event(EventTrigger {
+            event: format!("start/{id}"),
+            if_expr: None,
+        })],
+        ..FunctionConfig::default()
+    }
+}
+
 impl World {
     /// A world in which these functions are deployed as the app `app`; each is started by the event `start/FUNCTION`.
     pub(super) fn new(functions: &[(&str, Program)]) -> Self {
@@ -79,14 +91,19 @@ impl World {
     }
 
     pub(super) fn deploy(&mut self, functions: &[(&str, Program)], version: u8) {
-        let configs = functions.iter().map(|(id, _)| FunctionConfig {
-            id: (*id).into(),
-            triggers: vec![Trigger::Event(EventTrigger {
-                event: format!("start/{id}"),
-                if_expr: None,
-            })],
-            ..FunctionConfig::default()
-        });
+        let configured = functions
+            .iter()
+            .map(|(id, program)| (started_by_event(id), program.clone()));
+        self.deploy_configured(configured.collect(), version);
+    }
+
+    /// Deploys functions with options of their own as the app `app`.
+    pub(super) fn deploy_configured(
+        &mut self,
+        functions: Vec<(FunctionConfig, Program)>,
+        version: u8,
+    ) {
+        let configs = functions.iter().map(|(config, _)| config.clone());
         let app = App {
             id: "app".into(),
             current: Deployed {
@@ -100,8 +117,8 @@ impl World {
             allow_net: Vec::new(),
             deployments: 0,
         };
-        for (id, program) in functions {
-            self.programs.insert((*id).into(), program.clone());
+        for (config, program) in functions {
+            self.programs.insert(config.id, program);
         }
         self.input(Input::Deploy {
             app: Box::new(app),

@@ -1,0 +1,104 @@
+//! `singleton`: at most one live run for every value of the key.
+//!
+//! | record            | an event comes, `skip`    | an event comes, `cancel`               | the run ends |
+//! |-------------------|---------------------------|----------------------------------------|--------------|
+//! | none              | `Live(new)`               | `Live(new)`                            | none         |
+//! | `Live(alive)`     | as it is; new one skipped | `Live(new)`; the one before cancelled  | none         |
+//! | `Live(ended)`     | `Live(new)`               | `Live(new)`                            | none         |
+//!
+//! A record that names a run which has ended counts as none. It can be left behind when a deployment changes the key's expression.
+
+use super::super::{Context, Engine, Served};
+use super::Arriving;
+use crate::function::options::SingletonMode;
+use crate::ids::RunId;
+use crate::state::{Control, ControlKey, ControlKind, ReadError, Run};
+
+/// What becomes of a run that is about to be created.
+pub(super) enum Claim {
+    /// It may start.
+    Free,
+    /// It may start, in place of this one.
+    Replaces(Box<Run>),
+    /// It is skipped, for this reason.
+    Taken(String),
+}
+
+impl Engine {
+    /// Makes `run`, which is about to be created, the live one, unless it is to be skipped.
+    pub(super) fn claim_singleton(
+        &mut self,
+        served: &Served,
+        run: RunId,
+        arriving: &Arriving,
+        cx: &mut Context<'_>,
+    ) -> Result<Claim, ReadError> {
+        let Some(singleton) = &served.config.singleton else {
+            return Ok(Claim::Free);
+        };
+        let key = Self::singleton_key(served, arriving, cx);
+        let mut claim = Claim::Free;
+        if let Some(Control::Live(live)) = self.control(&key, cx)?
+            && let Some(earlier) = self.find(live, cx)?
+            && !earlier.status.is_final()
+        {
+            match singleton.mode {
+                SingletonMode::Skip => {
+                    let value = of_key(&key);
+                    return Ok(Claim::Taken(format!(
+                        "singleton: run {live} is alive{value}"
+                    )));
+                }
+                SingletonMode::Cancel => claim = Claim::Replaces(Box::new(earlier)),
+            }
+        }
+        self.put_control(key, Control::Live(run));
+        Ok(claim)
+    }
+
+    /// Cancels the run whose place a new one has taken. Only once the new one is there: what follows from the end must find it.
+    pub(super) fn replace_live(
+        &mut self,
+        earlier: Run,
+        run: RunId,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        let reason = format!("singleton: run {run} took its place");
+        self.cancel_run(earlier, &reason, cx)?;
+        self.cancel_withdrawn(cx)
+    }
+
+    /// The run ends: if it was the live one, nobody is now.
+    pub(in crate::engine) fn release_singleton(
+        &mut self,
+        run: &Run,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        let served = self.served(&run.function);
+        let Some(served) = served.filter(|it| it.config.singleton.is_some()).cloned() else {
+            return Ok(());
+        };
+        let Some(event) = self.event(run.event, cx)? else {
+            return Ok(());
+        };
+        let key = Self::singleton_key(&served, &Arriving::new(event), cx);
+        if self.control(&key, cx)? == Some(Control::Live(run.id)) {
+            self.delete_control(key);
+        }
+        Ok(())
+    }
+
+    fn singleton_key(served: &Served, arriving: &Arriving, cx: &mut Context<'_>) -> ControlKey {
+        let source = (&served.exprs.singleton, "singleton key");
+        Self::control_key(ControlKind::Singleton, served, source, arriving, cx)
+    }
+}
+
+/// The key's value, for people.
+fn of_key(key: &ControlKey) -> String {
+    if key.key.is_empty() {
+        String::new()
+    } else {
+        format!(" for the key {}", key.key)
+    }
+}
