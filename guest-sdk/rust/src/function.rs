@@ -1,10 +1,6 @@
 //! Functions: a workflow with its configuration.
 
 use std::fmt;
-use std::future::Future;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::backoff::Backoff;
 use crate::bindings::types::{self, Failure, FunctionConfig};
@@ -14,11 +10,10 @@ use crate::config::{
 };
 use crate::context::Context;
 use crate::duration::{IntoDuration, as_ms};
-use crate::error::{Error, Result};
-use crate::event::Event;
-use crate::failure::FunctionFailure;
-use crate::operation::{Draft, to_json};
+use crate::error::Result;
+use crate::operation::Draft;
 use crate::runtime::LocalFuture;
+use crate::workflow::Workflow;
 
 /// A function of an app: a workflow, and what starts it.
 ///
@@ -48,7 +43,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function with this id (kebab-case, unique in the app). `workflow` is an async function of the [`Context`] and the [`Event`], or of
+    /// A function with this id (kebab-case, unique in the app). `workflow` is an async function of the [`Context`] and the [`Event`](crate::Event), or of
     /// the context alone.
     pub fn new<Arguments>(id: impl Into<String>, workflow: impl Workflow<Arguments>) -> Self {
         let config = FunctionConfig {
@@ -194,7 +189,9 @@ impl Function {
     /// What to do when a run has failed for good: an async function of the [`Context`] and the [`FunctionFailure`](crate::FunctionFailure), which runs as a
     /// run of its own, with steps and retries of its own. A run that was cancelled has not failed.
     ///
-    /// It becomes a function of the app with the id `{id}-failure`. Retries and other options of it: [`Function::on_failure_with`].
+    /// It becomes a function of the app with the id `{id}-failure`, so the function's own id has at most 120 characters. Retries and other options of it:
+    /// [`Function::on_failure_with`]. A handler that should run whatever the event's data are takes a `FunctionFailure`, without a type of the data:
+    /// data that are no `T` are why some runs fail.
     ///
     /// ```
     /// use abide_sdk::prelude::*;
@@ -257,7 +254,7 @@ impl Function {
     ///     problem.faults(),
     ///     [
     ///         "throttle.period: `1 year` is not a length of time: write it like `3 days`, `1h 30m` or `250ms`",
-    ///         "retries: a number from 0 to 20",
+    ///         "retries: must be 0 to 20, not 50",
     ///     ]
     /// );
     /// ```
@@ -276,6 +273,10 @@ impl Function {
 
     pub(crate) fn id(&self) -> &str {
         &self.draft.options.id
+    }
+
+    pub(crate) fn failure_handler(&self) -> Option<&Self> {
+        self.failure_handler.as_deref()
     }
 
     pub(crate) fn config(&self) -> &FunctionConfig {
@@ -313,78 +314,9 @@ impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Function")
             .field("config", &self.draft.options)
+            .field("failure_handler", &self.failure_handler)
             .finish_non_exhaustive()
     }
-}
-
-/// What can be the workflow of a [`Function`]: an async function of `(Context, Event<T>)` or of `(Context)` that returns a `Result` whose
-/// value can be written as JSON. Data that are no `T` fail the run at once.
-#[diagnostic::on_unimplemented(
-    message = "this is not a workflow",
-    label = "a workflow is `async fn(Context, Event<T>) -> Result<Output>`",
-    note = "`T` must be readable from JSON (`serde::Deserialize`), the output writable as JSON (`serde::Serialize`)"
-)]
-pub trait Workflow<Arguments>: 'static {
-    /// Begins one attempt.
-    #[doc(hidden)]
-    fn begin(&self, ctx: Context) -> LocalFuture<Result<String>>;
-}
-
-impl<W, F, O, E> Workflow<(Context,)> for W
-where
-    W: Fn(Context) -> F + 'static,
-    F: Future<Output = Result<O, E>> + 'static,
-    O: Serialize,
-    E: Into<Error>,
-{
-    fn begin(&self, ctx: Context) -> LocalFuture<Result<String>> {
-        let attempt = self(ctx);
-        Box::pin(async move { write(&attempt.await.map_err(Into::into)?) })
-    }
-}
-
-impl<W, F, T, O, E> Workflow<(Context, Event<T>)> for W
-where
-    W: Fn(Context, Event<T>) -> F + 'static,
-    F: Future<Output = Result<O, E>> + 'static,
-    T: DeserializeOwned,
-    O: Serialize,
-    E: Into<Error>,
-{
-    fn begin(&self, ctx: Context) -> LocalFuture<Result<String>> {
-        match ctx.event() {
-            Ok(event) => {
-                let attempt = self(ctx, event);
-                Box::pin(async move { write(&attempt.await.map_err(Into::into)?) })
-            }
-            Err(error) => Box::pin(async { Err(error) }),
-        }
-    }
-}
-
-impl<W, F, T, O, E> Workflow<(Context, FunctionFailure<T>)> for W
-where
-    W: Fn(Context, FunctionFailure<T>) -> F + 'static,
-    F: Future<Output = Result<O, E>> + 'static,
-    T: DeserializeOwned,
-    O: Serialize,
-    E: Into<Error>,
-{
-    fn begin(&self, ctx: Context) -> LocalFuture<Result<String>> {
-        match FunctionFailure::of(&ctx) {
-            Ok(failure) => {
-                let attempt = self(ctx, failure);
-                Box::pin(async move { write(&attempt.await.map_err(Into::into)?) })
-            }
-            Err(error) => Box::pin(async { Err(error) }),
-        }
-    }
-}
-
-fn write(output: &impl Serialize) -> Result<String> {
-    to_json(output).map_err(|problem| {
-        Error::non_retriable(format!("the function's output: {problem}")).named("InvalidResult")
-    })
 }
 
 /// A function that the attribute [`function`](macro@crate::function) declared. The attribute implements it, for a type with the name of the

@@ -141,6 +141,7 @@ mod task;
 pub mod testing;
 mod timestamp;
 mod wait;
+mod workflow;
 
 pub use abide_sdk_macros::{app, function};
 pub use backoff::Backoff;
@@ -155,7 +156,7 @@ pub use error::{Error, Result, Retry, StepError};
 pub use event::{Event, NewEvent};
 pub use failure::{FunctionFailure, RunError};
 pub use fetch::Fetch;
-pub use function::{Declared, Function, Workflow};
+pub use function::{Declared, Function};
 pub use infer::{Infer, Model};
 pub use invoke::Invoke;
 pub use log;
@@ -170,6 +171,7 @@ pub use task::Task;
 pub use timestamp::{IntoTimestamp, InvalidTimestamp, Timestamp};
 pub use tracing;
 pub use wait::{WaitForEvent, WaitForSignal};
+pub use workflow::Workflow;
 
 /// Everything that an app usually needs: `use abide_sdk::prelude::*;`.
 ///

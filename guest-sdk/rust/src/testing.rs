@@ -23,13 +23,43 @@
 //! ```
 //!
 //! It panics, with a message that lists what the run is waiting for, when the test names an operation that is not pending.
+//!
+//! A batch is a run of several events; a handler of failures has a run of its own; a configuration can be looked at:
+//!
+//! ```
+//! use abide_sdk::prelude::*;
+//! use abide_sdk::testing::{Run, config_of, event};
+//!
+//! #[abide::function(id = "digest", on = "user/mentioned", batch_events(max_size = 50, timeout = "10m"), on_failure = tell)]
+//! async fn digest(ctx: Context) -> Result<usize> {
+//!     Ok(ctx.events::<Value>()?.len())
+//! }
+//!
+//! async fn tell(ctx: Context, failure: FunctionFailure) -> Result<String> {
+//!     Ok(format!("{} failed: {}", failure.function_id, failure.error.message))
+//! }
+//!
+//! # fn main() {
+//! let mention = |by: &str| event("user/mentioned", json!({"by": by}));
+//! let run = Run::of::<digest>([mention("ada"), mention("bob")]);
+//! assert_eq!(run.output(), Some(Ok(json!(2))));
+//!
+//! let run = Run::after_failure_of::<digest>(mention("ada"), Error::retriable("no mail server"));
+//! assert_eq!(run.output(), Some(Ok(json!("digest failed: no mail server"))));
+//!
+//! assert_eq!(config_of::<digest>()["batch_events"], json!({"max_size": 50, "timeout_ms": 600_000}));
+//! # }
+//! ```
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+mod config;
+mod events;
+mod scripted;
+mod view;
+
 use std::rc::Rc;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::bindings::types::{self, Failure, News, Ticket};
 use crate::context::Context;
@@ -37,18 +67,27 @@ use crate::error::Error;
 use crate::function::{Declared, Function};
 use crate::host::Host;
 use crate::runtime::{Outcome, Runtime};
+use crate::testing::scripted::Scripted;
+use crate::testing::view::parse;
 
-/// An event to start a run with.
-pub fn event(name: &str, data: impl Serialize) -> types::Event {
-    let data = serde_json::to_string(&data).expect("the event's data can be written as JSON");
-    types::Event {
-        id: "01JTESTEVENT0000000000000".to_owned(),
-        name: name.to_owned(),
-        data,
-        user: None,
-        ts: 1_767_225_600_000,
-        v: None,
+pub use events::{Events, event};
+
+/// The configuration of a function that was declared with the attribute, as JSON without the options that were not given: durations are in milliseconds and
+/// their names end in `_ms`. The handler of its failures is under `on_failure`. A configuration with faults panics, with all of them.
+pub fn config_of<F: Declared>() -> Value {
+    config(&F::function())
+}
+
+/// As [`config_of`], for a function that was built.
+pub fn config(function: &Function) -> Value {
+    if let Err(problem) = function.check() {
+        panic!("{problem}");
     }
+    let mut value = config::config_as_value(function.config());
+    if let Some(handler) = function.failure_handler() {
+        value["on_failure"] = config(handler);
+    }
+    value
 }
 
 /// A run of a function whose host is the test.
@@ -82,21 +121,41 @@ impl From<Failure> for TestFailure {
 
 impl Run {
     /// Starts a run of a function that was declared with the attribute, and lets it go on until it waits for something.
-    pub fn of<F: Declared>(event: types::Event) -> Self {
-        Self::start(&F::function(), event)
+    ///
+    /// Several events make a run of a batch, or of a debounced function: there `event` is the newest, elsewhere the first.
+    pub fn of<F: Declared>(events: impl Into<Events>) -> Self {
+        Self::start(&F::function(), events)
+    }
+
+    /// Starts a run of the handler of a declared function's failures, as though a run that these events had started had failed with this error.
+    pub fn after_failure_of<F: Declared>(events: impl Into<Events>, error: Error) -> Self {
+        Self::after_failure(&F::function(), events, error)
+    }
+
+    /// As [`Run::after_failure_of`], for a function that was built.
+    pub fn after_failure(function: &Function, events: impl Into<Events>, error: Error) -> Self {
+        let handler = function.failure_handler();
+        let handler = handler.unwrap_or_else(|| {
+            panic!("the function `{}` has no `on_failure`", function.id());
+        });
+        Self::start(
+            handler,
+            events.into().of(function).failed(function.id(), error),
+        )
     }
 
     /// As [`Run::of`], for a function that was built.
-    pub fn start(function: &Function, event: types::Event) -> Self {
+    pub fn start(function: &Function, events: impl Into<Events>) -> Self {
         let host = Rc::new(Scripted::default());
         let runtime = Runtime::new(Rc::clone(&host) as Rc<dyn Host>);
+        let (event, events) = events.into().of(function).handed();
         let ctx = types::RunContext {
             app_id: "test".to_owned(),
             function_id: function.id().to_owned(),
             run_id: "01JTESTRUN000000000000000".to_owned(),
             attempt: 0,
             max_attempts: 5,
-            events: vec![event.clone()],
+            events,
             event,
         };
         runtime.begin(function.begin(Context::new(Rc::clone(&runtime), ctx)));
@@ -132,13 +191,27 @@ impl Run {
 
     /// Executes the body of a pending step and hands its outcome to the run: the result, or the failure, as though no attempt were left.
     pub fn execute(&mut self, id: &str) -> Result<Value, TestFailure> {
+        self.execute_on(id, None)
+    }
+
+    /// As [`Run::execute`], when an operator has put `input` in the place of the step's own: see [`Step::with_input`](crate::Step::with_input).
+    pub fn execute_with_input(
+        &mut self,
+        id: &str,
+        input: impl Serialize,
+    ) -> Result<Value, TestFailure> {
+        let input = serde_json::to_string(&input).expect("the input can be written as JSON");
+        self.execute_on(id, Some(input))
+    }
+
+    fn execute_on(&mut self, id: &str, input: Option<String>) -> Result<Value, TestFailure> {
         let ticket = self.ticket(id);
         let execution = types::Execution {
             attempt: 0,
             max_attempts: 5,
             idempotency_key: format!("01JTESTRUN000000000000000/{id}/0"),
             step_key: format!("01JTESTRUN000000000000000/{id}"),
-            input: None,
+            input,
         };
         match self.runtime.execute(ticket, execution) {
             Ok(json) => {
@@ -220,104 +293,4 @@ impl std::fmt::Debug for Run {
             .field("output", &self.output)
             .finish_non_exhaustive()
     }
-}
-
-fn parse(json: &str) -> Value {
-    serde_json::from_str(json).expect("what the SDK wrote is JSON")
-}
-
-/// A host that remembers what it was asked, and answers when the test does.
-#[derive(Default)]
-struct Scripted {
-    next_ticket: Cell<Ticket>,
-    occurrences: RefCell<HashMap<String, u32>>,
-    pending: RefCell<BTreeMap<Ticket, Pending>>,
-    cancelled: RefCell<Vec<String>>,
-}
-
-struct Pending {
-    id: String,
-    asked: Value,
-}
-
-impl Host for Scripted {
-    fn start(&self, id: &str, operation: &types::Operation) -> Ticket {
-        let ticket = self.next_ticket.replace(self.next_ticket.get() + 1);
-        let mut occurrences = self.occurrences.borrow_mut();
-        let occurrence = occurrences.entry(id.to_owned()).or_insert(0);
-        let unique = if *occurrence == 0 {
-            id.to_owned()
-        } else {
-            format!("{id}:{occurrence}")
-        };
-        *occurrence += 1;
-        self.pending.borrow_mut().insert(
-            ticket,
-            Pending {
-                id: unique,
-                asked: to_value(operation),
-            },
-        );
-        ticket
-    }
-
-    fn next(&self) -> (Ticket, News) {
-        unreachable!("the test hands out the news")
-    }
-
-    fn finish(&self, _ticket: Ticket, _outcome: Result<String, Failure>) {}
-
-    fn cancel(&self, ticket: Ticket) {
-        if let Some(operation) = self.pending.borrow_mut().remove(&ticket) {
-            self.cancelled.borrow_mut().push(operation.id);
-        }
-    }
-}
-
-/// An operation as a test sees it. Options that were not given are left out.
-fn to_value(operation: &types::Operation) -> Value {
-    let optional = |json: &Option<String>| json.as_deref().map(parse);
-    let value = match operation {
-        types::Operation::Run(it) => {
-            json!({"kind": "run", "retries": it.retries, "timeout_ms": it.timeout, "input": optional(&it.input)})
-        }
-        types::Operation::Sleep(ms) => json!({"kind": "sleep", "ms": ms}),
-        types::Operation::SleepUntil(ms) => json!({"kind": "sleep-until", "time_ms": ms}),
-        types::Operation::WaitForEvent(it) => json!({
-            "kind": "wait-for-event", "event": it.event, "timeout_ms": it.timeout, "if": it.if_, "match": it.match_, "lookback_ms": it.lookback,
-        }),
-        types::Operation::WaitForSignal(it) => {
-            json!({"kind": "wait-for-signal", "signal": it.signal, "timeout_ms": it.timeout})
-        }
-        types::Operation::SendEvents(events) => {
-            let event = |it: &types::NewEvent| {
-                without_nulls(
-                    json!({"id": it.id, "name": it.name, "data": optional(&it.data), "user": optional(&it.user), "ts": it.ts, "v": it.v}),
-                )
-            };
-            json!({"kind": "send-events", "events": events.iter().map(event).collect::<Vec<_>>()})
-        }
-        types::Operation::SendSignal(it) => {
-            json!({"kind": "send-signal", "signal": it.signal, "data": optional(&it.data), "ttl_ms": it.ttl})
-        }
-        types::Operation::Invoke(it) => {
-            json!({"kind": "invoke", "function": it.function, "data": optional(&it.data), "timeout_ms": it.timeout})
-        }
-        types::Operation::Fetch(it) => json!({
-            "kind": "fetch", "method": it.method, "url": it.url, "headers": it.headers, "retries": it.retries, "timeout_ms": it.timeout,
-            "body": it.body.as_deref().map(String::from_utf8_lossy),
-        }),
-        types::Operation::AiInfer(it) => json!({
-            "kind": "ai-infer", "model": it.model, "url": it.url, "key_variable": it.key_variable, "body": parse(&it.body),
-            "retries": it.retries, "timeout_ms": it.timeout,
-        }),
-    };
-    without_nulls(value)
-}
-
-fn without_nulls(mut value: Value) -> Value {
-    if let Some(members) = value.as_object_mut() {
-        members.retain(|_, member| !member.is_null());
-    }
-    value
 }

@@ -160,7 +160,7 @@ pub(crate) fn duration(text: &LitStr) -> TokenStream {
     }}
 }
 
-/// A duration that lies within the bounds that the SDK has under the name `bounds`. `words` says which those are.
+/// A duration that lies within the bounds that the SDK has under the name `bounds`. `words` says which those are, and of what.
 pub(crate) fn duration_within(text: &LitStr, bounds: &str, words: &str) -> TokenStream {
     let check = says_a_length(text);
     let bounds = Ident::new(bounds, text.span());

@@ -49,8 +49,11 @@ pub(crate) fn faults(config: &FunctionConfig) -> Vec<String> {
     let mut faults = Faults(Vec::new());
     faults.id(&config.id);
     faults.triggers(&config.triggers);
-    if config.retries.is_some_and(|retries| retries > MAX_RETRIES) {
-        faults.add("retries", format_args!("a number from 0 to {MAX_RETRIES}"));
+    if let Some(retries) = config.retries.filter(|it| *it > MAX_RETRIES) {
+        faults.add(
+            "retries",
+            format_args!("must be 0 to {MAX_RETRIES}, not {retries}"),
+        );
     }
     if let Some(backoff) = &config.backoff {
         faults.backoff(backoff);
@@ -87,7 +90,9 @@ impl Faults {
         if !kebab || id.len() > MAX_ID {
             self.add(
                 "id",
-                format_args!("kebab-case (`welcome-drip`), at most {MAX_ID} characters"),
+                format_args!(
+                    "`{id}` must be kebab-case (`welcome-drip`) of at most {MAX_ID} characters"
+                ),
             );
         }
     }
@@ -133,7 +138,7 @@ impl Faults {
 
     fn backoff(&mut self, backoff: &types::Backoff) {
         if backoff.factor.is_some_and(|it| !it.is_finite() || it < 1.0) {
-            self.add("backoff.factor", "a number, at least 1");
+            self.add("backoff.factor", "must be a number, at least 1");
         }
     }
 
@@ -183,7 +188,7 @@ impl Faults {
             self.length("debounce.period", Some(it.period), limits::DEBOUNCE_PERIOD);
             self.text("debounce.key", it.key.as_deref());
             if it.timeout.is_some_and(|timeout| timeout < it.period) {
-                self.add("debounce.timeout", "at least the period");
+                self.add("debounce.timeout", "must be at least the period");
             }
         }
         if let Some(it) = &config.batch_events {
@@ -197,7 +202,7 @@ impl Faults {
             let (least, most) = (BATCH_SIZE.start(), BATCH_SIZE.end());
             self.add(
                 "batch_events.max_size",
-                format_args!("{least} to {most} events, not {}", batch.max_size),
+                format_args!("must be {least} to {most}, not {}", batch.max_size),
             );
         }
         let timeout = Some(batch.timeout);
@@ -253,7 +258,7 @@ impl Faults {
 
     fn timeouts(&mut self, timeouts: &types::Timeouts) {
         if timeouts.start.is_none() && timeouts.finish.is_none() {
-            self.add("timeouts", "`start`, `finish` or both");
+            self.add("timeouts", "`start`, `finish` or both must be given");
         }
         self.length("timeouts.start", timeouts.start, limits::ANY_TIME);
         self.length("timeouts.finish", timeouts.finish, limits::ANY_TIME);
@@ -268,7 +273,7 @@ impl Faults {
         if !patterns && name.contains('*') {
             self.add(
                 option,
-                format_args!("`{name}`: the exact name of an event, without `*`"),
+                format_args!("`{name}` must be the exact name of an event, without `*`"),
             );
         } else if pattern.unwrap_or(name).contains('*') {
             self.add(
@@ -288,14 +293,14 @@ impl Faults {
         if number == 0 {
             self.add(
                 option,
-                "at least 1; to stop a function for a while, pause it",
+                "must be at least 1; to stop a function for a while, pause it",
             );
         }
     }
 
     fn length(&mut self, option: &str, ms: Option<u64>, bounds: Bounds) {
         if ms.is_some_and(|ms| !bounds.hold(ms)) {
-            self.add(option, bounds.words);
+            self.add(option, format_args!("must be {}", bounds.words));
         }
     }
 }
