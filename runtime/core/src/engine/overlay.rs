@@ -21,7 +21,8 @@ pub(super) struct Step {
     pub waits: Vec<(WaitKey, Arc<Registration>)>,
     /// Everything that this step began to watch and still watches.
     pub registered: BTreeMap<WaitKey, Arc<Registration>>,
-    pub deduped: BTreeSet<(FunctionId, String)>,
+    /// Whether an event of this external id has started the function by now.
+    pub deduped: BTreeMap<(FunctionId, String), bool>,
     pub signals: BTreeMap<String, Option<BufferedSignal>>,
     pub signal_waits: BTreeMap<String, Option<WaitKey>>,
     /// Events that this step recorded.

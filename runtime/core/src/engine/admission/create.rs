@@ -6,8 +6,9 @@ use super::super::{Context, Engine};
 use super::Arriving;
 use super::singleton::Claim;
 use crate::event::Event;
-use crate::ids::{EventId, FunctionId, RunId};
+use crate::ids::{Digest, EventId, FunctionId, RunId};
 use crate::journal::OpNumber;
+use crate::retry::RetryPolicy;
 use crate::state::{ReadError, Run, RunStatus, StepInput, Write};
 
 /// What brings a run about.
@@ -83,7 +84,7 @@ impl Engine {
     /// The same, for an event that may be parsed already.
     pub(super) fn create_from(
         &mut self,
-        spec: NewRun,
+        mut spec: NewRun,
         arriving: &Arriving,
         cx: &mut Context<'_>,
     ) -> Result<Option<RunId>, ReadError> {
@@ -104,33 +105,12 @@ impl Engine {
             cx.out.write(Write::PutRunEvents {
                 run: id,
                 first: 0,
-                events: spec.events.clone(),
+                events: std::mem::take(&mut spec.events),
             });
         }
-        let mut run = Run {
-            id,
-            function: served.id.clone(),
-            digest: served.digest,
-            policy: served.policy,
-            event: event.id,
-            event_count: spec.event_count,
-            batch: spec.batch,
-            parent: spec.parent,
-            original: spec.original,
-            cron: spec.cron,
-            queue: None,
-            guarded: false,
-            quiet: false,
-            input: spec.input,
-            status: RunStatus::Queued,
-            queued_ms: cx.now_ms,
-            started_ms: None,
-            ended_ms: None,
-            end: None,
-            entries: 0,
-            log_chunks: 0,
-        };
-        let claim = match spec.via {
+        let via = spec.via;
+        let mut run = new_run(id, spec, (served.digest, served.policy), cx);
+        let claim = match via {
             Via::Event | Via::Cron => self.claim_singleton(&served, id, arriving, cx)?,
             Via::Invoke | Via::Replay => Claim::Free,
         };
@@ -158,5 +138,37 @@ impl Engine {
         for event in spec.events.iter().filter(|id| **id != spec.event.id) {
             cx.out.write(Write::LinkEvent { event: *event, run });
         }
+    }
+}
+
+/// The record of a run that is about to be queued.
+pub(super) fn new_run(
+    id: RunId,
+    spec: NewRun,
+    (digest, policy): (Digest, RetryPolicy),
+    cx: &Context<'_>,
+) -> Run {
+    Run {
+        id,
+        function: spec.function,
+        digest,
+        policy,
+        event: spec.event.id,
+        event_count: spec.event_count,
+        batch: spec.batch,
+        parent: spec.parent,
+        original: spec.original,
+        cron: spec.cron,
+        queue: None,
+        guarded: false,
+        quiet: false,
+        input: spec.input,
+        status: RunStatus::Queued,
+        queued_ms: cx.now_ms,
+        started_ms: None,
+        ended_ms: None,
+        end: None,
+        entries: 0,
+        log_chunks: 0,
     }
 }

@@ -18,6 +18,9 @@ use crate::state::{ControlKey, ControlKind, Counter, Queue};
 /// A value is as long as the sender likes; a key is not. Longer texts are replaced by their hash.
 const MAX_KEY_BYTES: usize = 256;
 
+/// The key of what can't be decided.
+const UNDECIDED: &str = "null";
+
 /// Seconds by which a run may come before others, or after them.
 const MAX_PRIORITY: i64 = 600;
 
@@ -94,27 +97,51 @@ impl Engine {
     }
 }
 
+/// The record of a control for an event that was warned about already where it had to be.
+pub(super) fn quietly(
+    kind: ControlKind,
+    served: &Served,
+    source: &Source,
+    arriving: &Arriving,
+) -> ControlKey {
+    ControlKey {
+        kind,
+        function: served.id.clone(),
+        key: decide(source, arriving).unwrap_or_else(|_| UNDECIDED.to_owned()),
+    }
+}
+
+/// The value of a record's key, as the end of a sentence for people.
+pub(super) fn for_people(key: &ControlKey) -> String {
+    if key.key.is_empty() {
+        String::new()
+    } else {
+        format!(", for the key {}", key.key)
+    }
+}
+
 /// The canonical text of a key's value; empty if the option has no key.
-pub(super) fn key_text(
+fn key_text(
     function: &FunctionId,
     (source, option): (&Source, &str),
     arriving: &Arriving,
     cx: &mut Context<'_>,
 ) -> String {
-    let value = match source {
-        Source::Absent => return String::new(),
-        Source::Expr(expr) => expr
-            .key(arriving.scope(), None)
-            .map_err(|error| error.to_string()),
+    decide(source, arriving).unwrap_or_else(|error| {
+        let problem = format!("{error}; the key counts as null for this event");
+        undecided(function, option, problem, cx);
+        UNDECIDED.to_owned()
+    })
+}
+
+fn decide(source: &Source, arriving: &Arriving) -> Result<String, String> {
+    match source {
+        Source::Absent => Ok(String::new()),
+        Source::Expr(expr) => match expr.key(arriving.scope(), None) {
+            Ok(text) => Ok(bounded(text)),
+            Err(error) => Err(error.to_string()),
+        },
         Source::Broken(error) => Err(error.clone()),
-    };
-    match value {
-        Ok(text) => bounded(text),
-        Err(error) => {
-            let problem = format!("{error}; the key counts as null for this event");
-            undecided(function, option, problem, cx);
-            "null".to_owned()
-        }
     }
 }
 

@@ -3,9 +3,13 @@
 //! One small module a control, each with the states that its record can be in. They see what the events before have done, in this step too
 //! (see [`overlay`](super::overlay)), and they write nothing at all for a function without controls.
 
+mod batch;
 mod create;
+mod debounce;
+mod idempotency;
 mod keys;
 mod pending;
+mod rate_limit;
 mod singleton;
 mod skipped;
 
@@ -48,12 +52,42 @@ impl Engine {
         arriving: &Arriving,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
+        let Some(served) = self.served(function).cloned() else {
+            return Ok(());
+        };
         if self.has_started(function, &arriving.event, cx)? {
             return Ok(());
         }
+        if let Some(option) = &served.config.batch_events
+            && self.batch(&served, option, arriving, cx)?
+        {
+            return Ok(());
+        }
         let spec = NewRun::of(function.clone(), arriving.event.clone(), Via::Event);
-        if let Some(run) = self.create_from(spec, arriving, cx)? {
+        let mut idempotent = None;
+        if served.config.idempotency.is_some() {
+            match self.idempotent(&served, arriving, cx)? {
+                Ok(key) => idempotent = Some(key),
+                Err(reason) => {
+                    self.drop_event(&served, spec, reason, cx);
+                    return Ok(());
+                }
+            }
+        } else if let Some(option) = &served.config.rate_limit
+            && let Some(reason) = self.limit_rate(&served, option, arriving, cx)?
+        {
+            self.drop_event(&served, spec, reason, cx);
+            return Ok(());
+        }
+        let run = match &served.config.debounce {
+            Some(option) => Some(self.debounce(&served, option, arriving, cx)?),
+            None => self.create_from(spec, arriving, cx)?,
+        };
+        if let Some(run) = run {
             self.note_started(function, &arriving.event, run, cx);
+            if let Some(key) = idempotent {
+                self.note_idempotent(key, run, cx);
+            }
         }
         Ok(())
     }
@@ -69,8 +103,8 @@ impl Engine {
             return Ok(false);
         };
         let key = (function.clone(), external_id.clone());
-        if self.step.deduped.contains(&key) {
-            return Ok(true);
+        if let Some(started) = self.step.deduped.get(&key) {
+            return Ok(*started);
         }
         let earlier = cx.read.dedupe(function, external_id)?;
         Ok(earlier.is_some_and(|(_, until_ms)| until_ms > cx.now_ms))
@@ -86,12 +120,32 @@ impl Engine {
     ) {
         if let Some(external_id) = event.external_id.clone() {
             let key = (function.clone(), external_id.clone());
-            self.step.deduped.insert(key);
+            self.step.deduped.insert(key, true);
             cx.out.write(Write::PutDedupe {
                 function: function.clone(),
                 external_id,
                 run,
                 until_ms: cx.now_ms + DEDUPE_MS,
+            });
+        }
+    }
+
+    /// The run that an event was collected for was skipped: the event has not started the function after all.
+    fn forget_started(
+        &mut self,
+        function: &FunctionId,
+        event: &Event,
+        run: RunId,
+        cx: &mut Context<'_>,
+    ) {
+        if let Some(external_id) = event.external_id.clone() {
+            let key = (function.clone(), external_id.clone());
+            self.step.deduped.insert(key, false);
+            cx.out.write(Write::PutDedupe {
+                function: function.clone(),
+                external_id,
+                run,
+                until_ms: cx.now_ms,
             });
         }
     }

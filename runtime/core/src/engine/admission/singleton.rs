@@ -9,10 +9,10 @@
 //! A record that names a run which has ended counts as none. It can be left behind when a deployment changes the key's expression.
 
 use super::super::{Context, Engine, Served};
-use super::Arriving;
+use super::{Arriving, keys};
 use crate::function::options::SingletonMode;
 use crate::ids::RunId;
-use crate::state::{Control, ControlKey, ControlKind, ReadError, Run};
+use crate::state::{Control, ControlKind, ReadError, Run};
 
 /// What becomes of a run that is about to be created.
 pub(super) enum Claim {
@@ -36,7 +36,8 @@ impl Engine {
         let Some(singleton) = &served.config.singleton else {
             return Ok(Claim::Free);
         };
-        let key = Self::singleton_key(served, arriving, cx);
+        let source = (&served.exprs.singleton, "singleton key");
+        let key = Self::control_key(ControlKind::Singleton, served, source, arriving, cx);
         let mut claim = Claim::Free;
         if let Some(Control::Live(live)) = self.control(&key, cx)?
             && let Some(earlier) = self.find(live, cx)?
@@ -44,9 +45,9 @@ impl Engine {
         {
             match singleton.mode {
                 SingletonMode::Skip => {
-                    let value = of_key(&key);
+                    let value = keys::for_people(&key);
                     return Ok(Claim::Taken(format!(
-                        "singleton: run {live} is alive{value}"
+                        "singleton: run {live} is alive already{value}"
                     )));
                 }
                 SingletonMode::Cancel => claim = Claim::Replaces(Box::new(earlier)),
@@ -81,24 +82,16 @@ impl Engine {
         let Some(event) = self.event(run.event, cx)? else {
             return Ok(());
         };
-        let key = Self::singleton_key(&served, &Arriving::new(event), cx);
+        let source = &served.exprs.singleton;
+        let key = keys::quietly(
+            ControlKind::Singleton,
+            &served,
+            source,
+            &Arriving::new(event),
+        );
         if self.control(&key, cx)? == Some(Control::Live(run.id)) {
             self.delete_control(key);
         }
         Ok(())
-    }
-
-    fn singleton_key(served: &Served, arriving: &Arriving, cx: &mut Context<'_>) -> ControlKey {
-        let source = (&served.exprs.singleton, "singleton key");
-        Self::control_key(ControlKind::Singleton, served, source, arriving, cx)
-    }
-}
-
-/// The key's value, for people.
-fn of_key(key: &ControlKey) -> String {
-    if key.key.is_empty() {
-        String::new()
-    } else {
-        format!(" for the key {}", key.key)
     }
 }

@@ -1,5 +1,6 @@
 //! The engine and the machine together, told as stories of scripted runs.
 
+mod admission;
 mod faults;
 mod review;
 mod script;

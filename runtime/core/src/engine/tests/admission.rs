@@ -1,0 +1,638 @@
+//! What each control of a function does with the events that would start it.
+
+use super::program;
+use super::script::Program;
+use super::world::{START_MS, World, started_by_event};
+use crate::engine::{Input, Notice};
+use crate::event::NewEvent;
+use crate::function::FunctionConfig;
+use crate::function::options::{
+    BatchEvents, Concurrency, ConcurrencyScope, ConcurrencyUnit, Debounce, RateLimit, Singleton,
+    SingletonMode, Throttle,
+};
+use crate::operation::{Invoke, Operation};
+use crate::state::{ControlKind, Read, Run, RunEnd, RunStatus};
+use crate::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+
+use RunStatus::{Cancelled, Completed, Failed, Skipped, Sleeping};
+
+/// A world whose function `f` has these options, and does nothing but sleep for `sleep_ms`.
+fn world(sleep_ms: u64, options: impl FnOnce(&mut FunctionConfig)) -> World {
+    let mut world = World::new(&[]);
+    world.deploy_configured(vec![sleeper(sleep_ms, options)], 1);
+    world
+}
+
+fn sleeper(sleep_ms: u64, options: impl FnOnce(&mut FunctionConfig)) -> (FunctionConfig, Program) {
+    let mut config = started_by_event("f");
+    options(&mut config);
+    let nap = program(vec![vec![("nap", Operation::Sleep(sleep_ms))]]);
+    (config, nap)
+}
+
+fn start(data: &str) -> NewEvent {
+    NewEvent {
+        name: "start/f".into(),
+        data: Some(data.into()),
+        ..NewEvent::default()
+    }
+}
+
+fn with_id(id: &str) -> NewEvent {
+    NewEvent {
+        id: Some(id.into()),
+        ..start("{}")
+    }
+}
+
+fn at(ts: u64, data: &str) -> NewEvent {
+    NewEvent {
+        ts: Some(ts),
+        ..start(data)
+    }
+}
+
+impl World {
+    fn send_all(&mut self, events: impl IntoIterator<Item = NewEvent>) {
+        self.send(events.into_iter().collect(), None);
+        self.settle();
+    }
+
+    /// Why runs were skipped, oldest first.
+    fn reasons(&self) -> Vec<&str> {
+        let ends = self.runs().into_iter().filter_map(|run| run.end.as_ref());
+        ends.filter_map(|end| match end {
+            RunEnd::Skipped(reason) => Some(reason.as_str()),
+            RunEnd::Output(_) | RunEnd::Failure(_) => None,
+        })
+        .collect()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let warnings = self.notices.iter().filter_map(|notice| match notice {
+            Notice::Undecided(what) => Some(format!("{}: {}", what.option, what.problem)),
+            Notice::Run { .. } | Notice::Grew(_) => None,
+        });
+        warnings.collect()
+    }
+
+    /// The `data` of the events of a run, in order.
+    fn data_of(&self, run: &Run) -> Vec<String> {
+        let mut events = self.state.run_events(run.id).expect("maps");
+        if run.event_count == 1 {
+            events = vec![run.event];
+        }
+        let events = events.iter().map(|id| &self.state.events[id]);
+        events.map(|event| event.data.to_string()).collect()
+    }
+
+    fn event_of(&self, run: &Run) -> String {
+        self.state.events[&run.event].data.to_string()
+    }
+
+    /// Runs that the store links to events, with the number of those events.
+    fn links(&self, run: &Run) -> usize {
+        let links = self.state.links.iter();
+        links.filter(|(_, linked)| *linked == run.id).count()
+    }
+
+    fn controls(&self, kind: ControlKind) -> usize {
+        let controls = self.state.controls.keys();
+        controls.filter(|key| key.kind == kind).count()
+    }
+}
+
+fn rate_limit(limit: u32, period_ms: u64, key: Option<&str>) -> Option<RateLimit> {
+    Some(RateLimit {
+        limit,
+        period_ms,
+        key: key.map(str::to_owned),
+    })
+}
+
+#[test]
+fn a_rate_limit_lets_so_many_events_through_and_records_the_rest_as_skipped() {
+    let mut world = world(0, |f| f.rate_limit = rate_limit(2, MINUTE_MS, None));
+    world.send_all((0..4).map(|_| start("{}")));
+    assert_eq!(world.status(), [Completed, Completed, Skipped, Skipped]);
+    assert!(world.reasons()[0].contains("rateLimit: 2 events were let through"));
+    assert!(world.runs().iter().all(|run| world.links(run) == 1));
+    world.advance(MINUTE_MS - 1);
+    world.send_all([start("{}")]);
+    assert_eq!(world.status()[4], Skipped);
+    // The period began with the first event, not with the last.
+    world.advance(1);
+    world.send_all([start("{}")]);
+    assert_eq!(world.status()[5], Completed);
+    world.check_quiet();
+}
+
+#[test]
+fn a_rate_limit_counts_each_key_on_its_own_and_false_not_at_all() {
+    let key = Some("has(event.data.vip) ? false : event.data.user");
+    let mut world = world(0, |f| f.rate_limit = rate_limit(1, MINUTE_MS, key));
+    let events = [
+        r#"{"user":1}"#,
+        r#"{"user":1.0}"#,
+        r#"{"user":"1"}"#,
+        r#"{"vip":1}"#,
+        r#"{"vip":1}"#,
+        "{}",
+        r#"{"user":null}"#,
+    ];
+    world.send_all(events.map(start));
+    let expected = [
+        Completed, Skipped, Completed, Completed, Completed, Completed, Skipped,
+    ];
+    assert_eq!(world.status(), expected);
+}
+
+#[test]
+fn a_key_that_cannot_be_decided_counts_as_null_and_is_warned_about() {
+    let key = Some("1 / event.data.zero");
+    let mut world = world(0, |f| f.rate_limit = rate_limit(1, MINUTE_MS, key));
+    world.send_all([start(r#"{"zero":0}"#), start("{}")]);
+    assert_eq!(world.status(), [Completed, Skipped]);
+    let warnings = world.warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("rateLimit key: division by zero; the key counts as null"));
+}
+
+#[test]
+fn a_long_key_is_remembered_by_its_hash() {
+    let key = Some("event.data.text");
+    let mut world = world(0, |f| f.rate_limit = rate_limit(1, MINUTE_MS, key));
+    let text = |end| start(&format!("{{\"text\":\"{}{end}\"}}", "x".repeat(100_000)));
+    world.send_all([text("a"), text("b"), text("a")]);
+    assert_eq!(world.status(), [Completed, Completed, Skipped]);
+    assert!(world.state.controls.keys().all(|key| key.key.len() < 300));
+}
+
+#[test]
+fn the_first_event_of_an_idempotency_key_wins_for_a_day() {
+    let mut world = world(0, |f| {
+        f.idempotency = Some("event.data.order".into());
+        f.rate_limit = rate_limit(1, HOUR_MS, None);
+    });
+    world.send_all([r#"{"order":1}"#, r#"{"order":1}"#, r#"{"order":2}"#].map(start));
+    assert_eq!(
+        world.status(),
+        [Completed, Skipped, Completed],
+        "it stands in place of the rate limit"
+    );
+    let first = world.runs()[0].id.to_string();
+    assert!(world.reasons()[0].contains(&format!("idempotency: run {first}")));
+    world.advance(DAY_MS - 1);
+    world.send_all([start(r#"{"order":1}"#)]);
+    world.advance(1);
+    world.send_all([start(r#"{"order":1}"#)]);
+    assert_eq!(world.status()[3..], [Skipped, Completed]);
+}
+
+#[test]
+fn an_idempotency_key_is_not_used_up_by_a_run_that_a_singleton_skips() {
+    let mut world = world(MINUTE_MS, |f| {
+        f.idempotency = Some("event.data.order".into());
+        f.singleton = singleton(SingletonMode::Skip, None);
+    });
+    world.send_all([start(r#"{"order":1}"#), start(r#"{"order":2}"#)]);
+    world.advance(MINUTE_MS);
+    world.send_all([start(r#"{"order":2}"#)]);
+    assert_eq!(world.status(), [Completed, Skipped, Sleeping]);
+}
+
+fn debounce(period_ms: u64, key: Option<&str>, timeout_ms: Option<u64>) -> Option<Debounce> {
+    Some(Debounce {
+        period_ms,
+        key: key.map(str::to_owned),
+        timeout_ms,
+    })
+}
+
+#[test]
+fn a_debounce_runs_once_after_a_quiet_time_with_the_newest_event_and_all_of_them() {
+    let mut world = world(0, |f| f.debounce = debounce(10_000, None, None));
+    world.send_all([at(START_MS, "{\"n\":2}"), at(START_MS - 5, "{\"n\":1}")]);
+    world.advance(9_999);
+    world.send_all([start("{\"n\":3}")]);
+    world.advance(9_999);
+    assert!(world.runs().is_empty(), "each event restarts the period");
+    world.advance(1);
+    assert_eq!(world.status(), [Completed]);
+    let run = world.runs()[0];
+    assert_eq!((run.event_count, run.batch), (3, false));
+    assert_eq!(world.event_of(run), "{\"n\":3}");
+    assert_eq!(world.data_of(run), ["{\"n\":1}", "{\"n\":2}", "{\"n\":3}"]);
+    assert_eq!(world.links(run), 3);
+    assert_eq!(run.queued_ms, START_MS + 19_999);
+    assert_eq!(world.controls(ControlKind::Debounce), 0);
+    world.check_quiet();
+}
+
+#[test]
+fn the_newest_event_of_a_debounce_is_so_by_its_own_time() {
+    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
+    world.send_all([at(START_MS, "{\"n\":2}")]);
+    world.advance(500);
+    world.send_all([at(START_MS - 1, "{\"n\":1}"), at(START_MS, "{\"n\":3}")]);
+    world.advance(1_000);
+    let run = world.runs()[0];
+    assert_eq!(world.event_of(run), "{\"n\":3}", "of equal times the later");
+    assert_eq!(world.data_of(run)[0], "{\"n\":1}");
+}
+
+#[test]
+fn a_debounce_waits_no_longer_than_its_timeout() {
+    let mut world = world(0, |f| f.debounce = debounce(10_000, None, Some(25_000)));
+    for _ in 0..5 {
+        world.send_all([start("{}")]);
+        world.advance(6_000);
+    }
+    let queued: Vec<_> = world.runs().iter().map(|run| run.queued_ms).collect();
+    assert_eq!(queued, [START_MS + 25_000]);
+    assert_eq!(world.runs()[0].event_count, 5);
+}
+
+#[test]
+fn a_debounce_keeps_the_newest_hundred_events_and_unlinks_the_others() {
+    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
+    world.send_all((0..101).map(|n| at(START_MS - 1_000 + n, &format!("{{\"n\":{n}}}"))));
+    world.send_all([at(START_MS - 9_000, "{\"n\":\"too old\"}")]);
+    world.advance(1_000);
+    let run = world.runs()[0];
+    let data = world.data_of(run);
+    assert_eq!((run.event_count, world.links(run)), (100, 100));
+    assert_eq!((&*data[0], &*data[99]), ("{\"n\":1}", "{\"n\":100}"));
+}
+
+#[test]
+fn debounces_of_different_keys_survive_a_crash_on_their_own() {
+    let mut world = world(0, |f| {
+        f.debounce = debounce(5_000, Some("event.data.user"), None);
+    });
+    world.send_all([start(r#"{"user":1}"#)]);
+    world.advance(1_000);
+    world.send_all([start(r#"{"user":2}"#)]);
+    world.crash();
+    world.advance(3_000);
+    world.send_all([start(r#"{"user":1}"#)]);
+    world.advance(10_000);
+    let runs = world.runs();
+    let seen: Vec<_> = runs
+        .iter()
+        .map(|run| (world.event_of(run), run.queued_ms - START_MS))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (r#"{"user":1}"#.into(), 9_000),
+            (r#"{"user":2}"#.into(), 6_000)
+        ]
+    );
+}
+
+#[test]
+fn an_event_id_enters_a_debounce_once_and_does_not_prolong_it() {
+    let mut world = world(0, |f| f.debounce = debounce(10_000, None, None));
+    world.send_all([with_id("a")]);
+    world.advance(6_000);
+    world.send_all([with_id("a")]);
+    world.advance(4_000);
+    assert_eq!(world.runs()[0].event_count, 1);
+    world.send_all([with_id("a")]);
+    world.advance(MINUTE_MS);
+    assert_eq!(world.status(), [Completed]);
+}
+
+#[test]
+fn an_event_after_the_due_time_of_a_debounce_begins_the_next_one_even_if_no_timer_had_its_turn() {
+    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
+    world.send_all([start("{\"n\":1}")]);
+    world.now_ms += 5_000;
+    world.send_all([start("{\"n\":2}")]);
+    world.advance(1_000);
+    let counts: Vec<_> = world.runs().iter().map(|run| run.event_count).collect();
+    assert_eq!(counts, [1, 1]);
+}
+
+fn batch(max_size: u32, timeout_ms: u64) -> BatchEvents {
+    BatchEvents {
+        max_size,
+        timeout_ms,
+        key: None,
+        if_expr: None,
+    }
+}
+
+#[test]
+fn a_batch_starts_when_it_is_full_or_its_first_event_has_waited_long_enough() {
+    let mut world = world(0, |f| f.batch_events = Some(batch(3, 10_000)));
+    world.send_all((0..7).map(|n| start(&format!("{{\"n\":{n}}}"))));
+    assert_eq!(world.status(), [Completed, Completed]);
+    let run = world.runs()[1];
+    assert_eq!((run.event_count, run.batch), (3, true));
+    assert_eq!(world.event_of(run), "{\"n\":3}");
+    assert_eq!(world.data_of(run), ["{\"n\":3}", "{\"n\":4}", "{\"n\":5}"]);
+    assert_eq!(world.links(run), 3);
+    world.advance(4_000);
+    world.send_all([start("{\"n\":7}")]);
+    world.advance(5_999);
+    assert_eq!(world.runs().len(), 2);
+    world.advance(1);
+    let run = world.runs()[2];
+    assert_eq!(world.data_of(run), ["{\"n\":6}", "{\"n\":7}"]);
+    assert_eq!(world.controls(ControlKind::Batch), 0);
+    world.check_quiet();
+}
+
+#[test]
+fn a_batch_never_holds_more_than_ten_mebibytes() {
+    let mut world = world(0, |f| f.batch_events = Some(batch(100, 10_000)));
+    let large = || start(&format!("{{\"x\":\"{}\"}}", "y".repeat((3 << 20) - 1_000)));
+    world.send_all((0..3).map(|_| large()));
+    assert!(world.runs().is_empty());
+    world.send_all([large()]);
+    assert_eq!(
+        world.runs()[0].event_count,
+        3,
+        "it starts without the fourth"
+    );
+    world.advance(10_000);
+    assert_eq!(world.runs()[1].event_count, 1, "which began the next one");
+}
+
+#[test]
+fn an_event_that_a_batch_does_not_want_runs_alone_at_once() {
+    let mut world = world(0, |f| {
+        f.batch_events = Some(BatchEvents {
+            if_expr: Some("event.data.urgent != true".into()),
+            key: Some("event.data.user".into()),
+            ..batch(2, 10_000)
+        });
+    });
+    let events = [
+        r#"{"user":1}"#,
+        r#"{"user":2}"#,
+        r#"{"user":1,"urgent":true}"#,
+        r#"{"user":1,"n":2}"#,
+    ];
+    world.send_all(events.map(start));
+    let runs: Vec<_> = world
+        .runs()
+        .iter()
+        .map(|run| (world.data_of(run).len(), run.batch))
+        .collect();
+    assert_eq!(runs.len(), 2);
+    assert!(
+        runs.contains(&(1, false)) && runs.contains(&(2, true)),
+        "{runs:?}"
+    );
+}
+
+#[test]
+fn an_event_id_is_in_a_batch_once_also_across_a_crash() {
+    let mut world = world(0, |f| f.batch_events = Some(batch(3, 10_000)));
+    world.send_all([with_id("a"), with_id("a"), with_id("b")]);
+    world.crash();
+    world.send_all([with_id("b"), with_id("a")]);
+    world.advance(10_000);
+    assert_eq!(world.runs()[0].event_count, 2);
+    world.send_all([with_id("a"), with_id("c")]);
+    world.advance(10_000);
+    let counts: Vec<_> = world.runs().iter().map(|run| run.event_count).collect();
+    assert_eq!(counts, [2, 1]);
+}
+
+fn singleton(mode: SingletonMode, key: Option<&str>) -> Option<Singleton> {
+    Some(Singleton {
+        key: key.map(str::to_owned),
+        mode,
+    })
+}
+
+#[test]
+fn a_singleton_skips_events_while_a_run_of_the_key_is_alive() {
+    let mut world = world(MINUTE_MS, |f| {
+        f.singleton = singleton(SingletonMode::Skip, Some("event.data.user"));
+    });
+    world.send_all([r#"{"user":1}"#, r#"{"user":1}"#, r#"{"user":2}"#].map(start));
+    assert_eq!(world.status(), [Sleeping, Skipped, Sleeping]);
+    let first = world.runs()[0].id.to_string();
+    assert!(world.reasons()[0].contains(&first));
+    world.crash();
+    world.send_all([start(r#"{"user":1}"#)]);
+    assert_eq!(world.status()[3], Skipped);
+    world.advance(MINUTE_MS);
+    assert_eq!(world.controls(ControlKind::Singleton), 0);
+    world.send_all([start(r#"{"user":1}"#)]);
+    assert_eq!(world.status()[4], Sleeping);
+}
+
+#[test]
+fn a_singleton_that_cancels_lets_the_newest_event_win_even_within_one_request() {
+    let mut world = world(MINUTE_MS, |f| {
+        f.singleton = singleton(SingletonMode::Cancel, None);
+    });
+    world.send_all([start("{}")]);
+    world.send_all([start("{}"), at(START_MS + HOUR_MS, "{}"), start("{}")]);
+    assert_eq!(world.status(), [Cancelled, Cancelled, Cancelled, Sleeping]);
+    let second = world.runs()[1].id;
+    match &world.runs()[0].end {
+        Some(RunEnd::Failure(failure)) => {
+            assert!(
+                failure
+                    .message
+                    .contains(&format!("singleton: run {second}"))
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    world.advance(2 * HOUR_MS);
+    assert_eq!(world.status()[3], Completed);
+    world.check_quiet();
+}
+
+#[test]
+fn a_duplicate_event_neither_cancels_a_singleton_nor_counts_anywhere() {
+    let mut world = world(MINUTE_MS, |f| {
+        f.singleton = singleton(SingletonMode::Cancel, None);
+        f.rate_limit = rate_limit(2, HOUR_MS, None);
+    });
+    world.send_all([with_id("a"), with_id("a")]);
+    world.send_all([with_id("a")]);
+    assert_eq!(world.status(), [Sleeping]);
+    world.send_all([with_id("b"), with_id("c")]);
+    assert_eq!(world.status(), [Cancelled, Sleeping, Skipped]);
+    // What was dropped has not started anything: its id may try again.
+    world.advance(HOUR_MS);
+    world.send_all([with_id("c")]);
+    assert_eq!(world.status()[3], Sleeping);
+}
+
+#[test]
+fn a_debounced_run_that_a_singleton_skips_leaves_its_event_ids_free() {
+    let mut world = world(MINUTE_MS, |f| {
+        f.singleton = singleton(SingletonMode::Skip, None);
+        f.debounce = debounce(1_000, None, None);
+        f.idempotency = Some("event.data.order".into());
+    });
+    let order = |id: &str, data: &str| NewEvent {
+        data: Some(data.into()),
+        ..with_id(id)
+    };
+    world.send_all([order("a", r#"{"order":1}"#)]);
+    world.advance(1_000);
+    world.send_all([order("b", r#"{"order":2}"#), order("c", r#"{"order":3}"#)]);
+    world.advance(1_000);
+    assert_eq!(world.status(), [Sleeping, Skipped]);
+    assert_eq!(world.links(world.runs()[1]), 2);
+    world.advance(MINUTE_MS);
+    world.send_all([order("b", r#"{"order":2}"#), order("c", r#"{"order":3}"#)]);
+    world.send_all([order("a", r#"{"order":1}"#)]);
+    world.advance(1_000);
+    assert_eq!(world.status()[2..], [Sleeping]);
+    assert_eq!(world.runs()[2].event_count, 2);
+}
+
+#[test]
+fn an_invoked_run_passes_by_what_merges_and_drops_events() {
+    let invoke = Operation::Invoke(Invoke {
+        function: "f".into(),
+        data: None,
+        timeout_ms: None,
+    });
+    let caller = (
+        started_by_event("caller"),
+        program(vec![vec![("call", invoke)]]),
+    );
+    let mut world = World::new(&[]);
+    let f = sleeper(0, |f| {
+        f.rate_limit = rate_limit(1, HOUR_MS, None);
+        f.debounce = debounce(HOUR_MS, None, None);
+        f.singleton = singleton(SingletonMode::Skip, None);
+    });
+    world.deploy_configured(vec![caller, f], 1);
+    world.event("start/caller", "{}");
+    world.event("start/caller", "{}");
+    assert_eq!(world.status(), [Completed; 4]);
+}
+
+#[test]
+fn an_event_of_the_future_passes_the_controls_now_and_starts_its_run_then() {
+    let later = START_MS + HOUR_MS;
+    let mut world = world(0, |f| f.rate_limit = rate_limit(1, MINUTE_MS, None));
+    world.send_all([at(later, "{}"), start("{}")]);
+    assert_eq!(world.status(), [Sleeping, Skipped]);
+    world.advance(HOUR_MS);
+    assert_eq!(world.runs()[0].started_ms, Some(later));
+}
+
+#[test]
+fn a_debounce_of_an_event_of_the_future_starts_at_the_events_time() {
+    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
+    world.send_all([at(START_MS + HOUR_MS, "{}")]);
+    world.advance(1_000);
+    assert_eq!(world.status(), [Sleeping]);
+    world.advance(HOUR_MS);
+    assert_eq!(world.runs()[0].started_ms, Some(START_MS + HOUR_MS));
+}
+
+#[test]
+fn what_collected_for_a_function_that_is_gone_is_recorded_as_skipped() {
+    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
+    world.send_all([start("{}")]);
+    world.deploy_configured(Vec::new(), 2);
+    world.advance(1_000);
+    assert_eq!(world.status(), [Skipped]);
+    assert!(world.reasons()[0].contains("no longer deployed"));
+    world.check_quiet();
+}
+
+#[test]
+fn priority_and_keys_of_the_queue_are_evaluated_once_when_the_run_is_created() {
+    let limit = |key: Option<&str>, scope, per| Concurrency {
+        limit: 2,
+        key: key.map(str::to_owned),
+        scope,
+        per,
+    };
+    let mut world = world(0, |f| {
+        f.priority = Some("event.data.ahead".into());
+        f.concurrency = vec![
+            limit(
+                Some("event.data.user"),
+                ConcurrencyScope::Fn,
+                ConcurrencyUnit::Step,
+            ),
+            limit(
+                Some("'shared'"),
+                ConcurrencyScope::Account,
+                ConcurrencyUnit::Step,
+            ),
+        ];
+        f.throttle = Some(Throttle {
+            limit: 10,
+            period_ms: SECOND_MS,
+            burst: 0,
+            key: Some("event.data.user".into()),
+        });
+    });
+    let events = [
+        r#"{"user":1,"ahead":30}"#,
+        r#"{"user":1,"ahead":9999}"#,
+        r#"{"user":2,"ahead":"x"}"#,
+    ];
+    world.send_all(events.map(start));
+    let runs = world.runs();
+    let queue: Vec<_> = runs
+        .iter()
+        .map(|run| run.queue.as_deref().expect("it queues"))
+        .collect();
+    let order: Vec<_> = queue.iter().map(|queue| queue.order_ms).collect();
+    assert_eq!(order, [START_MS - 30_000, START_MS - 600_000, START_MS]);
+    assert_eq!(queue[0].lane, queue[1].lane);
+    assert_ne!(queue[0].lane, queue[2].lane);
+    assert_eq!(queue[0].throttle.as_deref(), Some("1"));
+    let names: Vec<_> = queue[0].counters.iter().map(|it| &*it.name).collect();
+    assert_eq!(names[0], r#"["fn","step","app/f","event.data.user","1"]"#);
+    assert_eq!(names[1], r#"["account","step","\"shared\""]"#);
+    assert_eq!(queue[2].counters[1].name, queue[0].counters[1].name);
+    assert_eq!(world.warnings().len(), 1);
+}
+
+#[test]
+fn five_thousand_events_of_one_request_write_each_record_once() {
+    let mut world = world(0, |f| f.rate_limit = rate_limit(10, MINUTE_MS, None));
+    world.send_all((0..5_000).map(|_| start("{}")));
+    let status = world.status();
+    assert_eq!(status.iter().filter(|it| **it == Completed).count(), 10);
+    assert_eq!(status.iter().filter(|it| **it == Skipped).count(), 4_990);
+}
+
+#[test]
+fn a_failed_run_frees_its_singleton_and_cancelling_does_too() {
+    let mut world = world(MINUTE_MS, |f| {
+        f.singleton = singleton(SingletonMode::Skip, None);
+        f.retries = Some(0);
+    });
+    world.send_all([start("{}")]);
+    let run = world.runs()[0].id;
+    world.input(Input::Cancel {
+        run,
+        reason: "by hand".into(),
+        reply: 1,
+    });
+    world.send_all([start("{}")]);
+    assert_eq!(world.status(), [Cancelled, Sleeping]);
+    let mut failing = sleeper(0, |f| {
+        f.singleton = singleton(SingletonMode::Skip, None);
+        f.retries = Some(0);
+    });
+    failing.1.fails = 9;
+    world.advance(MINUTE_MS);
+    world.deploy_configured(vec![failing], 2);
+    world.send_all([start("{}")]);
+    world.send_all([start("{}")]);
+    assert_eq!(world.status()[1..], [Completed, Failed, Failed]);
+    assert_eq!(world.controls(ControlKind::Singleton), 0);
+}
