@@ -4,9 +4,12 @@
 
 use abide_core::{
     event::Event,
-    ids::RunId,
+    ids::{EventId, RunId},
     journal::{Entry, Outcome},
-    state::{App, BufferedSignal, LogLine, Registration, Run},
+    state::{
+        App, BufferedSignal, Control, ControlKey, EventSchema, Job, LaneKey, LogLine, Registration,
+        Run,
+    },
 };
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
@@ -34,17 +37,26 @@ macro_rules! records {
 pub(crate) type Dedupe = (RunId, u64);
 /// What came for an operation, after how many attempts, and when the last of them began.
 pub(crate) type Arrival = (Outcome, u32, u64);
+/// What a control remembers, after its key where a text of that is too long for the row's key.
+pub(crate) type ControlRow = (Option<ControlKey>, Control);
+/// The lane of a queued run, where a text of it is too long for the row's key.
+pub(crate) type QueuedRow = Option<LaneKey>;
 
 records! {
     Event, "event", 1;
     Dedupe, "deduplication", 1;
-    Run, "run", 1;
+    Run, "run", 2;
     Vec<Entry>, "journal entries", 1;
     Vec<LogLine>, "log lines", 1;
-    Registration, "registration", 1;
+    Registration, "registration", 2;
     Arrival, "arrival", 1;
     BufferedSignal, "signal", 1;
-    App, "app", 1;
+    App, "app", 2;
+    Vec<EventId>, "events of a run", 1;
+    ControlRow, "control", 1;
+    QueuedRow, "queued run", 1;
+    Job, "job", 1;
+    EventSchema, "event schema", 1;
 }
 
 /// The bytes of a record.

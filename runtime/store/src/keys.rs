@@ -5,23 +5,21 @@
 //! id    = 16 bytes, most significant first           number = big-endian
 //! text  = 1, its bytes with 0 written as 0 255, 0 0   (up to 200 bytes: sorts like the text)
 //!       | 2, the SHA-256 of its bytes                 (longer: equal texts only)
+//! no text where there may be one = 0                 kind of control = a byte
 //! ```
 //! Tags are reserved for ever: a tag that goes out of use is never given to another row.
 
-use std::borrow::Cow;
+mod fields;
 
 use abide_core::{
     ids::{EventId, FunctionId, RunId},
-    journal::OpNumber,
-    state::{TimerKey, WaitKey},
+    state::{ControlKey, ControlKind, LaneKey, Place, TimerKey, WaitKey},
 };
-use bytes::{BufMut, Bytes};
-use sha2::{Digest as _, Sha256};
+use bytes::Bytes;
 
+pub use self::fields::Text;
+use self::fields::{Reader, Writer};
 use crate::backend::KeyRange;
-
-/// Texts above this many bytes appear in keys as their digest, so that keys stay small.
-const LONGEST_PLAIN_TEXT: usize = 200;
 
 /// The first byte of every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +41,12 @@ pub enum Tag {
     Journal = 0x22,
     /// Log lines.
     Log = 0x23,
+    /// The events of runs that have several.
+    RunEvent = 0x24,
+    /// Runs that wait in a lane.
+    Queued = 0x25,
+    /// Runs that count against a limit on whole runs.
+    Holder = 0x26,
     /// What is watched for a run.
     Registration = 0x30,
     /// What has come and is not in the journal yet.
@@ -61,10 +65,16 @@ pub enum Tag {
     Request = 0x37,
     /// Apps.
     App = 0x40,
+    /// What controls remember.
+    Control = 0x41,
+    /// Jobs.
+    Job = 0x42,
+    /// Operators' schemas of events.
+    Schema = 0x43,
 }
 
 impl Tag {
-    const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Event,
         Self::EventByName,
         Self::EventRun,
@@ -73,6 +83,9 @@ impl Tag {
         Self::Ready,
         Self::Journal,
         Self::Log,
+        Self::RunEvent,
+        Self::Queued,
+        Self::Holder,
         Self::Registration,
         Self::Arrival,
         Self::Timer,
@@ -82,27 +95,32 @@ impl Tag {
         Self::Signal,
         Self::Request,
         Self::App,
+        Self::Control,
+        Self::Job,
+        Self::Schema,
     ];
 }
 
-/// A text in a key: itself, or only its digest when it is long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Text<'a> {
-    /// The text.
-    Plain(Cow<'a, str>),
-    /// The SHA-256 of a long one.
-    Digest([u8; 32]),
+/// The kinds of controls with the bytes that stand for them, which never change. They sort like the kinds.
+const CONTROL_KINDS: [(ControlKind, u8); ControlKind::ALL.len()] = [
+    (ControlKind::Throttle, 1),
+    (ControlKind::RateLimit, 2),
+    (ControlKind::Debounce, 3),
+    (ControlKind::Batch, 4),
+    (ControlKind::Idempotency, 5),
+    (ControlKind::Singleton, 6),
+    (ControlKind::Cron, 7),
+    (ControlKind::Pause, 8),
+];
+
+fn kind_byte(kind: ControlKind) -> u8 {
+    let found = CONTROL_KINDS.iter().find(|(known, _)| *known == kind);
+    found.map_or(u8::MAX, |(_, byte)| *byte)
 }
 
-impl<'a> Text<'a> {
-    /// The form in which a text appears in keys.
-    pub fn new(text: &'a str) -> Self {
-        if text.len() <= LONGEST_PLAIN_TEXT {
-            Self::Plain(Cow::Borrowed(text))
-        } else {
-            Self::Digest(Sha256::digest(text).into())
-        }
-    }
+fn kind_of_byte(byte: u8) -> Option<ControlKind> {
+    let found = CONTROL_KINDS.iter().find(|(_, known)| *known == byte);
+    found.map(|(kind, _)| *kind)
 }
 
 /// A row's key.
@@ -137,6 +155,21 @@ pub enum Key<'a> {
         chunk: u32,
         part: u32,
     },
+    /// `first` is the number of the first event in the row.
+    RunEvent {
+        run: RunId,
+        first: u32,
+    },
+    Queued {
+        app: Text<'a>,
+        function: Text<'a>,
+        lane: Text<'a>,
+        place: Place,
+    },
+    Holder {
+        counter: Text<'a>,
+        run: RunId,
+    },
     Registration(WaitKey),
     Arrival(WaitKey),
     Timer(TimerKey),
@@ -157,6 +190,17 @@ pub enum Key<'a> {
     Signal(Text<'a>),
     Request(WaitKey),
     App(Text<'a>),
+    Control {
+        kind: ControlKind,
+        app: Text<'a>,
+        function: Text<'a>,
+        key: Text<'a>,
+    },
+    Job(RunId),
+    Schema {
+        event: Text<'a>,
+        v: Option<Text<'a>>,
+    },
 }
 
 impl<'a> Key<'a> {
@@ -166,6 +210,34 @@ impl<'a> Key<'a> {
             app: Text::new(&function.app),
             function: Text::new(&function.function),
             external_id: Text::new(external_id),
+        }
+    }
+
+    /// The key of what a control remembers.
+    pub fn control(key: &'a ControlKey) -> Self {
+        Self::Control {
+            kind: key.kind,
+            app: Text::new(&key.function.app),
+            function: Text::new(&key.function.function),
+            key: Text::new(&key.key),
+        }
+    }
+
+    /// The key of a run's place in its lane.
+    pub fn queued(lane: &'a LaneKey, place: Place) -> Self {
+        Self::Queued {
+            app: Text::new(&lane.function.app),
+            function: Text::new(&lane.function.function),
+            lane: Text::new(&lane.lane),
+            place,
+        }
+    }
+
+    /// The key of an operator's schema.
+    pub fn schema(event: &'a str, v: Option<&'a str>) -> Self {
+        Self::Schema {
+            event: Text::new(event),
+            v: v.map(Text::new),
         }
     }
 
@@ -196,6 +268,19 @@ impl<'a> Key<'a> {
             Self::Log { run, chunk, part } => {
                 Writer::new(Tag::Log).id(run.0).u32(*chunk).u32(*part)
             }
+            Self::RunEvent { run, first } => Writer::new(Tag::RunEvent).id(run.0).u32(*first),
+            Self::Queued {
+                app,
+                function,
+                lane,
+                place,
+            } => Writer::new(Tag::Queued)
+                .text(app)
+                .text(function)
+                .text(lane)
+                .u64(place.order_ms)
+                .id(place.run.0),
+            Self::Holder { counter, run } => Writer::new(Tag::Holder).text(counter).id(run.0),
             Self::Registration(wait) => Writer::new(Tag::Registration).wait(*wait),
             Self::Arrival(wait) => Writer::new(Tag::Arrival).wait(*wait),
             Self::Timer(timer) => Writer::new(Tag::Timer)
@@ -217,6 +302,20 @@ impl<'a> Key<'a> {
             Self::Signal(name) => Writer::new(Tag::Signal).text(name),
             Self::Request(wait) => Writer::new(Tag::Request).wait(*wait),
             Self::App(id) => Writer::new(Tag::App).text(id),
+            Self::Control {
+                kind,
+                app,
+                function,
+                key,
+            } => Writer::new(Tag::Control)
+                .u8(kind_byte(*kind))
+                .text(app)
+                .text(function)
+                .text(key),
+            Self::Job(id) => Writer::new(Tag::Job).id(id.0),
+            Self::Schema { event, v } => Writer::new(Tag::Schema)
+                .text(event)
+                .optional_text(v.as_ref()),
         }
         .bytes()
     }
@@ -253,6 +352,23 @@ impl<'a> Key<'a> {
                 chunk: reader.u32()?,
                 part: reader.u32()?,
             },
+            Tag::RunEvent => Key::RunEvent {
+                run: RunId(reader.id()?),
+                first: reader.u32()?,
+            },
+            Tag::Queued => Key::Queued {
+                app: reader.text()?,
+                function: reader.text()?,
+                lane: reader.text()?,
+                place: Place {
+                    order_ms: reader.u64()?,
+                    run: RunId(reader.id()?),
+                },
+            },
+            Tag::Holder => Key::Holder {
+                counter: reader.text()?,
+                run: RunId(reader.id()?),
+            },
             Tag::Registration => Key::Registration(reader.wait()?),
             Tag::Arrival => Key::Arrival(reader.wait()?),
             Tag::Timer => Key::Timer(TimerKey {
@@ -277,6 +393,17 @@ impl<'a> Key<'a> {
             Tag::Signal => Key::Signal(reader.text()?),
             Tag::Request => Key::Request(reader.wait()?),
             Tag::App => Key::App(reader.text()?),
+            Tag::Control => Key::Control {
+                kind: kind_of_byte(reader.u8()?)?,
+                app: reader.text()?,
+                function: reader.text()?,
+                key: reader.text()?,
+            },
+            Tag::Job => Key::Job(RunId(reader.id()?)),
+            Tag::Schema => Key::Schema {
+                event: reader.text()?,
+                v: reader.optional_text()?,
+            },
         };
         reader.0.is_empty().then_some(key)
     }
@@ -316,6 +443,18 @@ impl Prefix {
         Self(self.0.text(text))
     }
 
+    /// … whose next fields are this function.
+    #[must_use]
+    pub fn function(self, function: &FunctionId) -> Self {
+        self.text(&function.app).text(&function.function)
+    }
+
+    /// … whose next field is this kind of control.
+    #[must_use]
+    pub fn kind(self, kind: ControlKind) -> Self {
+        Self(self.0.u8(kind_byte(kind)))
+    }
+
     /// The range of these keys.
     pub fn range(self) -> KeyRange {
         KeyRange::prefix(self.0.bytes())
@@ -324,113 +463,6 @@ impl Prefix {
     /// The bytes themselves.
     pub fn bytes(self) -> Bytes {
         self.0.bytes()
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn new(tag: Tag) -> Self {
-        // The longest key without texts.
-        let mut bytes = Vec::with_capacity(40);
-        bytes.put_u8(tag as u8);
-        Self(bytes)
-    }
-
-    fn id(mut self, id: u128) -> Self {
-        self.0.put_u128(id);
-        self
-    }
-
-    fn u64(mut self, number: u64) -> Self {
-        self.0.put_u64(number);
-        self
-    }
-
-    fn u32(mut self, number: u32) -> Self {
-        self.0.put_u32(number);
-        self
-    }
-
-    fn wait(self, wait: WaitKey) -> Self {
-        self.id(wait.run.0).u32(wait.op)
-    }
-
-    fn text(mut self, text: &Text<'_>) -> Self {
-        match text {
-            Text::Plain(text) => {
-                self.0.put_u8(1);
-                for &byte in text.as_bytes() {
-                    self.0.put_u8(byte);
-                    if byte == 0 {
-                        self.0.put_u8(u8::MAX);
-                    }
-                }
-                self.0.put_slice(&[0, 0]);
-            }
-            Text::Digest(digest) => {
-                self.0.put_u8(2);
-                self.0.put_slice(digest);
-            }
-        }
-        self
-    }
-
-    fn bytes(self) -> Bytes {
-        self.0.into()
-    }
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn id(&mut self) -> Option<u128> {
-        self.take().map(u128::from_be_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.take().map(u64::from_be_bytes)
-    }
-
-    fn u32(&mut self) -> Option<OpNumber> {
-        self.take().map(u32::from_be_bytes)
-    }
-
-    fn wait(&mut self) -> Option<WaitKey> {
-        Some(WaitKey {
-            run: RunId(self.id()?),
-            op: self.u32()?,
-        })
-    }
-
-    fn text(&mut self) -> Option<Text<'static>> {
-        match self.take::<1>()? {
-            [1] => {
-                let mut text = Vec::new();
-                loop {
-                    match self.take::<1>()? {
-                        [0] => match self.take::<1>()? {
-                            [0] => break,
-                            [u8::MAX] => text.push(0),
-                            _ => return None,
-                        },
-                        [byte] => text.push(byte),
-                    }
-                }
-                String::from_utf8(text)
-                    .ok()
-                    .map(|text| Text::Plain(Cow::Owned(text)))
-            }
-            [2] => self.take().map(Text::Digest),
-            _ => None,
-        }
     }
 }
 

@@ -2,15 +2,18 @@
 
 use abide_core::{
     event::Event,
-    ids::RunId,
+    ids::{EventId, RunId},
     journal::OpNumber,
-    state::{JournalChunk, LogLine, Registration, TimerKey, WaitKey, Write},
+    state::{
+        Control, ControlKey, JournalChunk, LaneKey, LogLine, Place, Registration, TimerKey,
+        WaitKey, Write,
+    },
 };
 use bytes::Bytes;
 
 use crate::{
     batch::Batch,
-    codec::{self, Record},
+    codec::{self, ControlRow, QueuedRow, Record},
     committer::SPILL_ABOVE,
     error::Result,
     keys::{Key, Text},
@@ -52,6 +55,26 @@ fn encode_write(write: &Write, batch: &mut Batch) -> Result<()> {
                 &(*run, *until_ms),
             )?;
         }
+        Write::UnlinkEvent { event, run } => delete(
+            batch,
+            &Key::EventRun {
+                event: *event,
+                run: *run,
+            },
+        ),
+        Write::PutRunEvents { run, first, events } => put_run_events(*run, *first, events, batch)?,
+        Write::PutControl { key, control } => put_control(key, control, batch)?,
+        Write::DeleteControl(key) => delete(batch, &Key::control(key)),
+        Write::PutQueued { lane, place } => put_queued(lane, *place, batch)?,
+        Write::DeleteQueued { lane, place } => delete(batch, &Key::queued(lane, *place)),
+        Write::PutHolder { counter, run } => mark(batch, &holder(counter, *run)),
+        Write::DeleteHolder { counter, run } => delete(batch, &holder(counter, *run)),
+        Write::PutJob(job) => put(batch, &Key::Job(job.id), &**job)?,
+        Write::PutSchema(schema) => {
+            let key = Key::schema(&schema.event, schema.v.as_deref());
+            put(batch, &key, schema)?;
+        }
+        Write::DeleteSchema { event, v } => delete(batch, &Key::schema(event, v.as_deref())),
         Write::PutRun(run) => put(batch, &Key::Run(run.id), &**run)?,
         Write::PutReady(run) => mark(batch, &Key::Ready(*run)),
         Write::DeleteReady(run) => delete(batch, &Key::Ready(*run)),
@@ -120,6 +143,40 @@ fn put_event(event: &Event, batch: &mut Batch) -> Result<()> {
     Ok(())
 }
 
+fn put_run_events(run: RunId, first: u32, events: &[EventId], batch: &mut Batch) -> Result<()> {
+    let mut first = first;
+    for (count, row) in codec::encode_rows(events, ROW_BYTES)? {
+        batch.put(Key::RunEvent { run, first }.encode(), row);
+        first += count;
+    }
+    Ok(())
+}
+
+fn put_control(key: &ControlKey, control: &Control, batch: &mut Batch) -> Result<()> {
+    let in_key = Key::control(key);
+    let named = match &in_key {
+        Key::Control { key: text, .. } if !text.is_plain() => Some(key.clone()),
+        _ => None,
+    };
+    put::<ControlRow>(batch, &in_key, &(named, control.clone()))
+}
+
+fn put_queued(lane: &LaneKey, place: Place, batch: &mut Batch) -> Result<()> {
+    let in_key = Key::queued(lane, place);
+    let named = match &in_key {
+        Key::Queued { lane: text, .. } if !text.is_plain() => Some(lane.clone()),
+        _ => None,
+    };
+    put::<QueuedRow>(batch, &in_key, &named)
+}
+
+fn holder(counter: &str, run: RunId) -> Key<'_> {
+    Key::Holder {
+        counter: Text::new(counter),
+        run,
+    }
+}
+
 /// The index rows of a registration: by time, by event name, by signal, by request.
 fn index_rows(run: RunId, op: OpNumber, registration: &Registration) -> Vec<(Key<'_>, Bytes)> {
     let wait = WaitKey { run, op };
@@ -130,12 +187,8 @@ fn index_rows(run: RunId, op: OpNumber, registration: &Registration) -> Vec<(Key
     if registration.is_request() {
         rows.push((Key::Request(wait), Bytes::new()));
     }
-    match registration {
-        Registration::Event {
-            name,
-            match_path: None,
-            ..
-        } => {
+    match registration.awaited() {
+        Some((name, None)) => {
             rows.push((
                 Key::Wait {
                     name: Text::new(name),
@@ -144,11 +197,7 @@ fn index_rows(run: RunId, op: OpNumber, registration: &Registration) -> Vec<(Key
                 Bytes::new(),
             ));
         }
-        Registration::Event {
-            name,
-            match_path: Some((path, value)),
-            ..
-        } => {
+        Some((name, Some((path, value)))) => {
             let key = Key::WaitMatch {
                 name: Text::new(name),
                 path: Text::new(path),
@@ -158,21 +207,16 @@ fn index_rows(run: RunId, op: OpNumber, registration: &Registration) -> Vec<(Key
             // The row names its path, because a key holds only the digest of a long one.
             rows.push((key, Bytes::copy_from_slice(path.as_bytes())));
         }
-        Registration::Signal { name, .. } => {
-            rows.push((
-                Key::SignalWait {
-                    name: Text::new(name),
-                    wait,
-                },
-                Bytes::new(),
-            ));
-        }
-        Registration::Sleep { .. }
-        | Registration::Retry { .. }
-        | Registration::Start { .. }
-        | Registration::Invoke { .. }
-        | Registration::Fetch { .. }
-        | Registration::AiInfer { .. } => {}
+        None => {}
+    }
+    if let Registration::Signal { name, .. } = registration {
+        rows.push((
+            Key::SignalWait {
+                name: Text::new(name),
+                wait,
+            },
+            Bytes::new(),
+        ));
     }
     rows
 }

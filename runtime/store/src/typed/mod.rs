@@ -4,6 +4,7 @@
 
 mod encode;
 mod expiry;
+mod flow;
 mod list;
 mod read;
 

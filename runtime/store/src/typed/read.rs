@@ -6,7 +6,10 @@ use abide_core::{
     event::Event,
     ids::{EventId, FunctionId, RunId},
     journal::{Entry, OpNumber, Outcome},
-    state::{App, BufferedSignal, Read, ReadError, Registration, Run, TimerKey, WaitKey},
+    state::{
+        App, BufferedSignal, Control, ControlKey, ControlKind, EventSchema, Job, LaneKey, Place,
+        Read, ReadError, Registration, Run, TimerKey, WaitKey,
+    },
 };
 use bytes::Bytes;
 
@@ -194,14 +197,7 @@ impl Read for View {
                 return Err(unexpected(&key).into());
             };
             paths.push(String::from_utf8_lossy(&path).into_owned());
-            let seen = Prefix::tag(Tag::WaitMatch)
-                .text(name)
-                .text_in_key(&in_key)
-                .range();
-            range.start = match seen.end {
-                Bound::Excluded(end) => Bound::Included(end),
-                other => other,
-            };
+            range.start = past(Prefix::tag(Tag::WaitMatch).text(name).text_in_key(&in_key));
         }
     }
 
@@ -224,6 +220,75 @@ impl Read for View {
             Key::Request(wait) => Some(wait),
             _ => None,
         })?)
+    }
+
+    fn run_events(&self, run: RunId) -> Answer<Vec<EventId>> {
+        Ok(self.events_of(run)?)
+    }
+
+    fn control(&self, key: &ControlKey) -> Answer<Option<Control>> {
+        Ok(self.control_of(key)?)
+    }
+
+    fn controls(
+        &self,
+        kind: ControlKind,
+        after: Option<&ControlKey>,
+        limit: usize,
+    ) -> Answer<Vec<(ControlKey, Control)>> {
+        Ok(self.controls_after(kind, after, limit)?)
+    }
+
+    fn lanes_after(
+        &self,
+        after: Option<&LaneKey>,
+        past_function: bool,
+        limit: usize,
+    ) -> Answer<Vec<(LaneKey, Place)>> {
+        Ok(self.lane_heads(after, past_function, limit)?)
+    }
+
+    fn queued(&self, lane: &LaneKey, after: Option<Place>, limit: usize) -> Answer<Vec<Place>> {
+        Ok(self.places(lane, after, limit)?)
+    }
+
+    fn holders(&self, counter: &str, limit: usize) -> Answer<Vec<RunId>> {
+        let range = Prefix::tag(Tag::Holder).text(counter).range();
+        Ok(self.keys(&range, limit, |key| match key {
+            Key::Holder { run, .. } => Some(run),
+            _ => None,
+        })?)
+    }
+
+    fn runs_after(&self, after: Option<RunId>, limit: usize) -> Answer<Vec<Run>> {
+        let range = rows_after(Tag::Run, after.map(|run| Key::Run(run).encode()));
+        Ok(self.records(&range, limit, |_, run| Some(run))?)
+    }
+
+    fn has_waits(&self, name: &str) -> Answer<bool> {
+        for tag in [Tag::Wait, Tag::WaitMatch] {
+            let range = Prefix::tag(tag).text(name).range();
+            if !self.rows(&range, Direction::Forward, 1)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn jobs(&self) -> Answer<Vec<Job>> {
+        Ok(
+            self.records(&Prefix::tag(Tag::Job).range(), usize::MAX, |_, job| {
+                Some(job)
+            })?,
+        )
+    }
+
+    fn schemas(&self) -> Answer<Vec<EventSchema>> {
+        Ok(self.records(
+            &Prefix::tag(Tag::Schema).range(),
+            usize::MAX,
+            |_, schema| Some(schema),
+        )?)
     }
 
     fn apps(&self) -> Answer<Vec<App>> {
@@ -303,21 +368,37 @@ impl View {
     /// The whole journal of a run; a gap in it is damage.
     pub(crate) fn journal_of(&self, run: RunId) -> Result<Vec<Entry>> {
         let range = Prefix::tag(Tag::Journal).id(run.0).range();
-        let mut entries: Vec<Entry> = Vec::new();
-        for (key, value) in self.rows(&range, Direction::Forward, usize::MAX)? {
-            let Some(Key::Journal { first, .. }) = Key::decode(&key) else {
-                return Err(unexpected(&key));
-            };
-            if usize::try_from(first) != Ok(entries.len()) {
+        self.numbered(&range, |key| match key {
+            Key::Journal { first, .. } => Some(first),
+            _ => None,
+        })
+    }
+
+    /// A list in several rows, each of which names the number of its first item in its key; a gap is damage.
+    pub(crate) fn numbered<T>(
+        &self,
+        range: &KeyRange,
+        first: impl Fn(Key<'static>) -> Option<u32>,
+    ) -> Result<Vec<T>>
+    where
+        Vec<T>: Record,
+    {
+        let mut items: Vec<T> = Vec::new();
+        for (key, value) in self.rows(range, Direction::Forward, usize::MAX)? {
+            let first = Key::decode(&key)
+                .and_then(&first)
+                .ok_or_else(|| unexpected(&key))?;
+            if usize::try_from(first) != Ok(items.len()) {
                 let reason = format!(
-                    "the journal of run {run} continues with entry {first} after {} entries",
-                    entries.len()
+                    "the {} continue with number {first} after {}",
+                    <Vec<T> as Record>::NAME,
+                    items.len()
                 );
                 return Err(Error::corrupt(&key, reason));
             }
-            entries.append(&mut codec::decode::<Vec<Entry>>(&key, &value)?);
+            items.append(&mut codec::decode::<Vec<T>>(&key, &value)?);
         }
-        Ok(entries)
+        Ok(items)
     }
 }
 
@@ -328,6 +409,14 @@ pub(super) fn rows_after(tag: Tag, after: Option<Bytes>) -> KeyRange {
         range.start = Bound::Excluded(after);
     }
     range
+}
+
+/// Behind all rows with a prefix.
+pub(super) fn past(prefix: Prefix) -> Bound<Bytes> {
+    match prefix.range().end {
+        Bound::Excluded(end) => Bound::Included(end),
+        other => other,
+    }
 }
 
 pub(super) fn missing(key: &Key<'_>, why: &str) -> Error {

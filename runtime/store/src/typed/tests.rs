@@ -67,8 +67,16 @@ fn run(id: u128, function: &str, status: RunStatus) -> Run {
         function: FunctionId::new("shop", function),
         digest: Digest([1; 32]),
         policy: policy(),
-        events: vec![EventId(1)],
+        event: EventId(1),
+        event_count: 1,
+        batch: false,
         parent: None,
+        original: None,
+        cron: None,
+        queue: None,
+        guarded: false,
+        quiet: false,
+        input: None,
         status,
         queued_ms: 1,
         started_ms: Some(2),
@@ -321,7 +329,7 @@ fn a_journal_is_read_back_whole_whatever_its_chunks_were() {
             .journal(RunId(2))
             .unwrap_err()
             .0
-            .contains("continues with entry 2 after 1")
+            .contains("continue with number 2 after 1")
     );
 }
 
@@ -569,6 +577,7 @@ fn apps_are_kept_with_their_configuration() {
             at_ms: 4,
             bytes: 5,
             functions: vec![],
+            schemas: vec![],
         },
         variables: BTreeMap::from([("A".to_owned(), "1".to_owned())]),
         allow_net: vec!["localhost:1".to_owned()],
