@@ -248,22 +248,15 @@ impl Field {
 
     /// Why a text is neither a number nor a name.
     fn refusal(&self, text: &str) -> String {
-        let begins_as = |name: &&&str| {
-            !is_foreign(text)
-                && text.len() > 3
-                && text
-                    .get(..3)
-                    .is_some_and(|start| start.eq_ignore_ascii_case(name))
-        };
-        if let Some(name) = self.names.iter().find(begins_as) {
-            return format!("names have three letters: {name}, not {text}");
-        }
-        match text {
-            "" => "a value is missing".to_owned(),
-            "?" => "? is not in the language: write *".to_owned(),
+        let start = text.get(..3).unwrap_or_default();
+        let begins_as = |name: &&&str| name.eq_ignore_ascii_case(start);
+        match (text, self.names.iter().find(begins_as)) {
+            ("", _) => "a value is missing".to_owned(),
+            ("?", _) => "? is not in the language: write *".to_owned(),
             _ if is_foreign(text) => format!(
                 "{text:?} is not in the language, which has no L, W, # or H: only numbers, names, *, lists, ranges and steps"
             ),
+            (_, Some(name)) => format!("names have three letters: {name}, not {text}"),
             _ if self.names.is_empty() => format!("{text:?} is not a number"),
             _ => format!(
                 "{text:?} is neither a number nor a name such as {}",
