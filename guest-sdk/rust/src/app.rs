@@ -10,7 +10,7 @@ use crate::function::Function;
 use crate::host::Imports;
 use crate::logging;
 use crate::runtime::Runtime;
-use crate::schema::EventSchema;
+use crate::schema::{self, EventSchema};
 
 /// What [`app!`](crate::app) implements: the list of functions, and the shapes of events.
 pub trait App {
@@ -34,8 +34,7 @@ impl<A: App> Guest for Exports<A> {
 
     fn event_schemas() -> Vec<types::EventSchema> {
         logging::install();
-        let schemas: Result<_, String> = A::schemas().into_iter().map(EventSchema::build).collect();
-        schemas.unwrap_or_else(|problem| panic!("{problem}"))
+        schema::all(A::schemas()).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
     fn run(ctx: RunContext) -> Result<String, Failure> {
@@ -76,7 +75,7 @@ fn describe(functions: Vec<Function>) -> Result<Vec<FunctionConfig>, String> {
     if problems.is_empty() {
         Ok(configs)
     } else {
-        Err(problems.join("\n"))
+        Err(problems.join("; "))
     }
 }
 
@@ -91,4 +90,41 @@ fn run(function: &Function, ctx: RunContext) -> Result<String, Failure> {
     let runtime = Runtime::new(Rc::new(Imports));
     let workflow = function.begin(Context::new(Rc::clone(&runtime), ctx));
     runtime.drive(workflow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn work(_ctx: Context) -> crate::Result<()> {
+        std::future::ready(Ok(())).await
+    }
+
+    #[test]
+    fn a_failure_handler_is_described_behind_its_function() {
+        let functions = vec![
+            Function::new("a", work).on_failure(work),
+            Function::new("b", work),
+        ];
+        let configs = describe(functions).unwrap();
+        let ids: Vec<&str> = configs.iter().map(|config| config.id.as_str()).collect();
+        assert_eq!(ids, ["a", "a-failure", "b"]);
+        let trigger = types::Trigger::FailureOf("a".to_owned());
+        assert_eq!(configs[1].triggers, [trigger]);
+    }
+
+    #[test]
+    fn the_faults_of_all_functions_end_the_deploy_together() {
+        let functions = vec![
+            Function::new("a", work).on_failure(work).retries(21),
+            Function::new("a-failure", work),
+            Function::new("c", work).concurrency(0),
+        ];
+        assert_eq!(
+            describe(functions).unwrap_err(),
+            "function `a`: retries: must be 0 to 20, not 21; \
+             function `c`: concurrency.limit: must be at least 1; to stop a function for a while, pause it; \
+             function `a-failure`: id: two functions of the app have it"
+        );
+    }
 }

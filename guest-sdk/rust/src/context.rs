@@ -75,6 +75,24 @@ impl Context {
     }
 
     /// All the events that started the run, where several did; otherwise just the one.
+    ///
+    /// A function with [`batch_events`](crate::Batch) reads its batch here, in the order of arrival; its `event` is the first of them. One with
+    /// [`debounce`](crate::Debounce) finds all events of the burst here, the newest 100 at most and the oldest of them first; its `event` is the newest.
+    ///
+    /// ```
+    /// use abide_sdk::prelude::*;
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct View { page: String }
+    ///
+    /// #[abide::function(id = "count-views", on = "page/viewed", batch_events(max_size = 100, timeout = "10s"))]
+    /// async fn count_views(ctx: Context) -> Result<usize> {
+    ///     let views: Vec<View> = ctx.events()?.into_iter().map(|event| event.data).collect();
+    ///     Ok(ctx.step("insert").run(async move { insert(&views).await }).await?)
+    /// }
+    ///
+    /// async fn insert(views: &[View]) -> Result<usize> { Ok(views.len()) }
+    /// ```
     #[track_caller]
     pub fn events<T: DeserializeOwned>(&self) -> Result<Vec<Event<T>>> {
         self.run.events.iter().map(Event::read).collect()

@@ -66,6 +66,7 @@
 //! | | |
 //! |---|---|
 //! | [`ctx.step(id).run(body)`](Context::step) | do work once and record its result; options for retries, timeout, backoff |
+//! | [`ctx.step(id).with_input(input).run(body)`](Step::with_input) | the same, on an input that an operator may repair and replay |
 //! | [`ctx.sleep`](Context::sleep), [`ctx.sleep_until`](Context::sleep_until) | let time pass, at no cost |
 //! | [`ctx.wait_for_event`](Context::wait_for_event), [`ctx.wait_for_signal`](Context::wait_for_signal) | wait for something from outside, with a timeout |
 //! | [`ctx.send_event`](Context::send_event), [`ctx.send_events`](Context::send_events), [`ctx.send_signal`](Context::send_signal) | tell others, exactly once |
@@ -95,6 +96,61 @@
 //! # }
 //! ```
 //!
+//! When a run has failed for good, its function's `on_failure` handler runs: a run of its own, that is told what failed and for which event
+//! ([`FunctionFailure`]).
+//!
+//! # Flow control
+//! A function says how its runs are started, paced, merged and ended; the host does it, across restarts. Each option stands in the attribute
+//! [`function`](macro@function) and is a method of [`Function`] of the same name, whose documentation says what it does exactly.
+//!
+//! | I want | option |
+//! |---|---|
+//! | to start at certain times | [`cron`](Trigger::cron) |
+//! | at most so many at once; the rest waits | [`concurrency`](Concurrency) |
+//! | at most so many starts in a period; the rest waits | [`throttle`](Throttle) |
+//! | at most so many runs in a period; the rest is dropped | [`rate_limit`](RateLimit) |
+//! | one run for a burst of events, of which the last counts | [`debounce`](Debounce) |
+//! | one run for many events, all of which count | [`batch_events`](Batch) |
+//! | one run for an order, however often it is announced | [`idempotency`](Function::idempotency) |
+//! | no second run while one is alive | [`singleton`](Singleton) |
+//! | some runs before others | [`priority`](Function::priority) |
+//! | an event that ends runs; a limit to how long they take | [`cancel_on`](CancelOn), [`timeouts`](Timeouts) |
+//! | something to happen when a run has failed for good | [`on_failure`](Function::on_failure) |
+//! | finished runs to be kept longer, or not so long | [`retention`](Function::retention) |
+//!
+//! Expressions (`key`, `if`, `priority`…) are CEL over `event`, the event that starts the run. A field that is missing is null and never an error. With a key, an option
+//! works for every value of it on its own: `"event.data.shop"` makes *10 in a minute* into *10 in a minute for every shop*.
+//!
+//! For one event and one function they apply in this order: triggers and their conditions; batch; rate limit or idempotency; debounce; singleton; then the run exists, is queued
+//! by its priority, waits for the throttle when it starts, and for concurrency at every step.
+//!
+//! ```
+//! use abide_sdk::prelude::*;
+//!
+//! #[derive(Deserialize)]
+//! struct Mention { by: String }
+//!
+//! /// One mail about up to 50 mentions of a user, ten minutes after the first at the latest; urgent ones at once. Not more than 5 mails at a time.
+//! #[abide::function(
+//!     id = "mention-digest",
+//!     on = "user/mentioned",
+//!     batch_events(max_size = 50, timeout = "10m", key = "event.data.user", if = "!event.data.urgent"),
+//!     concurrency = 5,
+//! )]
+//! async fn mention_digest(ctx: Context) -> Result<()> {
+//!     let mentions = ctx.events::<Mention>()?;
+//!     let by: Vec<String> = mentions.into_iter().map(|event| event.data.by).collect();
+//!     ctx.step("send").run(async move { Ok(log::info!("mentioned by {}", by.join(", "))) }).await?;
+//!     Ok(())
+//! }
+//! ```
+//! What can be known to be wrong with an option is a compile error at its place; what concerns the function as a whole (for example two options that
+//! exclude each other) ends the deploy, with all faults at once, and [`Function::check`] finds it in a test. Expressions are checked at deploy, since the host reads
+//! them.
+//!
+//! # Shapes of events
+//! An app may say what the data of its events look like ([`EventSchema`], in [`app!`]). An event that breaks its schema is refused, whoever sends it.
+//!
 //! # Logging
 //! The macros of `log` and `tracing` (both re-exported) log to the run, and to the step if a body says it. A line of workflow code is recorded once,
 //! however often the run is replayed. Records below `debug` are dropped unless the app calls `log::set_max_level`.
@@ -103,7 +159,8 @@
 //! Configured variables are the environment of bodies: `std::env::var("API_KEY")` works there, and only there.
 //!
 //! # Tests
-//! [`testing`] runs a workflow natively, with the test in the part of the host.
+//! [`testing`] runs a workflow natively, with the test in the part of the host: also with several events, as the handler of a failure, or with a step's input
+//! replaced. It shows a function's configuration as JSON, too.
 
 // The macros name this crate by its public name, inside it as well as outside.
 #[doc(hidden)]

@@ -125,11 +125,14 @@ fn all_faults_of_a_function_are_named_at_once_each_with_its_option() {
     );
 }
 
+/// What a fault begins with, and what makes it.
+type Case = (&'static str, Box<dyn FnOnce(Function) -> Function>);
+
 #[test]
+#[allow(clippy::too_many_lines)] // one line a case
 fn every_option_is_bounded() {
     let event = || CancelOn::event("order/cancelled");
     let batch = || Batch::new(100, "10s");
-    type Case = (&'static str, Box<dyn FnOnce(Function) -> Function>);
     let cases: Vec<Case> = vec![
         ("on: the name", Box::new(|f| f.on(""))),
         (

@@ -4,8 +4,8 @@ use crate::bindings::types;
 
 /// At most one live run of the function, or one for every value of a key. For [`Function::singleton`](crate::Function::singleton).
 ///
-/// Use it where a second run while one is alive makes no sense: a synchronisation that looks at everything anyway. A run is alive until it has ended, also while it
-/// sleeps. Use [`Concurrency`](crate::Concurrency) with [`per_run`](crate::Concurrency::per_run) where the second should wait and then run.
+/// Use it where a second run while one is alive makes no sense: a synchronisation that looks at everything anyway. A run is alive from its creation to its end, also while it is
+/// queued or sleeps. Use [`Concurrency`](crate::Concurrency) with [`per_run`](crate::Concurrency::per_run) where the second should wait and then run.
 ///
 /// ```
 /// use abide_sdk::prelude::*;
