@@ -6,7 +6,7 @@ use crate::bindings::types;
 use crate::duration::{IntoDuration, InvalidDuration, as_ms};
 
 /// How the wait before the next attempt grows, in place of the default schedule (15 s, 30 s, 1 m, 2 m, 5 m, 10 m, 20 m, 40 m,
-/// 1 h, 2 h, 2 h…).
+/// 1 h, 2 h, 2 h…). Of a function or of a single step; Inngest has its one schedule only.
 ///
 /// ```
 /// use abide_sdk::Backoff;
@@ -49,7 +49,7 @@ impl Backoff {
         Self(base.into_duration().map(schedule))
     }
 
-    /// By how much an exponential schedule grows at each attempt; at least 1.
+    /// By how much an exponential schedule grows at each attempt; 1 to 1000.
     pub fn factor(mut self, factor: f64) -> Self {
         if let Ok(schedule) = &mut self.0 {
             schedule.factor = Some(factor);

@@ -10,6 +10,8 @@ use crate::event::Event;
 
 /// The final failure of a run, as the handler of [`Function::on_failure`](crate::Function::on_failure) gets it. With `T = Value`, the default, the data of
 /// the original event are read as they are.
+///
+/// A function with the trigger `inngest/function.failed` takes it as well: it runs after the failure of any function of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FunctionFailure<T = Value> {

@@ -262,11 +262,18 @@ impl Function {
         let config = &self.draft.options;
         let mut faults = self.draft.problems().to_vec();
         faults.extend(check::faults(config));
-        if let Some(handler) = &self.failure_handler
-            && let Err(problem) = handler.check()
-        {
-            let inside = problem.faults().iter();
+        if let Some(handler) = &self.failure_handler {
+            let inside = handler.check().err();
+            let inside = inside.iter().flat_map(InvalidFunction::faults);
             faults.extend(inside.map(|fault| format!("on_failure.{fault}")));
+            if handler.draft.options.triggers.len() > 1 {
+                faults.push("on_failure.on: a handler is started by failures only".to_owned());
+            }
+            if handler.failure_handler.is_some() {
+                faults.push(
+                    "on_failure.on_failure: the failure of a handler starts nothing".to_owned(),
+                );
+            }
         }
         InvalidFunction::unless_empty(&config.id, faults)
     }

@@ -118,7 +118,8 @@
 //! | something to happen when a run has failed for good | [`on_failure`](Function::on_failure) |
 //! | finished runs to be kept longer, or not so long | [`retention`](Function::retention) |
 //!
-//! Expressions (`key`, `if`, `priority`…) are CEL over `event`, the event that starts the run. A field that is missing is null and never an error. With a key, an option
+//! Expressions (`key`, `if`, `priority`…) are CEL over `event`, the event that starts the run. A field that is missing is null and never an
+//! error, and ordering against it is false (Inngest fails there); a condition that gives no boolean does not hold, and the function shows a warning (Inngest is silent). With a key, an option
 //! works for every value of it on its own: `"event.data.shop"` makes *10 in a minute* into *10 in a minute for every shop*.
 //!
 //! For one event and one function they apply in this order: triggers and their conditions; batch; rate limit or idempotency; debounce; singleton; then the run exists, is queued

@@ -242,6 +242,14 @@ fn every_option_is_bounded() {
             Box::new(|f| f.retention("11000 days")),
         ),
         (
+            "on_failure.on: a handler is started by failures only",
+            Box::new(|f| f.on_failure_with(work, |f| f.on("order/paid"))),
+        ),
+        (
+            "on_failure.on_failure: the failure of a handler starts nothing",
+            Box::new(|f| f.on_failure_with(work, |f| f.on_failure(work))),
+        ),
+        (
             "on_failure.retries",
             Box::new(|f| f.on_failure_with(work, |f| f.retries(30))),
         ),

@@ -110,7 +110,7 @@ pub(crate) fn number(
     Err(Error::new(number.span(), message))
 }
 
-/// `= number`, at least 1
+/// `= number`, from 1 to 1000
 pub(crate) fn factor(input: ParseStream<'_>) -> Result<f64> {
     input.parse::<Token![=]>()?;
     let literal: syn::Lit = input.parse()?;
@@ -119,8 +119,11 @@ pub(crate) fn factor(input: ParseStream<'_>) -> Result<f64> {
         syn::Lit::Int(number) => LitInt::base10_parse(number)?,
         _ => return Err(Error::new(literal.span(), "`factor` is a number")),
     };
-    if number < 1.0 {
-        return Err(Error::new(literal.span(), "`factor` is at least 1"));
+    if !(1.0..=1000.0).contains(&number) {
+        return Err(Error::new(
+            literal.span(),
+            "`factor` is a number from 1 to 1000",
+        ));
     }
     Ok(number)
 }

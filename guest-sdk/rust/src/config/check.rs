@@ -8,8 +8,8 @@ use crate::bindings::types::{
     self, BatchEvents, CancelOn, Concurrency, ConcurrencyScope, FunctionConfig, Trigger,
 };
 use crate::config::limits::{
-    self, BATCH_SIZE, Bounds, MAX_CANCEL_ON, MAX_CONCURRENCY, MAX_EVENT_NAME, MAX_ID, MAX_RETRIES,
-    MAX_TRIGGERS,
+    self, BATCH_SIZE, Bounds, FACTOR, MAX_CANCEL_ON, MAX_CONCURRENCY, MAX_EVENT_NAME, MAX_ID,
+    MAX_RETRIES, MAX_TRIGGERS,
 };
 
 /// Why a function cannot be deployed: everything that is wrong with its configuration.
@@ -137,8 +137,9 @@ impl Faults {
     }
 
     fn backoff(&mut self, backoff: &types::Backoff) {
-        if backoff.factor.is_some_and(|it| !it.is_finite() || it < 1.0) {
-            self.add("backoff.factor", "must be a number, at least 1");
+        if backoff.factor.is_some_and(|it| !FACTOR.contains(&it)) {
+            let (least, most) = (FACTOR.start(), FACTOR.end());
+            self.add("backoff.factor", format_args!("must be {least} to {most}"));
         }
     }
 

@@ -39,6 +39,7 @@ pub const RETENTION: Bounds = bounds(HOUR, 3_650 * DAY, "1 hour to 10 years");
 pub const ANY_TIME: Bounds = bounds(1, u64::MAX, "longer than nothing");
 
 pub(crate) const BATCH_SIZE: std::ops::RangeInclusive<u32> = 2..=1_000;
+pub(crate) const FACTOR: std::ops::RangeInclusive<f64> = 1.0..=1000.0;
 pub(crate) const MAX_TRIGGERS: usize = 10;
 pub(crate) const MAX_CONCURRENCY: usize = 2;
 pub(crate) const MAX_CANCEL_ON: usize = 5;

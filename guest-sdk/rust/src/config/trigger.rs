@@ -35,7 +35,7 @@ impl Trigger {
     /// restricted, either is enough. A time that daylight saving leaves out comes at the end of the gap, one that it repeats comes once. A tick starts at most one
     /// run, also across restarts of the node.
     ///
-    /// The run's event is `inngest/scheduled.timer`, whose data say which tick it is.
+    /// The run's event is `inngest/scheduled.timer`: its `ts` is the time of the tick, its `data.cron` the schedule.
     ///
     /// ```
     /// use abide_sdk::prelude::*;
