@@ -102,7 +102,7 @@ impl Function {
         self
     }
 
-    /// Limits how much goes on at once: a number, or a [`Concurrency`]. Up to 2, all of which hold. Default: no limit.
+    /// Limits how much goes on at once: a number, or a [`Concurrency`]. Up to 2, both of which hold. Default: no limit.
     pub fn concurrency(mut self, limit: impl Into<Concurrency>) -> Self {
         self.draft.options.concurrency.push(limit.into().0);
         self
@@ -142,7 +142,18 @@ impl Function {
 
     /// A CEL expression over `event` that gives seconds, -600 to 600, by which the run comes before others in the queue:
     /// `"event.data.plan == 'premium' ? 120 : 0"`. A run of priority 120 starts before everything that was queued in the last two minutes without
-    /// one, and after what was queued before. Default: 0.
+    /// one, and after what was queued before. It matters only where runs wait, for concurrency or a throttle; and since it is a time and not a class, nothing is
+    /// overtaken for ever. Default: 0.
+    ///
+    /// ```
+    /// use abide_sdk::prelude::*;
+    ///
+    /// # async fn render(ctx: Context) -> Result<()> { Ok(()) }
+    /// Function::new("render", render)
+    ///     .on("video/uploaded")
+    ///     .concurrency(4)
+    ///     .priority("event.data.plan == 'premium' ? 120 : 0");
+    /// ```
     pub fn priority(mut self, expression: impl Into<String>) -> Self {
         self.draft.options.priority = Some(expression.into());
         self
@@ -150,6 +161,16 @@ impl Function {
 
     /// A CEL expression over `event`: the first event of every value within 24 hours starts a run, others are skipped. `"event.data.orderId"` makes an
     /// order start one run, however often it is announced. It takes the place of [`Function::rate_limit`].
+    ///
+    /// Where the sender can say what is the same, [`NewEvent::id`](crate::NewEvent::id) does it for all functions at once; where a second run is wrong only while the first is
+    /// alive, use [`Function::singleton`].
+    ///
+    /// ```
+    /// use abide_sdk::prelude::*;
+    ///
+    /// # async fn render(ctx: Context) -> Result<()> { Ok(()) }
+    /// Function::new("render", render).on("video/uploaded").idempotency("event.data.videoId");
+    /// ```
     pub fn idempotency(mut self, expression: impl Into<String>) -> Self {
         self.draft.options.idempotency = Some(expression.into());
         self
@@ -177,7 +198,15 @@ impl Function {
         self
     }
 
-    /// How long a finished run is kept, 1 hour to 10 years. Default: as the node is configured (30 days).
+    /// How long a finished run is kept, with its journal and its result, 1 hour to 10 years: longer for what must be accounted for, not so long for what runs
+    /// every minute. Default: as the node is configured (30 days).
+    ///
+    /// ```
+    /// use abide_sdk::prelude::*;
+    ///
+    /// # async fn render(ctx: Context) -> Result<()> { Ok(()) }
+    /// Function::new("render", render).on("video/uploaded").retention("90 days");
+    /// ```
     pub fn retention(mut self, time: impl IntoDuration) -> Self {
         self.draft
             .set("retention", time.into_duration(), |config, it| {
