@@ -73,6 +73,9 @@ pub(crate) enum Command {
     /// Lists the apps that are deployed.
     #[command(subcommand)]
     Apps(commands::apps::Apps),
+    /// Explains schedules.
+    #[command(subcommand)]
+    Cron(commands::cron::Cron),
 }
 
 impl Command {
@@ -89,6 +92,7 @@ impl Command {
             Self::Events(command) => command.run().await,
             Self::Functions(command) => command.run().await,
             Self::Apps(command) => command.run().await,
+            Self::Cron(command) => command.run(),
         }
     }
 }

@@ -51,6 +51,15 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         (&["deploy", "a.wasm", "--var", "A"], "NAME=VALUE"),
         (&["new", "My App"], "my-app"),
         (&["new", "x", "--lang", "cobol"], "rust"),
+        (&["cron"], "next"),
+        (&["cron", "next"], "EXPR"),
+        (&["cron", "next", "0 0 L * *"], "day of month field `L`"),
+        (&["cron", "next", "0 0 30 2 *"], "never fires"),
+        (&["cron", "next", "TZ=Mars/X 0 0 * * *"], "Europe/Berlin"),
+        (&["cron", "next", "0", "0", "*", "*", "*"], "unexpected"),
+        (&["cron", "next", "@daily", "--from", "today"], "T00:00:00Z"),
+        (&["cron", "next", "@daily", "--count", "0"], "1..=1000"),
+        (&["cron", "next", "@daily", "--count", "1001"], "1..=1000"),
     ];
     for (arguments, hint) in cases {
         let (code, stderr) = fails(arguments);
@@ -136,6 +145,38 @@ fn dev_without_anything_to_serve_says_what_to_do() {
 }
 
 #[test]
+fn cron_next_explains_a_schedule_without_a_server() {
+    let expr = "TZ=Europe/Berlin 30 9 * * MON-FRI";
+    let from = ["--from", "2026-03-27T12:00:00Z", "--count", "2"];
+    let output = abide(&[&["cron", "next", expr][..], &from[..]].concat());
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        stdout.starts_with("at 09:30 on Monday to Friday, Europe/Berlin\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("Mon 2026-03-30 09:30 +02:00  2026-03-30T07:30:00Z  2d 19h"));
+    assert_eq!(stdout.lines().count(), 5, "{stdout}");
+
+    let output = abide(&[&["cron", "next", expr, "--json"][..], &from[..]].concat());
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "[\"2026-03-30T07:30:00Z\",\"2026-03-31T07:30:00Z\"]\n"
+    );
+    let output = abide(&["cron", "next", "* * * * *", "--json"]);
+    let times: Vec<String> = serde_json::from_slice(&output.stdout).expect("a list");
+    assert_eq!(times.len(), 5);
+}
+
+#[test]
+fn cron_next_says_where_schedules_end() {
+    let output = abide(&["cron", "next", "@yearly", "--from", "2098-06-01T00:00:00Z"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("2099-01-01T00:00:00Z"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("2100"));
+}
+
+#[test]
 fn every_command_explains_itself() {
     let commands: &[&[&str]] = &[
         &[],
@@ -158,6 +199,8 @@ fn every_command_explains_itself() {
         &["functions", "show"],
         &["apps"],
         &["apps", "list"],
+        &["cron"],
+        &["cron", "next"],
     ];
     for command in commands {
         let output = abide(&[command, &["--help"][..]].concat());
