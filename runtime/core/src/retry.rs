@@ -38,7 +38,7 @@ const AFTER_MIN_MS: u64 = SECOND_MS;
 const AFTER_MAX_MS: u64 = 24 * HOUR_MS;
 
 /// The longest delay of a configured schedule, unless it sets its own.
-const DEFAULT_MAX_MS: u64 = 2 * HOUR_MS;
+pub(crate) const DEFAULT_MAX_MS: u64 = 2 * HOUR_MS;
 
 /// How the delay grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,9 +1,11 @@
 //! Functions: their configuration, and which of them an event starts.
 //!
 //! Source of the rules: SEMANTICS, section 2. [`options`] holds the shapes, [`check`] what is allowed, [`triggers`] the index by which an event
-//! finds functions.
+//! finds functions, [`effective`] what is
+//! in force.
 
 mod check;
+mod effective;
 pub mod options;
 mod triggers;
 
@@ -17,6 +19,8 @@ use options::{
 pub use options::Trigger;
 
 pub use check::{InvalidFunction, is_kebab_case, validate_functions};
+pub use effective::Setting;
+use effective::span;
 pub use triggers::{TriggerIndex, Undecided};
 
 /// A function as its author configured it.
@@ -121,18 +125,5 @@ mod tests {
             ["dotted", "exact"]
         );
         assert!(started(&functions, "users/created", "{}").is_empty());
-    }
-
-    #[test]
-    fn what_an_author_can_get_wrong_is_named() {
-        let problem = |f: FunctionConfig| f.validate().unwrap_err().to_string();
-        assert!(problem(function("Not_Kebab", &[])).contains("kebab-case"));
-        assert!(problem(function("a", &[("user/*/x", None)])).contains("trigger 0: event:"));
-        assert!(problem(function("a", &[("x", Some("1 +"))])).contains("trigger 0: if:"));
-        let mut many = function("a", &[]);
-        many.retries = Some(21);
-        assert!(problem(many).contains("retries: 21"));
-        let twice = [function("a", &[]), function("a", &[])];
-        assert!(validate_functions(&twice).is_err());
     }
 }

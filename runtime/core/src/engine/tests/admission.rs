@@ -1,5 +1,6 @@
 //! What each control of a function does with the events that would start it.
 
+use super::merging::debounce;
 use super::program;
 use super::script::Program;
 use super::world::{START_MS, World, started_by_event};
@@ -7,8 +8,7 @@ use crate::engine::{Input, Notice};
 use crate::event::NewEvent;
 use crate::function::FunctionConfig;
 use crate::function::options::{
-    BatchEvents, Concurrency, ConcurrencyScope, ConcurrencyUnit, Debounce, RateLimit, Singleton,
-    SingletonMode, Throttle,
+    Concurrency, ConcurrencyScope, ConcurrencyUnit, RateLimit, Singleton, SingletonMode, Throttle,
 };
 use crate::operation::{Invoke, Operation};
 use crate::state::{ControlKind, Read, Run, RunEnd, RunStatus};
@@ -17,20 +17,23 @@ use crate::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 use RunStatus::{Cancelled, Completed, Failed, Skipped, Sleeping};
 
 /// A world whose function `f` has these options, and does nothing but sleep for `sleep_ms`.
-fn world(sleep_ms: u64, options: impl FnOnce(&mut FunctionConfig)) -> World {
+pub(super) fn world(sleep_ms: u64, options: impl FnOnce(&mut FunctionConfig)) -> World {
     let mut world = World::new(&[]);
     world.deploy_configured(vec![sleeper(sleep_ms, options)], 1);
     world
 }
 
-fn sleeper(sleep_ms: u64, options: impl FnOnce(&mut FunctionConfig)) -> (FunctionConfig, Program) {
+pub(super) fn sleeper(
+    sleep_ms: u64,
+    options: impl FnOnce(&mut FunctionConfig),
+) -> (FunctionConfig, Program) {
     let mut config = started_by_event("f");
     options(&mut config);
     let nap = program(vec![vec![("nap", Operation::Sleep(sleep_ms))]]);
     (config, nap)
 }
 
-fn start(data: &str) -> NewEvent {
+pub(super) fn start(data: &str) -> NewEvent {
     NewEvent {
         name: "start/f".into(),
         data: Some(data.into()),
@@ -38,14 +41,14 @@ fn start(data: &str) -> NewEvent {
     }
 }
 
-fn with_id(id: &str) -> NewEvent {
+pub(super) fn with_id(id: &str) -> NewEvent {
     NewEvent {
         id: Some(id.into()),
         ..start("{}")
     }
 }
 
-fn at(ts: u64, data: &str) -> NewEvent {
+pub(super) fn at(ts: u64, data: &str) -> NewEvent {
     NewEvent {
         ts: Some(ts),
         ..start(data)
@@ -53,13 +56,13 @@ fn at(ts: u64, data: &str) -> NewEvent {
 }
 
 impl World {
-    fn send_all(&mut self, events: impl IntoIterator<Item = NewEvent>) {
+    pub(super) fn send_all(&mut self, events: impl IntoIterator<Item = NewEvent>) {
         self.send(events.into_iter().collect(), None);
         self.settle();
     }
 
     /// Why runs were skipped, oldest first.
-    fn reasons(&self) -> Vec<&str> {
+    pub(super) fn reasons(&self) -> Vec<&str> {
         let ends = self.runs().into_iter().filter_map(|run| run.end.as_ref());
         ends.filter_map(|end| match end {
             RunEnd::Skipped(reason) => Some(reason.as_str()),
@@ -68,7 +71,7 @@ impl World {
         .collect()
     }
 
-    fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self) -> Vec<String> {
         let warnings = self.notices.iter().filter_map(|notice| match notice {
             Notice::Undecided(what) => Some(format!("{}: {}", what.option, what.problem)),
             Notice::Run { .. } | Notice::Grew(_) => None,
@@ -77,7 +80,7 @@ impl World {
     }
 
     /// The `data` of the events of a run, in order.
-    fn data_of(&self, run: &Run) -> Vec<String> {
+    pub(super) fn data_of(&self, run: &Run) -> Vec<String> {
         let mut events = self.state.run_events(run.id).expect("maps");
         if run.event_count == 1 {
             events = vec![run.event];
@@ -86,17 +89,17 @@ impl World {
         events.map(|event| event.data.to_string()).collect()
     }
 
-    fn event_of(&self, run: &Run) -> String {
+    pub(super) fn event_of(&self, run: &Run) -> String {
         self.state.events[&run.event].data.to_string()
     }
 
     /// Runs that the store links to events, with the number of those events.
-    fn links(&self, run: &Run) -> usize {
+    pub(super) fn links(&self, run: &Run) -> usize {
         let links = self.state.links.iter();
         links.filter(|(_, linked)| *linked == run.id).count()
     }
 
-    fn controls(&self, kind: ControlKind) -> usize {
+    pub(super) fn controls(&self, kind: ControlKind) -> usize {
         let controls = self.state.controls.keys();
         controls.filter(|key| key.kind == kind).count()
     }
@@ -201,209 +204,7 @@ fn an_idempotency_key_is_not_used_up_by_a_run_that_a_singleton_skips() {
     assert_eq!(world.status(), [Completed, Skipped, Sleeping]);
 }
 
-fn debounce(period_ms: u64, key: Option<&str>, timeout_ms: Option<u64>) -> Option<Debounce> {
-    Some(Debounce {
-        period_ms,
-        key: key.map(str::to_owned),
-        timeout_ms,
-    })
-}
-
-#[test]
-fn a_debounce_runs_once_after_a_quiet_time_with_the_newest_event_and_all_of_them() {
-    let mut world = world(0, |f| f.debounce = debounce(10_000, None, None));
-    world.send_all([at(START_MS, "{\"n\":2}"), at(START_MS - 5, "{\"n\":1}")]);
-    world.advance(9_999);
-    world.send_all([start("{\"n\":3}")]);
-    world.advance(9_999);
-    assert!(world.runs().is_empty(), "each event restarts the period");
-    world.advance(1);
-    assert_eq!(world.status(), [Completed]);
-    let run = world.runs()[0];
-    assert_eq!((run.event_count, run.batch), (3, false));
-    assert_eq!(world.event_of(run), "{\"n\":3}");
-    assert_eq!(world.data_of(run), ["{\"n\":1}", "{\"n\":2}", "{\"n\":3}"]);
-    assert_eq!(world.links(run), 3);
-    assert_eq!(run.queued_ms, START_MS + 19_999);
-    assert_eq!(world.controls(ControlKind::Debounce), 0);
-    world.check_quiet();
-}
-
-#[test]
-fn the_newest_event_of_a_debounce_is_so_by_its_own_time() {
-    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
-    world.send_all([at(START_MS, "{\"n\":2}")]);
-    world.advance(500);
-    world.send_all([at(START_MS - 1, "{\"n\":1}"), at(START_MS, "{\"n\":3}")]);
-    world.advance(1_000);
-    let run = world.runs()[0];
-    assert_eq!(world.event_of(run), "{\"n\":3}", "of equal times the later");
-    assert_eq!(world.data_of(run)[0], "{\"n\":1}");
-}
-
-#[test]
-fn a_debounce_waits_no_longer_than_its_timeout() {
-    let mut world = world(0, |f| f.debounce = debounce(10_000, None, Some(25_000)));
-    for _ in 0..5 {
-        world.send_all([start("{}")]);
-        world.advance(6_000);
-    }
-    let queued: Vec<_> = world.runs().iter().map(|run| run.queued_ms).collect();
-    assert_eq!(queued, [START_MS + 25_000]);
-    assert_eq!(world.runs()[0].event_count, 5);
-}
-
-#[test]
-fn a_debounce_keeps_the_newest_hundred_events_and_unlinks_the_others() {
-    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
-    world.send_all((0..101).map(|n| at(START_MS - 1_000 + n, &format!("{{\"n\":{n}}}"))));
-    world.send_all([at(START_MS - 9_000, "{\"n\":\"too old\"}")]);
-    world.advance(1_000);
-    let run = world.runs()[0];
-    let data = world.data_of(run);
-    assert_eq!((run.event_count, world.links(run)), (100, 100));
-    assert_eq!((&*data[0], &*data[99]), ("{\"n\":1}", "{\"n\":100}"));
-}
-
-#[test]
-fn debounces_of_different_keys_survive_a_crash_on_their_own() {
-    let mut world = world(0, |f| {
-        f.debounce = debounce(5_000, Some("event.data.user"), None);
-    });
-    world.send_all([start(r#"{"user":1}"#)]);
-    world.advance(1_000);
-    world.send_all([start(r#"{"user":2}"#)]);
-    world.crash();
-    world.advance(3_000);
-    world.send_all([start(r#"{"user":1}"#)]);
-    world.advance(10_000);
-    let runs = world.runs();
-    let seen: Vec<_> = runs
-        .iter()
-        .map(|run| (world.event_of(run), run.queued_ms - START_MS))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            (r#"{"user":1}"#.into(), 9_000),
-            (r#"{"user":2}"#.into(), 6_000)
-        ]
-    );
-}
-
-#[test]
-fn an_event_id_enters_a_debounce_once_and_does_not_prolong_it() {
-    let mut world = world(0, |f| f.debounce = debounce(10_000, None, None));
-    world.send_all([with_id("a")]);
-    world.advance(6_000);
-    world.send_all([with_id("a")]);
-    world.advance(4_000);
-    assert_eq!(world.runs()[0].event_count, 1);
-    world.send_all([with_id("a")]);
-    world.advance(MINUTE_MS);
-    assert_eq!(world.status(), [Completed]);
-}
-
-#[test]
-fn an_event_after_the_due_time_of_a_debounce_begins_the_next_one_even_if_no_timer_had_its_turn() {
-    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
-    world.send_all([start("{\"n\":1}")]);
-    world.now_ms += 5_000;
-    world.send_all([start("{\"n\":2}")]);
-    world.advance(1_000);
-    let counts: Vec<_> = world.runs().iter().map(|run| run.event_count).collect();
-    assert_eq!(counts, [1, 1]);
-}
-
-fn batch(max_size: u32, timeout_ms: u64) -> BatchEvents {
-    BatchEvents {
-        max_size,
-        timeout_ms,
-        key: None,
-        if_expr: None,
-    }
-}
-
-#[test]
-fn a_batch_starts_when_it_is_full_or_its_first_event_has_waited_long_enough() {
-    let mut world = world(0, |f| f.batch_events = Some(batch(3, 10_000)));
-    world.send_all((0..7).map(|n| start(&format!("{{\"n\":{n}}}"))));
-    assert_eq!(world.status(), [Completed, Completed]);
-    let run = world.runs()[1];
-    assert_eq!((run.event_count, run.batch), (3, true));
-    assert_eq!(world.event_of(run), "{\"n\":3}");
-    assert_eq!(world.data_of(run), ["{\"n\":3}", "{\"n\":4}", "{\"n\":5}"]);
-    assert_eq!(world.links(run), 3);
-    world.advance(4_000);
-    world.send_all([start("{\"n\":7}")]);
-    world.advance(5_999);
-    assert_eq!(world.runs().len(), 2);
-    world.advance(1);
-    let run = world.runs()[2];
-    assert_eq!(world.data_of(run), ["{\"n\":6}", "{\"n\":7}"]);
-    assert_eq!(world.controls(ControlKind::Batch), 0);
-    world.check_quiet();
-}
-
-#[test]
-fn a_batch_never_holds_more_than_ten_mebibytes() {
-    let mut world = world(0, |f| f.batch_events = Some(batch(100, 10_000)));
-    let large = || start(&format!("{{\"x\":\"{}\"}}", "y".repeat((3 << 20) - 1_000)));
-    world.send_all((0..3).map(|_| large()));
-    assert!(world.runs().is_empty());
-    world.send_all([large()]);
-    assert_eq!(
-        world.runs()[0].event_count,
-        3,
-        "it starts without the fourth"
-    );
-    world.advance(10_000);
-    assert_eq!(world.runs()[1].event_count, 1, "which began the next one");
-}
-
-#[test]
-fn an_event_that_a_batch_does_not_want_runs_alone_at_once() {
-    let mut world = world(0, |f| {
-        f.batch_events = Some(BatchEvents {
-            if_expr: Some("event.data.urgent != true".into()),
-            key: Some("event.data.user".into()),
-            ..batch(2, 10_000)
-        });
-    });
-    let events = [
-        r#"{"user":1}"#,
-        r#"{"user":2}"#,
-        r#"{"user":1,"urgent":true}"#,
-        r#"{"user":1,"n":2}"#,
-    ];
-    world.send_all(events.map(start));
-    let runs: Vec<_> = world
-        .runs()
-        .iter()
-        .map(|run| (world.data_of(run).len(), run.batch))
-        .collect();
-    assert_eq!(runs.len(), 2);
-    assert!(
-        runs.contains(&(1, false)) && runs.contains(&(2, true)),
-        "{runs:?}"
-    );
-}
-
-#[test]
-fn an_event_id_is_in_a_batch_once_also_across_a_crash() {
-    let mut world = world(0, |f| f.batch_events = Some(batch(3, 10_000)));
-    world.send_all([with_id("a"), with_id("a"), with_id("b")]);
-    world.crash();
-    world.send_all([with_id("b"), with_id("a")]);
-    world.advance(10_000);
-    assert_eq!(world.runs()[0].event_count, 2);
-    world.send_all([with_id("a"), with_id("c")]);
-    world.advance(10_000);
-    let counts: Vec<_> = world.runs().iter().map(|run| run.event_count).collect();
-    assert_eq!(counts, [2, 1]);
-}
-
-fn singleton(mode: SingletonMode, key: Option<&str>) -> Option<Singleton> {
+pub(super) fn singleton(mode: SingletonMode, key: Option<&str>) -> Option<Singleton> {
     Some(Singleton {
         key: key.map(str::to_owned),
         mode,
@@ -470,31 +271,6 @@ fn a_duplicate_event_neither_cancels_a_singleton_nor_counts_anywhere() {
 }
 
 #[test]
-fn a_debounced_run_that_a_singleton_skips_leaves_its_event_ids_free() {
-    let mut world = world(MINUTE_MS, |f| {
-        f.singleton = singleton(SingletonMode::Skip, None);
-        f.debounce = debounce(1_000, None, None);
-        f.idempotency = Some("event.data.order".into());
-    });
-    let order = |id: &str, data: &str| NewEvent {
-        data: Some(data.into()),
-        ..with_id(id)
-    };
-    world.send_all([order("a", r#"{"order":1}"#)]);
-    world.advance(1_000);
-    world.send_all([order("b", r#"{"order":2}"#), order("c", r#"{"order":3}"#)]);
-    world.advance(1_000);
-    assert_eq!(world.status(), [Sleeping, Skipped]);
-    assert_eq!(world.links(world.runs()[1]), 2);
-    world.advance(MINUTE_MS);
-    world.send_all([order("b", r#"{"order":2}"#), order("c", r#"{"order":3}"#)]);
-    world.send_all([order("a", r#"{"order":1}"#)]);
-    world.advance(1_000);
-    assert_eq!(world.status()[2..], [Sleeping]);
-    assert_eq!(world.runs()[2].event_count, 2);
-}
-
-#[test]
 fn an_invoked_run_passes_by_what_merges_and_drops_events() {
     let invoke = Operation::Invoke(Invoke {
         function: "f".into(),
@@ -525,27 +301,6 @@ fn an_event_of_the_future_passes_the_controls_now_and_starts_its_run_then() {
     assert_eq!(world.status(), [Sleeping, Skipped]);
     world.advance(HOUR_MS);
     assert_eq!(world.runs()[0].started_ms, Some(later));
-}
-
-#[test]
-fn a_debounce_of_an_event_of_the_future_starts_at_the_events_time() {
-    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
-    world.send_all([at(START_MS + HOUR_MS, "{}")]);
-    world.advance(1_000);
-    assert_eq!(world.status(), [Sleeping]);
-    world.advance(HOUR_MS);
-    assert_eq!(world.runs()[0].started_ms, Some(START_MS + HOUR_MS));
-}
-
-#[test]
-fn what_collected_for_a_function_that_is_gone_is_recorded_as_skipped() {
-    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
-    world.send_all([start("{}")]);
-    world.deploy_configured(Vec::new(), 2);
-    world.advance(1_000);
-    assert_eq!(world.status(), [Skipped]);
-    assert!(world.reasons()[0].contains("no longer deployed"));
-    world.check_quiet();
 }
 
 #[test]

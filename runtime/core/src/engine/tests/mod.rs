@@ -2,6 +2,7 @@
 
 mod admission;
 mod faults;
+mod merging;
 mod review;
 mod script;
 mod state;
