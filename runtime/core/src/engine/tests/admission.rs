@@ -105,6 +105,7 @@ impl World {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is what the field holds")]
 fn rate_limit(limit: u32, period_ms: u64, key: Option<&str>) -> Option<RateLimit> {
     Some(RateLimit {
         limit,
@@ -204,6 +205,7 @@ fn an_idempotency_key_is_not_used_up_by_a_run_that_a_singleton_skips() {
     assert_eq!(world.status(), [Completed, Skipped, Sleeping]);
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is what the field holds")]
 pub(super) fn singleton(mode: SingletonMode, key: Option<&str>) -> Option<Singleton> {
     Some(Singleton {
         key: key.map(str::to_owned),

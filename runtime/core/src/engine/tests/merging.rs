@@ -9,6 +9,7 @@ use crate::{HOUR_MS, MINUTE_MS};
 
 use RunStatus::{Completed, Skipped, Sleeping};
 
+#[allow(clippy::unnecessary_wraps, reason = "it is what the field holds")]
 pub(super) fn debounce(
     period_ms: u64,
     key: Option<&str>,
