@@ -80,6 +80,7 @@ async fn main() {
             ..Limits::default()
         },
         event: event.to_json(),
+        gated: false,
     });
     let case = Case {
         host,

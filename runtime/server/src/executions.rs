@@ -231,6 +231,7 @@ fn info(node: &Inner, run: &Run, events: &Events) -> RunInfo {
         policy: run.policy,
         limits: node.limits.clone(),
         event: events.main().to_json(),
+        gated: run.is_gated(),
     }
 }
 

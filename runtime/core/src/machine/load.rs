@@ -89,6 +89,7 @@ impl Machine {
             blocked: false,
             position: Position::Running,
             bodies_due: BTreeSet::new(),
+            gate: super::gate::Gate::default(),
             executing: BTreeSet::new(),
             pending: BTreeSet::new(),
             state_bytes: 0,

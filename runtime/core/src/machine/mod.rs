@@ -6,7 +6,7 @@
 //!
 //! | an operation is   | and then                                   | becomes     |
 //! |-------------------|--------------------------------------------|-------------|
-//! | `BodyDue`         | a twin takes the body                      | `Executing` |
+//! | `BodyDue`         | a twin takes the body, once the engine gave it a slot where it needs one | `Executing` |
 //! | `Executing`       | the body returns, or its last attempt fails | `Complete` |
 //! | `Executing`       | an attempt fails and another is left       | `RetryWait` |
 //! | `Executing`       | its twin is given up                       | `BodyDue`   |
@@ -20,6 +20,7 @@
 //! - A twin is never told more than the workflow instance was, and is compared with it at every operation.
 
 mod divergence;
+mod gate;
 mod load;
 mod occurrences;
 mod outside;
@@ -73,6 +74,8 @@ pub struct RunInfo {
     pub limits: Limits,
     /// The event that started the run, as functions see it: JSON.
     pub event: Json,
+    /// Whether its steps count against limits: then a body executes only once the engine granted it a slot.
+    pub gated: bool,
 }
 
 /// The time, and new ids, of one call.
@@ -182,6 +185,7 @@ pub struct Machine {
     position: Position,
     // Work for twins:
     bodies_due: BTreeSet<OpNumber>,
+    gate: gate::Gate,
     executing: BTreeSet<OpNumber>,
     /// Operations that wait for an arrival.
     pending: BTreeSet<OpNumber>,
@@ -217,7 +221,7 @@ impl Machine {
     /// Bodies that want a twin now.
     pub fn bodies_waiting(&self) -> usize {
         if self.blocked {
-            self.bodies_due.len()
+            self.bodies_allowed().count()
         } else {
             0
         }
@@ -233,10 +237,10 @@ impl Machine {
         match &self.position {
             Position::Diverged(_) => Phase::Diverged,
             Position::Ended(_) | Position::RetryLater => Phase::Over,
-            Position::Running | Position::Parked { .. } => {
+            Position::Running | Position::Parked { .. } | Position::Gated => {
                 let idle = self.blocked
                     && self.next_completion == self.completions.len()
-                    && self.bodies_due.is_empty()
+                    && self.bodies_allowed().next().is_none()
                     && self.executing.is_empty()
                     && self.fatal.is_none();
                 if idle { Phase::Parked } else { Phase::Running }

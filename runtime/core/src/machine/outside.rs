@@ -8,6 +8,8 @@ use crate::journal::{OpNumber, Outcome};
 pub enum Arrival {
     /// The time has come for its next attempt.
     Due,
+    /// Its body may execute: the slot that it asked for is its own now.
+    Granted,
     /// It ended.
     Outcome {
         /// How.
@@ -27,6 +29,7 @@ impl Machine {
             return;
         };
         match (record.state, arrival) {
+            (_, Arrival::Granted) => self.gate.granted(op),
             // One that comes too early was for the attempt before, and came twice.
             (OpState::RetryWait, Arrival::Due) if record.retry_at_ms <= now_ms => {
                 record.state = OpState::BodyDue;

@@ -40,6 +40,8 @@ pub enum Position {
         /// Whether it waits for nothing but times.
         sleeping: bool,
     },
+    /// It waits for slots, and perhaps for something outside too.
+    Gated,
     /// It ended.
     Ended(RunEnd),
     /// Its code failed, and a timer is registered for its next attempt.
@@ -61,6 +63,10 @@ pub struct Progress {
     pub sends: Vec<(OpNumber, Send)>,
     /// New log lines.
     pub logs: Vec<LogLine>,
+    /// Operations whose bodies wait for a slot since now.
+    pub wants: Vec<OpNumber>,
+    /// Operations that have, or wait for, a slot and need none any more.
+    pub releases: Vec<OpNumber>,
     /// Where the run stands now.
     pub position: Position,
 }
@@ -77,15 +83,24 @@ impl Machine {
     /// before anything outside can notice it.
     pub fn take_progress(&mut self) -> Option<Progress> {
         self.announce_bodies();
+        let (wants, releases) = self.take_gate();
         if self.phase() == Phase::Parked {
-            let sleeping = self.pending.iter().all(|op| self.op(*op).waits_for_time());
-            self.position = Position::Parked { sleeping };
-        } else if matches!(self.position, Position::Parked { .. }) {
+            self.position = if self.bodies_due.is_empty() {
+                let sleeping = self.pending.iter().all(|op| self.op(*op).waits_for_time());
+                Position::Parked { sleeping }
+            } else {
+                Position::Gated
+            };
+        } else if matches!(self.position, Position::Parked { .. } | Position::Gated) {
             self.position = Position::Running;
         }
         let changes = self.take_changes();
         let moved = self.position_reported.as_ref() != Some(&self.position);
-        let quiet = self.entries.is_empty() && changes.is_empty() && self.logs.is_empty();
+        let quiet = self.entries.is_empty()
+            && changes.is_empty()
+            && self.logs.is_empty()
+            && wants.is_empty()
+            && releases.is_empty();
         if quiet && !(moved && self.position != Position::Running) {
             return None;
         }
@@ -104,6 +119,8 @@ impl Machine {
             changes,
             sends: std::mem::take(&mut self.sends),
             logs: std::mem::take(&mut self.logs),
+            wants,
+            releases,
             position: self.position.clone(),
         })
     }

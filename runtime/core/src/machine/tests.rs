@@ -18,6 +18,7 @@ fn machine(limits: Limits) -> Machine {
         policy: RetryPolicy::default(),
         limits,
         event: "{}".into(),
+        gated: false,
     };
     Machine::load(Arc::new(info), Vec::new(), 1_000).expect("an empty journal")
 }

@@ -133,9 +133,7 @@ impl Machine {
             return Err(self.twin_missing(cursor));
         }
         let body = self
-            .bodies_due
-            .iter()
-            .copied()
+            .bodies_allowed()
             .find(|op| !cursor.executed.contains(op));
         match body {
             Some(op) => Ok(self.execute(cursor, op, now_ms)),

@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha1::{Digest as _, Sha1};
 
-use crate::function::options::ConcurrencyUnit;
+use crate::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
 use crate::ids::{FunctionId, RunId};
+use crate::state::Run;
 
 /// Names a lane.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,4 +52,159 @@ pub struct Queue {
     pub counters: Vec<Counter>,
     /// The canonical value of the throttle's key, if the function has a throttle; empty without a key.
     pub throttle: Option<Arc<str>>,
+}
+
+/// The longest value of a key that stands in names as it is; a longer one is replaced by its hash, because names are parts of the store's keys.
+const VALUE_BYTES: usize = 128;
+
+impl Counter {
+    /// What a run of the function counts against under one of its limits, for this canonical value of the limit's key (empty without a key).
+    pub fn new(function: &FunctionId, option: &Concurrency, value: &str) -> Self {
+        let mut name = Self::family(function, option);
+        name.push_str(&short(value));
+        Self {
+            name: name.into(),
+            limit: option.limit,
+            per: option.per,
+        }
+    }
+
+    /// Whether it is one of the counters that this limit of the function makes, whatever the limit is now.
+    pub fn is_of(&self, function: &FunctionId, option: &Concurrency) -> bool {
+        self.per == option.per && self.name.starts_with(&Self::family(function, option))
+    }
+
+    /// How the names of an option's counters begin. A line a part: neither ids nor the parts' texts hold line ends, and the value comes last.
+    fn family(function: &FunctionId, option: &Concurrency) -> String {
+        let unit = match option.per {
+            ConcurrencyUnit::Step => "step",
+            ConcurrencyUnit::Run => "run",
+        };
+        match option.scope {
+            ConcurrencyScope::Fn => {
+                let key = option.key.as_deref().unwrap_or_default();
+                format!("fn\t{function}\t{unit}\t{}\t", short(&one_line(key)))
+            }
+            ConcurrencyScope::Env => format!("env\t{unit}\t"),
+            ConcurrencyScope::Account => format!("account\t{unit}\t"),
+        }
+    }
+}
+
+impl Queue {
+    /// How a run queues that counts against these and has this canonical value of its throttle's key, if its function has a throttle.
+    pub fn new(counters: Vec<Counter>, throttle: Option<&str>, order_ms: u64) -> Self {
+        let throttle: Option<Arc<str>> = throttle.map(|value| short(value).into());
+        let mut lane = String::new();
+        for counter in &counters {
+            lane.push_str(&counter.name);
+            lane.push('\n');
+        }
+        if let Some(value) = &throttle {
+            lane.push_str("throttle\t");
+            lane.push_str(value);
+        }
+        Self {
+            lane: lane.into(),
+            order_ms,
+            counters,
+            throttle,
+        }
+    }
+
+    /// Whether steps of the run count against a limit.
+    pub fn gates_steps(&self) -> bool {
+        let mut counters = self.counters.iter();
+        counters.any(|counter| counter.per == ConcurrencyUnit::Step)
+    }
+}
+
+impl Run {
+    /// Its lane and its place there, if it queues.
+    pub fn lane(&self) -> Option<(LaneKey, Place)> {
+        let queue = self.queue.as_deref()?;
+        let lane = LaneKey {
+            function: self.function.clone(),
+            lane: queue.lane.clone(),
+        };
+        let place = Place {
+            order_ms: queue.order_ms,
+            run: self.id,
+        };
+        Some((lane, place))
+    }
+
+    /// Whether its bodies execute only once they were granted slots.
+    pub fn is_gated(&self) -> bool {
+        self.queue.as_deref().is_some_and(Queue::gates_steps)
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text itself, or its hash where it is long.
+fn short(text: &str) -> String {
+    use std::fmt::Write;
+    if text.len() <= VALUE_BYTES {
+        return text.to_owned();
+    }
+    let mut hash = String::from("sha1:");
+    for byte in Sha1::digest(text.as_bytes()) {
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn option(scope: ConcurrencyScope, key: Option<&str>) -> Concurrency {
+        Concurrency {
+            limit: 3,
+            key: key.map(str::to_owned),
+            scope,
+            per: ConcurrencyUnit::Step,
+        }
+    }
+
+    #[test]
+    fn runs_share_a_counter_exactly_when_they_share_a_limit() {
+        let (f, g) = (FunctionId::new("a", "f"), FunctionId::new("b", "g"));
+        let of_fn = option(ConcurrencyScope::Fn, Some("event.data.x"));
+        let env = option(ConcurrencyScope::Env, Some("event.data.x"));
+        let name = |function, option: &Concurrency, value| Counter::new(function, option, value).name;
+        assert_eq!(name(&f, &env, "1"), name(&g, &env, "1"));
+        assert_ne!(name(&f, &of_fn, "1"), name(&g, &of_fn, "1"));
+        assert_ne!(name(&f, &env, "1"), name(&f, &env, "\"1\""));
+        let account = option(ConcurrencyScope::Account, Some("event.data.x"));
+        assert_ne!(name(&f, &env, "1"), name(&f, &account, "1"));
+        let other_key = option(ConcurrencyScope::Fn, Some("event.data.y"));
+        assert_ne!(name(&f, &of_fn, "1"), name(&f, &other_key, "1"));
+        let per_run = Concurrency {
+            per: ConcurrencyUnit::Run,
+            ..of_fn.clone()
+        };
+        assert_ne!(name(&f, &of_fn, "1"), name(&f, &per_run, "1"));
+        let other_limit = Concurrency {
+            limit: 9,
+            ..of_fn.clone()
+        };
+        let counter = Counter::new(&f, &of_fn, "1");
+        assert!(counter.is_of(&f, &other_limit) && !counter.is_of(&f, &other_key));
+        assert!(!counter.is_of(&g, &of_fn) && !counter.is_of(&f, &per_run));
+    }
+
+    #[test]
+    fn a_long_value_makes_a_short_name() {
+        let f = FunctionId::new("a", "f");
+        let of_fn = option(ConcurrencyScope::Fn, Some("event.data.x"));
+        let (a, b) = ("x".repeat(3 << 20), "y".repeat(3 << 20));
+        let (a, b) = (Counter::new(&f, &of_fn, &a), Counter::new(&f, &of_fn, &b));
+        assert!(a.name.len() < 300 && a.name != b.name);
+        let queue = Queue::new(vec![a], Some(&"z".repeat(9_999)), 0);
+        assert!(queue.lane.len() < 500);
+    }
 }

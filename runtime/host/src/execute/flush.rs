@@ -50,6 +50,8 @@ impl Run {
                 changes: Vec::new(),
                 sends: Vec::new(),
                 logs: Vec::new(),
+                wants: Vec::new(),
+                releases: Vec::new(),
                 position: Position::Diverged(divergence.clone()),
             });
         }

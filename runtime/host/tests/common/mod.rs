@@ -189,6 +189,7 @@ impl Case {
                 policy: RetryPolicy { ..config.policy() },
                 limits: Limits::default(),
                 event: event.to_json(),
+                gated: false,
             }),
             app,
             events: event.into(),

@@ -109,6 +109,8 @@ impl Bench {
                 changes,
                 sends: Vec::new(),
                 logs: Vec::new(),
+                wants: Vec::new(),
+                releases: Vec::new(),
                 position,
             }),
         })

@@ -197,6 +197,7 @@ impl World {
             policy: run.policy,
             limits: Limits::default(),
             event: event.expect("an event is recorded with its run").to_json(),
+            gated: run.is_gated(),
         })
     }
 
