@@ -10,7 +10,7 @@ use crate::state::{ReadError, Registration, Run, RunEnd, RunStatus, TimerKey, Wa
 impl Run {
     /// Whether the store lists it among the runs whose code is to execute.
     pub(super) fn is_listed_ready(&self) -> bool {
-        matches!(self.status, RunStatus::Queued | RunStatus::Running)
+        matches!(self.status, RunStatus::Queued | RunStatus::Running) && !self.is_in_lane()
     }
 }
 
@@ -96,6 +96,7 @@ impl Engine {
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }
+        self.leave_queue(&run, cx)?;
         self.step.ended.insert(run.id);
         self.release_singleton(&run, cx)?;
         let outcome = run.parent.map(|_| outcome_for_parent(&run, status, &end));

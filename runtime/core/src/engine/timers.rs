@@ -14,6 +14,7 @@ use crate::state::{ReadError, Registration, RunStatus, TimerKey, WaitKey, Write}
 impl Engine {
     /// Fires what is due, at most one portion; [`Engine::next_due_ms`] tells whether more is.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        self.queues.open_due(cx.now_ms);
         let portion = self.config.timers_per_step;
         self.next_due_ms = None;
         for _ in 0..portion {
@@ -105,10 +106,8 @@ impl Engine {
         };
         self.unregister(key, registration, cx);
         run.status = RunStatus::Queued;
-        cx.out.put_run(&run);
-        cx.out.write(Write::PutReady(run.id));
-        self.make_ready(run.id);
-        self.keep_fresh(run);
+        let now_ms = cx.now_ms;
+        self.enqueue(run, now_ms, cx);
         Ok(())
     }
 
@@ -116,6 +115,7 @@ impl Engine {
     pub(super) fn wake(&mut self, key: WaitKey, arrival: Arrival, cx: &mut Context<'_>) {
         match self.active.get_mut(&key.run) {
             Some(active) => {
+                active.gated = false;
                 if std::mem::take(&mut active.parked) {
                     self.executing += 1;
                 }

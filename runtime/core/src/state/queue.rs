@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha1::{Digest as _, Sha1};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
 use crate::ids::{FunctionId, RunId};
-use crate::state::Run;
+use crate::state::{Run, RunStatus};
 
 /// Names a lane.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,14 +54,12 @@ pub struct Queue {
     pub throttle: Option<Arc<str>>,
 }
 
-/// The longest value of a key that stands in names as it is; a longer one is replaced by its hash, because names are parts of the store's keys.
-const VALUE_BYTES: usize = 128;
-
 impl Counter {
     /// What a run of the function counts against under one of its limits, for this canonical value of the limit's key (empty without a key).
+    /// The value is part of keys of the store: it must not be long.
     pub fn new(function: &FunctionId, option: &Concurrency, value: &str) -> Self {
         let mut name = Self::family(function, option);
-        name.push_str(&short(value));
+        name.push_str(value);
         Self {
             name: name.into(),
             limit: option.limit,
@@ -69,12 +67,18 @@ impl Counter {
         }
     }
 
+    /// Whether it counts whole runs.
+    pub fn is_of_runs(&self) -> bool {
+        self.per == ConcurrencyUnit::Run
+    }
+
     /// Whether it is one of the counters that this limit of the function makes, whatever the limit is now.
     pub fn is_of(&self, function: &FunctionId, option: &Concurrency) -> bool {
         self.per == option.per && self.name.starts_with(&Self::family(function, option))
     }
 
-    /// How the names of an option's counters begin. A line a part: neither ids nor the parts' texts hold line ends, and the value comes last.
+    /// How the names of an option's counters begin. Neither ids nor canonical values hold tabs or line ends; the key's expression, which
+    /// may, stands there as its hash.
     fn family(function: &FunctionId, option: &Concurrency) -> String {
         let unit = match option.per {
             ConcurrencyUnit::Step => "step",
@@ -83,7 +87,8 @@ impl Counter {
         match option.scope {
             ConcurrencyScope::Fn => {
                 let key = option.key.as_deref().unwrap_or_default();
-                format!("fn\t{function}\t{unit}\t{}\t", short(&one_line(key)))
+                let key = xxh3_64(key.as_bytes());
+                format!("fn\t{function}\t{unit}\t{key:016x}\t")
             }
             ConcurrencyScope::Env => format!("env\t{unit}\t"),
             ConcurrencyScope::Account => format!("account\t{unit}\t"),
@@ -93,8 +98,7 @@ impl Counter {
 
 impl Queue {
     /// How a run queues that counts against these and has this canonical value of its throttle's key, if its function has a throttle.
-    pub fn new(counters: Vec<Counter>, throttle: Option<&str>, order_ms: u64) -> Self {
-        let throttle: Option<Arc<str>> = throttle.map(|value| short(value).into());
+    pub fn new(counters: Vec<Counter>, throttle: Option<Arc<str>>, order_ms: u64) -> Self {
         let mut lane = String::new();
         for counter in &counters {
             lane.push_str(&counter.name);
@@ -115,11 +119,16 @@ impl Queue {
     /// Whether steps of the run count against a limit.
     pub fn gates_steps(&self) -> bool {
         let mut counters = self.counters.iter();
-        counters.any(|counter| counter.per == ConcurrencyUnit::Step)
+        counters.any(|counter| !counter.is_of_runs())
     }
 }
 
 impl Run {
+    /// Whether it waits in its lane for its start.
+    pub fn is_in_lane(&self) -> bool {
+        self.status == RunStatus::Queued && self.queue.is_some()
+    }
+
     /// Its lane and its place there, if it queues.
     pub fn lane(&self) -> Option<(LaneKey, Place)> {
         let queue = self.queue.as_deref()?;
@@ -138,23 +147,6 @@ impl Run {
     pub fn is_gated(&self) -> bool {
         self.queue.as_deref().is_some_and(Queue::gates_steps)
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The text itself, or its hash where it is long.
-fn short(text: &str) -> String {
-    use std::fmt::Write;
-    if text.len() <= VALUE_BYTES {
-        return text.to_owned();
-    }
-    let mut hash = String::from("sha1:");
-    for byte in Sha1::digest(text.as_bytes()) {
-        let _ = write!(hash, "{byte:02x}");
-    }
-    hash
 }
 
 #[cfg(test)]
@@ -195,16 +187,5 @@ mod tests {
         let counter = Counter::new(&f, &of_fn, "1");
         assert!(counter.is_of(&f, &other_limit) && !counter.is_of(&f, &other_key));
         assert!(!counter.is_of(&g, &of_fn) && !counter.is_of(&f, &per_run));
-    }
-
-    #[test]
-    fn a_long_value_makes_a_short_name() {
-        let f = FunctionId::new("a", "f");
-        let of_fn = option(ConcurrencyScope::Fn, Some("event.data.x"));
-        let (a, b) = ("x".repeat(3 << 20), "y".repeat(3 << 20));
-        let (a, b) = (Counter::new(&f, &of_fn, &a), Counter::new(&f, &of_fn, &b));
-        assert!(a.name.len() < 300 && a.name != b.name);
-        let queue = Queue::new(vec![a], Some(&"z".repeat(9_999)), 0);
-        assert!(queue.lane.len() < 500);
     }
 }

@@ -11,7 +11,6 @@ use super::super::served::{Served, Source};
 use super::super::{Context, Effect, Engine, Notice};
 use super::Arriving;
 use crate::function::Undecided;
-use crate::function::options::ConcurrencyScope;
 use crate::ids::FunctionId;
 use crate::state::{ControlKey, ControlKind, Counter, Queue};
 
@@ -59,41 +58,14 @@ impl Engine {
             .zip(&served.exprs.concurrency)
         {
             let value = key_text(id, (source, "concurrency key"), arriving, cx);
-            let name = match limit.scope {
-                ConcurrencyScope::Fn => serde_json::to_string(&(
-                    limit.scope,
-                    limit.per,
-                    id.to_string(),
-                    limit.key.as_deref().unwrap_or_default(),
-                    value,
-                )),
-                ConcurrencyScope::Env | ConcurrencyScope::Account => {
-                    serde_json::to_string(&(limit.scope, limit.per, value))
-                }
-            };
-            counters.push(Counter {
-                name: name.expect("texts always serialise").into(),
-                limit: limit.limit,
-                per: limit.per,
-            });
+            counters.push(Counter::new(id, limit, &value));
         }
         let throttle = served.config.throttle.as_ref().map(|_| -> Arc<str> {
             key_text(id, (&served.exprs.throttle, "throttle key"), arriving, cx).into()
         });
-        let names: Vec<_> = counters.iter().map(|counter| &counter.name).collect();
-        let lane = match (&throttle, names.is_empty()) {
-            (None, true) => String::new(),
-            (throttle, _) => {
-                serde_json::to_string(&(names, throttle)).expect("texts always serialise")
-            }
-        };
         let ahead_ms = priority(served, arriving, cx) * 1_000;
-        Some(Box::new(Queue {
-            lane: lane.into(),
-            order_ms: at_ms.saturating_add_signed(-ahead_ms),
-            counters,
-            throttle,
-        }))
+        let order_ms = at_ms.saturating_add_signed(-ahead_ms);
+        Some(Box::new(Queue::new(counters, throttle, order_ms)))
     }
 }
 
