@@ -10,7 +10,12 @@ impl Engine {
         let earlier = self.apps.get(&app.id);
         app.deployments = earlier.map_or(0, |app| app.deployments) + 1;
         cx.out.write(Write::PutApp(Arc::new(app.clone())));
+        let id = app.id.clone();
         self.serve(app);
+        let functions = self.functions.keys().filter(|function| function.app == id);
+        for function in functions.cloned().collect::<Vec<_>>() {
+            self.queues.limits_changed(&function);
+        }
         cx.out.answer(reply, Answer::Deployed);
     }
 }

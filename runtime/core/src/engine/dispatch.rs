@@ -6,13 +6,16 @@ use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::journal::{OpNumber, WORKFLOW_OP};
 use crate::machine::Arrival;
-use crate::state::{ReadError, Run, RunEnd, RunStatus, Write};
+use crate::state::{ControlKind, ReadError, Run, RunEnd, RunStatus, Write};
 
 /// Runs that are read at once after a start.
 const RECOVERY_PAGE: usize = 1_000;
 
 /// Created runs that are remembered until they execute: a bound on memory when very many are queued.
 const FRESH_RUNS: usize = 4_096;
+
+/// Turns of one step: other inputs must have theirs.
+const TURNS: usize = 1_000;
 
 /// How far the runs that a former process left have been taken up.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,20 @@ impl Engine {
         }
         self.recovery = Some(Recovery::Ready(None));
         self.requests_on_disk = true;
+        let mut after = None;
+        loop {
+            let page = cx
+                .read
+                .controls(ControlKind::Pause, after.as_ref(), RECOVERY_PAGE)?;
+            let whole = page.len() < RECOVERY_PAGE;
+            after = page.last().map(|(key, _)| key.clone());
+            page.into_iter()
+                .for_each(|(key, _)| self.queues.pause(key.function));
+            if whole {
+                break;
+            }
+        }
+        self.queues.discovery.all();
         let first = cx.read.timers(None, u64::MAX, 1)?;
         self.next_due_ms = first.first().map(|key| key.due_ms);
         Ok(())
@@ -43,6 +60,9 @@ impl Engine {
         };
         let last = page.last().copied();
         let whole = page.len() < RECOVERY_PAGE;
+        if matches!(recovery, Recovery::Ready(None)) {
+            self.recovered_first = page.len();
+        }
         for run in page {
             self.make_ready_unless_active(run);
         }
@@ -78,19 +98,34 @@ impl Engine {
 
     /// Gives instances to runs, oldest first, as long as there is room; then requests.
     pub(super) fn dispatch(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
-        while self.executing < self.config.max_executing {
-            if self.ready.is_empty() {
-                match self.recovery {
-                    Some(recovery) => self.load_page(recovery, cx)?,
-                    None => break,
-                }
-            }
-            if let Some(run) = self.ready.pop_front() {
-                self.is_ready.remove(&run);
-                self.execute(run, cx)?;
+        self.discover(cx)?;
+        for _ in 0..TURNS {
+            // In turn, so that neither holds up the other.
+            let tried = self.try_candidate(cx)?;
+            if !self.execute_next(cx)? && !tried {
+                break;
             }
         }
         self.issue_from_disk(cx)
+    }
+
+    /// Gives instances to the first of the runs that are ready; `false` if there is none, or no room.
+    fn execute_next(&mut self, cx: &mut Context<'_>) -> Result<bool, ReadError> {
+        if !self.has_room() {
+            return Ok(false);
+        }
+        if self.ready.is_empty() {
+            match self.recovery {
+                Some(recovery) => self.load_page(recovery, cx)?,
+                None => return Ok(false),
+            }
+        }
+        if let Some(run) = self.ready.pop_front() {
+            self.is_ready.remove(&run);
+            self.execute(run, cx)?;
+            self.recovered_first = self.recovered_first.saturating_sub(1);
+        }
+        Ok(true)
     }
 
     fn execute(&mut self, id: RunId, cx: &mut Context<'_>) -> Result<(), ReadError> {
@@ -107,9 +142,31 @@ impl Engine {
                 None => return Ok(()),
             },
         };
-        if run.status.is_final() || run.status == RunStatus::Paused {
+        if run.status.is_final() || run.status == RunStatus::Paused || run.is_in_lane() {
             return Ok(());
         }
+        if run.status == RunStatus::Queued && self.function_paused(&run.function) {
+            self.hold_back(run, cx);
+            return Ok(());
+        }
+        let mut arrivals = arrivals;
+        if run.is_gated() {
+            arrivals.extend(self.grants(id));
+            if self.recovered_first > 0 {
+                self.queues.await_word(&run);
+            }
+        }
+        self.give_instances(run, arrivals, cx);
+        Ok(())
+    }
+
+    /// Has a run executed.
+    pub(super) fn give_instances(
+        &mut self,
+        run: Run,
+        arrivals: Vec<(OpNumber, Arrival)>,
+        cx: &mut Context<'_>,
+    ) {
         let token = self.next_token;
         self.next_token += 1;
         self.executing += 1;
@@ -119,14 +176,14 @@ impl Engine {
             arrivals,
         });
         self.active.insert(
-            id,
+            run.id,
             Active {
                 token,
                 run,
                 parked: false,
+                gated: false,
             },
         );
-        Ok(())
     }
 
     /// What has come for a run that is not in memory: outcomes that are kept, and registrations whose time has come. `None`
@@ -163,13 +220,19 @@ impl Engine {
         token: u64,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
+        let gated = self.active.get(&id).is_some_and(|active| active.gated);
         let Some(run) = self.retire(id, token) else {
             return Ok(());
         };
+        // Steps that wait for slots go on waiting without instances.
+        let gated = gated && self.waits_for_slots(id);
+        if !gated && run.is_gated() {
+            self.rest_in_queue(id);
+        }
         if run.status.is_final() || run.status == RunStatus::Paused {
             return Ok(());
         }
-        let missed = run.is_listed_ready()
+        let missed = run.is_listed_ready() && !gated
             || match Self::arrivals(&run, cx)? {
                 Some(arrivals) => {
                     !arrivals.is_empty() || cx.read.registration(id, WORKFLOW_OP)?.is_some()
@@ -195,21 +258,33 @@ impl Engine {
     }
 
     /// An execution cannot go on for reasons of the platform: the run is paused and keeps everything.
-    pub(super) fn broken(&mut self, id: RunId, token: u64, failure: Failure, cx: &mut Context<'_>) {
+    pub(super) fn broken(
+        &mut self,
+        id: RunId,
+        token: u64,
+        failure: Failure,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         // One that has ended stays as it ended: its output was told already.
-        if let Some(run) = self.retire(id, token)
-            && !run.status.is_final()
-        {
-            Self::pause(run, failure, cx);
+        match self.retire(id, token) {
+            Some(run) if !run.status.is_final() => self.pause(run, failure, cx),
+            Some(_) | None => Ok(()),
         }
     }
 
-    pub(super) fn pause(mut run: Run, failure: Failure, cx: &mut Context<'_>) {
+    pub(super) fn pause(
+        &mut self,
+        mut run: Run,
+        failure: Failure,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        self.pause_in_queue(&run, cx)?;
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }
         run.status = RunStatus::Paused;
         run.end = Some(RunEnd::Failure(failure));
         cx.out.put_run(&run);
+        Ok(())
     }
 }

@@ -258,6 +258,8 @@ struct Active {
     token: Token,
     run: Run,
     parked: bool,
+    /// Whether it is parked because its steps wait for slots.
+    gated: bool,
 }
 
 /// See the [module](self).
@@ -277,6 +279,9 @@ pub struct Engine {
     fresh: BTreeMap<RunId, Run>,
     /// How far the runs that a former process left have been taken up; `None`: all of them.
     recovery: Option<dispatch::Recovery>,
+    /// Those of the first page of them that have no instances yet: they go before runs that are queued.
+    recovered_first: usize,
+    queues: queue::Queues,
     timers_fired: Option<TimerKey>,
     timers_late: BTreeSet<TimerKey>,
     next_due_ms: Option<u64>,
@@ -301,6 +306,8 @@ impl Engine {
             is_ready: BTreeSet::new(),
             fresh: BTreeMap::new(),
             recovery: None,
+            recovered_first: 0,
+            queues: queue::Queues::default(),
             timers_fired: None,
             timers_late: BTreeSet::new(),
             next_due_ms: None,
@@ -319,6 +326,7 @@ impl Engine {
         out: &mut Output,
     ) -> Result<(), ReadError> {
         self.step = Step::default();
+        self.queues.begin_step();
         let mut cx = Context { now_ms, read, out };
         self.take(input, &mut cx)?;
         self.write_overlays(&mut cx);
@@ -343,10 +351,7 @@ impl Engine {
                 run,
                 token,
                 failure,
-            } => {
-                self.broken(run, token, failure, cx);
-                Ok(())
-            }
+            } => self.broken(run, token, failure, cx),
             Input::Tick => self.tick(cx),
             Input::Dispatch => self.dispatch(cx),
             Input::RequestDone {
@@ -384,17 +389,24 @@ impl Engine {
 
     /// When [`Input::Tick`] is due next, in milliseconds since the Unix epoch.
     pub fn next_due_ms(&self) -> Option<u64> {
-        match self.timers_late.first() {
-            Some(_) => Some(0),
-            None => self.next_due_ms,
+        if !self.timers_late.is_empty() {
+            return Some(0);
         }
+        let queues = self.queues.next_due_ms();
+        [self.next_due_ms, queues].into_iter().flatten().min()
     }
 
     /// Whether [`Input::Dispatch`] would get something going.
     pub fn wants_dispatch(&self) -> bool {
-        let room = self.executing < self.config.max_executing;
+        let room = self.has_room();
         room && (!self.ready.is_empty() || self.recovery.is_some())
+            || self.queues.wants_dispatch(room && !self.lanes_wait())
             || self.requests_on_disk && self.requests.len() < self.config.max_requests
+    }
+
+    /// Whether one more run may have instances.
+    fn has_room(&self) -> bool {
+        self.executing < self.config.max_executing
     }
 
     /// Executions under way, parked ones not counted.

@@ -37,12 +37,19 @@ impl Engine {
                 ),
             );
             cx.out.now.push(Effect::Stop { run: id, token });
-            self.broken(id, token, failure, cx);
-            return Ok(());
+            return self.broken(id, token, failure, cx);
         }
         Self::append(&mut run, progress.entries, progress.logs, cx);
         self.watch_and_send(&run, progress.changes, progress.sends, cx)?;
-        self.stand(run, progress.position, cx)
+        let gated = run.is_gated().then(|| run.clone());
+        let goes_on = matches!(progress.position, Position::Running | Position::Gated);
+        self.stand(run, progress.position, cx)?;
+        match gated {
+            Some(run) if goes_on => self.gate_steps(&run, &progress.wants, &progress.releases, cx),
+            Some(run) => self.rest_in_queue(run.id),
+            None => {}
+        }
+        Ok(())
     }
 
     fn append(
@@ -195,8 +202,15 @@ impl Engine {
         let id = run.id;
         let was_listed = run.is_listed_ready();
         match position {
-            Position::Running => {
-                self.unpark(id);
+            Position::Running | Position::Gated => {
+                if position == Position::Gated {
+                    self.park(id);
+                } else {
+                    self.unpark(id);
+                }
+                if let Some(active) = self.active.get_mut(&id) {
+                    active.gated = position == Position::Gated;
+                }
                 if run.status == RunStatus::Running {
                     // The record counts entries and log chunks: it must never lag behind them.
                     cx.out.write(Write::PutRun(Arc::new(run.clone())));
@@ -223,7 +237,7 @@ impl Engine {
                 run.status = status;
             }
             Position::Diverged(divergence) => {
-                Self::pause(run.clone(), divergence.to_failure(), cx);
+                self.pause(run.clone(), divergence.to_failure(), cx)?;
                 run.status = RunStatus::Paused;
             }
         }

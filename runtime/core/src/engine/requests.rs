@@ -22,9 +22,39 @@ impl Engine {
         registration: Registration,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
+        let issued = self.issue_if_possible(key, registration, cx)?;
+        if !issued {
+            // Slots that it has are for others meanwhile.
+            self.queues.drop_granted(key);
+        }
+        Ok(())
+    }
+
+    /// A request has the slots that it needs.
+    pub(super) fn issue_granted(
+        &mut self,
+        key: WaitKey,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        match self.registration_in_step(key, cx)? {
+            Some(registration) => self.issue(key, (*registration).clone(), cx),
+            None => {
+                self.queues.drop_step(key.run, key.op);
+                Ok(())
+            }
+        }
+    }
+
+    /// `false` if it cannot be performed now.
+    fn issue_if_possible(
+        &mut self,
+        key: WaitKey,
+        registration: Registration,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, ReadError> {
         if self.requests.len() >= self.config.max_requests {
             self.requests_on_disk = true;
-            return Ok(());
+            return Ok(false);
         }
         let run = match self.active.get(&key.run) {
             Some(active) => Some(active.run.clone()),
@@ -32,7 +62,7 @@ impl Engine {
         };
         let Some(run) = run.filter(|run| !run.status.is_final() && run.status != RunStatus::Paused)
         else {
-            return Ok(());
+            return Ok(false);
         };
         let (request, attempt) = match registration {
             Registration::Fetch { fetch, attempt, .. } => (Request::Fetch(fetch), attempt),
@@ -46,8 +76,11 @@ impl Engine {
             | Registration::Debounce(_)
             | Registration::Batch(_)
             | Registration::Signal { .. }
-            | Registration::Invoke { .. } => return Ok(()),
+            | Registration::Invoke { .. } => return Ok(false),
         };
+        if run.is_gated() && !self.ask(&run, key.op, true) {
+            return Ok(true);
+        }
         if self.requests.insert(key) {
             cx.out.durable.push(Effect::Request {
                 run: Box::new(run),
@@ -56,7 +89,7 @@ impl Engine {
                 request,
             });
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Takes up requests that are on disk only.
@@ -95,6 +128,7 @@ impl Engine {
         if !self.requests.remove(&key) {
             return Ok(());
         }
+        self.queues.drop_step(key.run, key.op);
         let Some(mut registration) = cx.read.registration(key.run, key.op)? else {
             return Ok(());
         };
@@ -149,6 +183,7 @@ impl Engine {
 
     /// Nobody wants the outcome any more.
     pub(super) fn drop_request(&mut self, key: WaitKey, cx: &mut Context<'_>) {
+        self.queues.drop_step(key.run, key.op);
         if self.requests.remove(&key) {
             // Like the request itself only once it is durable: it must not overtake it.
             cx.out.durable.push(Effect::DropRequest {

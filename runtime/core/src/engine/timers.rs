@@ -9,7 +9,7 @@ use super::{Context, Effect, Engine};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Outcome, WORKFLOW_OP};
 use crate::machine::Arrival;
-use crate::state::{ReadError, Registration, RunStatus, TimerKey, WaitKey, Write};
+use crate::state::{ReadError, Registration, RunStatus, TimerKey, WaitKey};
 
 impl Engine {
     /// Fires what is due, at most one portion; [`Engine::next_due_ms`] tells whether more is.

@@ -50,7 +50,9 @@ impl Machine {
             // While a replay is under way it is not known yet whether this attempt asks for the step.
             Some(OpState::BodyDue) => !self.blocked || self.bodies_due.contains(&op),
             Some(OpState::Executing { .. }) => true,
-            Some(OpState::RetryWait | OpState::Watched | OpState::Complete | OpState::Cancelled)
+            Some(
+                OpState::RetryWait | OpState::Watched | OpState::Complete | OpState::Cancelled,
+            )
             | None => false,
         };
         let held = self.gate.0.keys().copied();

@@ -167,7 +167,8 @@ mod tests {
         let (f, g) = (FunctionId::new("a", "f"), FunctionId::new("b", "g"));
         let of_fn = option(ConcurrencyScope::Fn, Some("event.data.x"));
         let env = option(ConcurrencyScope::Env, Some("event.data.x"));
-        let name = |function, option: &Concurrency, value| Counter::new(function, option, value).name;
+        let name =
+            |function, option: &Concurrency, value| Counter::new(function, option, value).name;
         assert_eq!(name(&f, &env, "1"), name(&g, &env, "1"));
         assert_ne!(name(&f, &of_fn, "1"), name(&g, &of_fn, "1"));
         assert_ne!(name(&f, &env, "1"), name(&f, &env, "\"1\""));

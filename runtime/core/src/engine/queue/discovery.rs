@@ -90,7 +90,7 @@ impl Discovery {
 
 impl Engine {
     /// Reads one page of lanes, if there are any left to be found.
-    pub(super) fn discover(&mut self, cx: &Context<'_>) -> Result<(), ReadError> {
+    pub(in crate::engine) fn discover(&mut self, cx: &Context<'_>) -> Result<(), ReadError> {
         let Some(mut sweep) = self.queues.discovery.0.pop_front() else {
             return Ok(());
         };
@@ -111,7 +111,11 @@ impl Engine {
         let mut over = page.len() < PAGE;
         sweep.past_function = false;
         for (key, head) in page {
-            if sweep.only.as_ref().is_some_and(|only| *only != key.function) {
+            if sweep
+                .only
+                .as_ref()
+                .is_some_and(|only| *only != key.function)
+            {
                 over = true;
                 break;
             }
@@ -157,7 +161,11 @@ impl Engine {
 
     /// The sweep is over.
     fn finish(&mut self, sweep: Sweep, cx: &Context<'_>) -> Result<(), ReadError> {
-        let functions: BTreeSet<_> = sweep.late.iter().map(|lane| lane.function.clone()).collect();
+        let functions: BTreeSet<_> = sweep
+            .late
+            .iter()
+            .map(|lane| lane.function.clone())
+            .collect();
         for lane in sweep.late {
             self.found(lane, Lane::unknown());
         }

@@ -28,7 +28,10 @@ enum Passage {
 
 impl Engine {
     /// Tries one candidate; `false` if there is none that could go on.
-    pub(in crate::engine) fn try_candidate(&mut self, cx: &mut Context<'_>) -> Result<bool, ReadError> {
+    pub(in crate::engine) fn try_candidate(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, ReadError> {
         let room = self.has_room() && !self.lanes_wait();
         match self.queues.next_candidate(room) {
             Some((turn, Who::Lane(key))) => self.try_lane(&key, turn, cx)?,
@@ -39,7 +42,7 @@ impl Engine {
     }
 
     /// Whether lanes let others go first: runs that were in flight before a restart, of which it is not known yet what they hold.
-    pub(super) fn lanes_wait(&self) -> bool {
+    pub(in crate::engine) fn lanes_wait(&self) -> bool {
         self.recovered_first > 0
     }
 
@@ -50,7 +53,9 @@ impl Engine {
             Some(served) => &served.config.concurrency,
             None => &[],
         };
-        let mut same = options.iter().filter(|option| counter.is_of(function, option));
+        let mut same = options
+            .iter()
+            .filter(|option| counter.is_of(function, option));
         match (same.next(), same.next()) {
             (None, _) => counter.limit,
             (Some(option), None) => option.limit,
@@ -87,7 +92,11 @@ impl Engine {
     }
 
     /// Counts the holders of a limit on whole runs when they are first asked for.
-    pub(super) fn load_counter(&mut self, counter: &Counter, cx: &Context<'_>) -> Result<(), ReadError> {
+    pub(super) fn load_counter(
+        &mut self,
+        counter: &Counter,
+        cx: &Context<'_>,
+    ) -> Result<(), ReadError> {
         let state = self.queues.gate(&Gate::Counter(counter.name.clone()));
         if counter.is_of_runs() && !state.loaded {
             state.loaded = true;
@@ -97,7 +106,12 @@ impl Engine {
         Ok(())
     }
 
-    fn try_lane(&mut self, key: &Arc<LaneKey>, turn: Turn, cx: &mut Context<'_>) -> Result<(), ReadError> {
+    fn try_lane(
+        &mut self,
+        key: &Arc<LaneKey>,
+        turn: Turn,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         let who = Who::Lane(key.clone());
         let Some(lane) = self.queues.lanes.get_mut(key) else {
             return Ok(());
@@ -144,19 +158,34 @@ impl Engine {
     }
 
     /// A queued run; none if the store's row speaks of one that does not queue there.
-    fn queued_run(&mut self, key: &LaneKey, place: Place, cx: &mut Context<'_>) -> Result<Option<Run>, ReadError> {
+    fn queued_run(
+        &mut self,
+        key: &LaneKey,
+        place: Place,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Run>, ReadError> {
         let run = self.find(place.run, cx)?;
-        let here = |run: &Run| run.is_in_lane() && run.lane().is_some_and(|lane| lane == (key.clone(), place));
+        let here = |run: &Run| {
+            run.is_in_lane() && run.lane().is_some_and(|lane| lane == (key.clone(), place))
+        };
         let run = run.filter(here);
         if run.is_none() {
             // No run can have left without its row: it is taken away lest the lane stands still.
-            cx.out.write(Write::DeleteQueued { lane: key.clone(), place });
+            cx.out.write(Write::DeleteQueued {
+                lane: key.clone(),
+                place,
+            });
         }
         Ok(run)
     }
 
     /// The lane's first run left it: the next is a candidate.
-    fn pop_head(&mut self, key: &Arc<LaneKey>, head: Place, cx: &Context<'_>) -> Result<(), ReadError> {
+    fn pop_head(
+        &mut self,
+        key: &Arc<LaneKey>,
+        head: Place,
+        cx: &Context<'_>,
+    ) -> Result<(), ReadError> {
         let who = Who::Lane(key.clone());
         let Some(lane) = self.queues.lanes.get_mut(key) else {
             return Ok(());
@@ -174,11 +203,17 @@ impl Engine {
     }
 
     /// Whether the first run of a lane may start.
-    fn passage(&mut self, function: &FunctionId, shape: &Shape, cx: &Context<'_>) -> Result<Passage, ReadError> {
+    fn passage(
+        &mut self,
+        function: &FunctionId,
+        shape: &Shape,
+        cx: &Context<'_>,
+    ) -> Result<Passage, ReadError> {
         if let Some((gate, limit)) = self.blocking(function, &shape.counters, true, cx)? {
             return Ok(Passage::Blocked(gate, limit));
         }
-        let (Some(option), Some(value)) = (self.throttle_of(function).cloned(), &shape.throttle) else {
+        let (Some(option), Some(value)) = (self.throttle_of(function).cloned(), &shape.throttle)
+        else {
             return Ok(Passage::Free(None));
         };
         let gate = Gate::Throttle(function.clone(), value.clone());
@@ -202,12 +237,18 @@ impl Engine {
 
     /// Starts a queued run.
     fn start_queued(&mut self, mut run: Run, key: &LaneKey, place: Place, cx: &mut Context<'_>) {
-        cx.out.write(Write::DeleteQueued { lane: key.clone(), place });
+        cx.out.write(Write::DeleteQueued {
+            lane: key.clone(),
+            place,
+        });
         cx.out.write(Write::PutReady(run.id));
         run.status = RunStatus::Running;
         cx.out.put_run(&run);
         let counters = run.queue.iter().flat_map(|queue| &queue.counters);
-        let of_runs: Vec<_> = counters.filter(|counter| counter.is_of_runs()).cloned().collect();
+        let of_runs: Vec<_> = counters
+            .filter(|counter| counter.is_of_runs())
+            .cloned()
+            .collect();
         for counter in &of_runs {
             cx.out.write(Write::PutHolder {
                 counter: counter.name.clone(),
@@ -217,13 +258,22 @@ impl Engine {
         self.queues.hold(&of_runs);
         if run.is_gated() {
             self.queues.hold(&step_counters(&run));
-            let held = Step { spot: None, request: false };
+            let held = Step {
+                spot: None,
+                request: false,
+            };
             self.queues.flight(&run, place).steps.insert(START, held);
         }
         self.give_instances(run, Vec::new(), cx);
     }
 
-    fn try_step(&mut self, run: RunId, op: OpNumber, turn: Turn, cx: &mut Context<'_>) -> Result<(), ReadError> {
+    fn try_step(
+        &mut self,
+        run: RunId,
+        op: OpNumber,
+        turn: Turn,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         let who = Who::Step(run, op);
         let Some(flight) = self.queues.flights.get(&run) else {
             return Ok(());
@@ -249,9 +299,16 @@ impl Engine {
     }
 
     /// Gives back what a run holds as a whole.
-    pub(super) fn release_holders(&mut self, run: &Run, cx: &mut Context<'_>) -> Result<(), ReadError> {
+    pub(super) fn release_holders(
+        &mut self,
+        run: &Run,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         let counters = run.queue.iter().flat_map(|queue| &queue.counters);
-        let of_runs: Vec<_> = counters.filter(|counter| counter.is_of_runs()).cloned().collect();
+        let of_runs: Vec<_> = counters
+            .filter(|counter| counter.is_of_runs())
+            .cloned()
+            .collect();
         for counter in &of_runs {
             self.load_counter(counter, cx)?;
             cx.out.write(Write::DeleteHolder {

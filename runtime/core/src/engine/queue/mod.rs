@@ -110,11 +110,7 @@ impl Engine {
     }
 
     /// Gives back everything that a run has of the queue: it ended, or it is paused. Call it with the run as it stood before.
-    pub(super) fn leave_queue(
-        &mut self,
-        run: &Run,
-        cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    pub(super) fn leave_queue(&mut self, run: &Run, cx: &mut Context<'_>) -> Result<(), ReadError> {
         if run.queue.is_none() {
             return Ok(());
         }
@@ -232,7 +228,8 @@ impl Engine {
         let flight = self.queues.flights.get(&run);
         flight.is_some_and(|flight| {
             let mut steps = flight.steps.values().filter(|step| !step.request);
-            steps.next().is_some_and(|step| step.spot.is_some()) && steps.all(|step| step.spot.is_some())
+            steps.next().is_some_and(|step| step.spot.is_some())
+                && steps.all(|step| step.spot.is_some())
         })
     }
 
@@ -241,9 +238,10 @@ impl Engine {
         let Some(flight) = self.queues.flights.get(&run) else {
             return Vec::new();
         };
-        let granted = flight.steps.iter().filter(|(op, step)| {
-            **op != START && step.spot.is_none() && !step.request
-        });
+        let granted = flight
+            .steps
+            .iter()
+            .filter(|(op, step)| **op != START && step.spot.is_none() && !step.request);
         granted.map(|(op, _)| (*op, Arrival::Granted)).collect()
     }
 }

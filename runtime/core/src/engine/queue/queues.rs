@@ -14,7 +14,7 @@ use super::gates::{Candidates, Gate, Spot, State, Turn, Who};
 use super::lane::Lane;
 use crate::ids::{FunctionId, RunId};
 use crate::journal::{OpNumber, WORKFLOW_OP};
-use crate::state::{Counter, LaneKey, Place, Run};
+use crate::state::{Counter, LaneKey, Place, Run, WaitKey};
 
 /// Stands in place of an operation's number for the slot that a run is started with: its first step takes it over.
 pub(super) const START: OpNumber = WORKFLOW_OP;
@@ -31,7 +31,7 @@ pub(in crate::engine) struct Queues {
     /// Whose turn it was last.
     last_app: Option<Arc<str>>,
     pub(super) paused: BTreeSet<FunctionId>,
-    pub(super) discovery: Discovery,
+    pub(in crate::engine) discovery: Discovery,
     /// Gates that may be forgotten when the next step begins: the reads of this one do not show what it wrote.
     idle: Vec<Gate>,
     /// Runs in flight before a restart that have not said yet which steps they want to execute.
@@ -271,6 +271,15 @@ impl Queues {
         }
     }
 
+    /// Takes a step out of its flight if it holds slots.
+    pub(in crate::engine) fn drop_granted(&mut self, key: WaitKey) {
+        let flight = self.flights.get(&key.run);
+        let step = flight.and_then(|flight| flight.steps.get(&key.op));
+        if step.is_some_and(|step| step.spot.is_none()) {
+            self.drop_step(key.run, key.op);
+        }
+    }
+
     /// Takes those steps of a run out of its flight of which `which` says so.
     pub(super) fn drop_steps(&mut self, run: RunId, which: impl Fn(&Step) -> bool) {
         let Some(flight) = self.flights.get(&run) else {
@@ -283,7 +292,7 @@ impl Queues {
     }
 
     /// The run will say which steps it wants: until then lanes do not pass the gates of its steps.
-    pub(super) fn await_word(&mut self, run: &Run) {
+    pub(in crate::engine) fn await_word(&mut self, run: &Run) {
         let counters = step_counters(run);
         if counters.is_empty() || self.awaited.contains_key(&run.id) {
             return;
@@ -330,7 +339,10 @@ impl Queues {
 
     /// Other limits may hold for a function now: whoever waits is tried again.
     pub(in crate::engine) fn limits_changed(&mut self, function: &FunctionId) {
-        let closed = self.closed.iter().filter(|(_, gate)| matches!(gate, Gate::Throttle(of, _) if of == function));
+        let closed = self
+            .closed
+            .iter()
+            .filter(|(_, gate)| matches!(gate, Gate::Throttle(of, _) if of == function));
         for entry in closed.cloned().collect::<Vec<_>>() {
             self.closed.remove(&entry);
             self.gate(&entry.1).held = 0;

@@ -13,7 +13,11 @@ use crate::function::options::Throttle;
 use crate::state::Control;
 
 /// What is remembered after a start at `now_ms`, or when one is possible.
-pub(super) fn start(earlier: Option<&Control>, option: &Throttle, now_ms: u64) -> Result<Control, u64> {
+pub(super) fn start(
+    earlier: Option<&Control>,
+    option: &Throttle,
+    now_ms: u64,
+) -> Result<Control, u64> {
     let limit = u128::from(option.limit.max(1));
     let (now, interval) = (u128::from(now_ms) * limit, u128::from(option.period_ms));
     let at_once = limit + u128::from(option.burst);
@@ -86,10 +90,7 @@ mod tests {
     #[test]
     fn a_slower_rate_of_earlier_does_not_hold_up_the_new_one() {
         let slow = start(None, &option(1, 3_600_000, 0), 1_000).expect("the first");
-        assert_eq!(
-            start(Some(&slow), &option(10, 1_000, 0), 1_000),
-            Err(1_100)
-        );
+        assert_eq!(start(Some(&slow), &option(10, 1_000, 0), 1_000), Err(1_100));
     }
 
     #[test]
