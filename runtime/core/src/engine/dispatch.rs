@@ -41,8 +41,9 @@ impl Engine {
                 .controls(ControlKind::Pause, after.as_ref(), RECOVERY_PAGE)?;
             let whole = page.len() < RECOVERY_PAGE;
             after = page.last().map(|(key, _)| key.clone());
-            page.into_iter()
-                .for_each(|(key, _)| self.queues.pause(key.function));
+            for (key, _) in page {
+                self.queues.pause(key.function);
+            }
             if whole {
                 break;
             }
