@@ -226,6 +226,10 @@ fn every_option_is_bounded() {
             Box::new(move |f| f.cancel_on(event().all().matching("data.id"))),
         ),
         (
+            "cancel_on.matching: `event.data.id` must be names",
+            Box::new(move |f| f.cancel_on(event().matching("event.data.id"))),
+        ),
+        (
             "cancel_on.event: `order/*` must be the exact name",
             Box::new(|f| f.cancel_on(CancelOn::event("order/*").all())),
         ),

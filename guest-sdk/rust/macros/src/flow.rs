@@ -6,7 +6,9 @@ use syn::parse::ParseStream;
 use syn::{Error, Ident, LitStr, Result, Token};
 
 use crate::members::{capitalised, comma, members, needed, parentheses};
-use crate::values::{call, duration, duration_within, event_name, expression, number, value, word};
+use crate::values::{
+    call, duration, duration_within, event_name, expression, number, path, value, word,
+};
 
 /// `= 5` or `(limit = 5, key = "expression", scope = env, per = run)`
 pub(crate) fn concurrency(key: &Ident, input: ParseStream<'_>) -> Result<TokenStream> {
@@ -194,7 +196,7 @@ pub(crate) fn cancel_on(input: ParseStream<'_>) -> Result<TokenStream> {
             condition => {
                 which += 1;
                 rest.extend(match condition {
-                    "matching" => call("matching", &expression(input)?),
+                    "matching" => call("matching", &path(input)?),
                     "if" => call("when", &expression(input)?),
                     _ => quote!(.all()),
                 });

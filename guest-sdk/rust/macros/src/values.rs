@@ -75,6 +75,19 @@ pub(crate) fn expression(input: ParseStream<'_>) -> Result<LitStr> {
     Ok(text)
 }
 
+/// `= "data.orderId"`
+pub(crate) fn path(input: ParseStream<'_>) -> Result<LitStr> {
+    let path: LitStr = value(input)?;
+    let text = path.value();
+    let outside = text.starts_with("event.") || text.starts_with("async.");
+    if outside || text.split('.').any(str::is_empty) {
+        let message =
+            format!("`{text}` must be names between dots, inside the event: `data.orderId`");
+        return Err(Error::new(path.span(), message));
+    }
+    Ok(path)
+}
+
 /// Five fields after an optional `TZ=Area/City`. What they say is the host's to read.
 pub(crate) fn schedule(schedule: &LitStr) -> Result<()> {
     let text = schedule.value();

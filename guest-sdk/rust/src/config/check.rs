@@ -242,7 +242,9 @@ impl Faults {
         for one in all {
             self.event_name("cancel_on.event", &one.event, false);
             self.text("cancel_on.if", one.if_.as_deref());
-            self.text("cancel_on.matching", one.match_.as_deref());
+            if let Some(path) = &one.match_ {
+                self.path("cancel_on.matching", path);
+            }
             self.length("cancel_on.timeout", one.timeout, limits::ANY_TIME);
             let given = [one.if_.is_some(), one.match_.is_some(), one.all];
             if given.iter().filter(|given| **given).count() != 1 {
@@ -280,6 +282,18 @@ impl Faults {
             self.add(
                 option,
                 format_args!("`{name}`: `*` can only be the last part of a pattern: `order/*` or `order/paid.*`"),
+            );
+        }
+    }
+
+    fn path(&mut self, option: &str, path: &str) {
+        let outside = path.starts_with("event.") || path.starts_with("async.");
+        if outside || path.split('.').any(str::is_empty) {
+            self.add(
+                option,
+                format_args!(
+                    "`{path}` must be names between dots, inside the event: `data.orderId`"
+                ),
             );
         }
     }

@@ -35,4 +35,9 @@ async fn priority(_ctx: Context) -> Result<()> {
     Ok(())
 }
 
+#[abide::function(id = "path", cancel_on(event = "order/cancelled", matching = "event.data.id"))]
+async fn path(_ctx: Context) -> Result<()> {
+    Ok(())
+}
+
 fn main() {}
