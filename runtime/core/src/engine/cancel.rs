@@ -3,7 +3,8 @@
 use super::{Answer, Context, Effect, Engine, ReplyId};
 use crate::failure::{Failure, Origin};
 use crate::ids::RunId;
-use crate::state::{ReadError, Run, RunEnd, RunStatus, Write};
+use crate::journal::OpNumber;
+use crate::state::{ReadError, Run, RunEnd, RunStatus, WaitKey, Write};
 
 impl Engine {
     pub(super) fn cancel(
@@ -46,6 +47,11 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
         let id = run.id;
+        if self.step.reporting == Some(id) {
+            // What it reports at this moment happened before.
+            self.step.doomed.get_or_insert_with(|| reason.to_owned());
+            return Ok(());
+        }
         if let Some(active) = self.active.get(&id) {
             let token = active.token;
             cx.out.now.push(Effect::Stop { run: id, token });
@@ -57,10 +63,22 @@ impl Engine {
             self.unregister(key, registration.clone(), cx);
             self.let_go(key, &registration, cx);
         }
-        for (op, ..) in cx.read.arrivals(id)? {
-            cx.out.write(Write::DeleteArrival { run: id, op });
-        }
+        self.drop_arrivals(id, cx)?;
         let failure = Failure::permanent(Origin::Cancelled, reason);
         self.end_run(run, RunStatus::Cancelled, RunEnd::Failure(failure), cx)
+    }
+
+    /// Forgets what was kept for a run's operations.
+    fn drop_arrivals(&mut self, run: RunId, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        let stored = cx.read.arrivals(run)?.into_iter().map(|(op, ..)| op);
+        let all = WaitKey { run, op: 0 }..=WaitKey {
+            run,
+            op: OpNumber::MAX,
+        };
+        let kept_now = self.step.arrivals.range(all).map(|key| key.op);
+        for op in stored.chain(kept_now) {
+            cx.out.write(Write::DeleteArrival { run, op });
+        }
+        Ok(())
     }
 }

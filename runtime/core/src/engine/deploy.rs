@@ -11,6 +11,7 @@ impl Engine {
         app.deployments = earlier.map_or(0, |app| app.deployments) + 1;
         cx.out.write(Write::PutApp(Arc::new(app.clone())));
         let id = app.id.clone();
+        self.replace_schedules(&app, cx);
         self.serve(app);
         let functions = self.functions.keys().filter(|function| function.app == id);
         for function in functions.cloned().collect::<Vec<_>>() {

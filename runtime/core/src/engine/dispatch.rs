@@ -32,6 +32,8 @@ impl Engine {
         for app in cx.read.apps()? {
             self.serve(app);
         }
+        self.recover_schedules(cx)?;
+        self.recover_listeners(cx)?;
         self.recovery = Some(Recovery::Ready(None));
         self.requests_on_disk = true;
         let mut after = None;
@@ -157,8 +159,7 @@ impl Engine {
                 self.queues.await_word(&run);
             }
         }
-        self.give_instances(run, arrivals, cx);
-        Ok(())
+        self.give_instances(run, arrivals, cx)
     }
 
     /// Has a run executed.
@@ -167,7 +168,10 @@ impl Engine {
         run: Run,
         arrivals: Vec<(OpNumber, Arrival)>,
         cx: &mut Context<'_>,
-    ) {
+    ) -> Result<(), ReadError> {
+        if run.guarded && run.started_ms.is_none() {
+            self.guard_from_start(&run, cx)?;
+        }
         let token = self.next_token;
         self.next_token += 1;
         self.executing += 1;
@@ -185,6 +189,7 @@ impl Engine {
                 gated: false,
             },
         );
+        Ok(())
     }
 
     /// What has come for a run that is not in memory: outcomes that are kept, and registrations whose time has come. `None`

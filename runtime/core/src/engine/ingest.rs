@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::admission::Arriving;
 use super::{Answer, Context, Effect, Engine, Notice, ReplyId};
 use crate::event::{Event, EventIdSeed, EventSource, InvalidEvent, NewEvent};
-use crate::ids::EventId;
+use crate::ids::{EventId, FunctionId};
 use crate::limits::Limits;
 use crate::state::{ReadError, Write};
 
@@ -81,18 +81,40 @@ impl Engine {
     /// Records an event and does everything that follows from it.
     pub(super) fn ingest(&mut self, event: Event, cx: &mut Context<'_>) -> Result<(), ReadError> {
         let event = Arc::new(event);
+        self.record(event.clone(), cx);
+        self.arrived(&event, Vec::new(), cx)
+    }
+
+    /// Records an event.
+    pub(super) fn record(&mut self, event: Arc<Event>, cx: &mut Context<'_>) {
         cx.out.write(Write::PutEvent(event.clone()));
-        self.step.events.push(event.clone());
-        let (functions, undecided) = self.triggers.matching(&event);
+        self.step.events.insert(event.id, event);
+    }
+
+    /// Does what follows from an event that is recorded: first it ends runs and waits, then it starts functions, so that it never
+    /// cancels what it starts. `handlers` are started whatever their triggers say.
+    pub(super) fn arrived(
+        &mut self,
+        event: &Arc<Event>,
+        handlers: Vec<FunctionId>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        self.satisfy_waits(event, cx)?;
+        let (mut functions, undecided) = self.triggers.matching(event);
         for trigger in undecided {
             cx.out
                 .durable
                 .push(Effect::Notice(Notice::Undecided(trigger)));
         }
+        if !handlers.is_empty() {
+            functions.extend(handlers);
+            functions.sort();
+            functions.dedup();
+        }
         let arriving = Arriving::new(event.clone());
         for function in functions {
             self.admit(&function, &arriving, cx)?;
         }
-        self.satisfy_waits(&event, cx)
+        Ok(())
     }
 }

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use super::admission::{NewRun, Via};
+use super::internal::INVOKED;
 use super::{Context, Engine};
 use crate::event::{EventSource, NewEvent};
 use crate::failure::{Failure, Origin};
 use crate::ids::{EventId, FunctionId, RunId};
 use crate::journal::Outcome;
 use crate::operation::Invoke;
-use crate::state::{ReadError, Registration, Run, WaitKey, Write};
-
-/// The event that an invoked function sees. SEMANTICS, section 4.
-const INVOKED: &str = "inngest/function.invoked";
+use crate::state::{ReadError, Registration, Run, WaitKey};
 
 impl Engine {
     /// Starts the function that a run invokes, and watches for its end.
@@ -38,7 +36,10 @@ impl Engine {
         };
         match self.create(spec, cx)? {
             Some(child) => {
-                cx.out.write(Write::PutEvent(event));
+                self.record(event.clone(), cx);
+                if !caller.quiet {
+                    self.announce(&event, cx)?;
+                }
                 let registration = Arc::new(Registration::Invoke {
                     invoke,
                     due_ms,

@@ -13,6 +13,7 @@
 
 mod admission;
 mod cancel;
+mod conditions;
 mod cron;
 mod deploy;
 mod dispatch;
@@ -36,6 +37,7 @@ mod signals;
 mod tests;
 mod timers;
 mod waits;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -287,6 +289,9 @@ pub struct Engine {
     next_due_ms: Option<u64>,
     requests: BTreeSet<WaitKey>,
     requests_on_disk: bool,
+    conditions: conditions::Conditions,
+    schedules: cron::Schedules,
+    listeners: internal::Listeners,
     step: Step,
 }
 
@@ -313,6 +318,9 @@ impl Engine {
             next_due_ms: None,
             requests: BTreeSet::new(),
             requests_on_disk: false,
+            conditions: conditions::Conditions::default(),
+            schedules: cron::Schedules::default(),
+            listeners: internal::Listeners::default(),
             step: Step::default(),
         }
     }
@@ -329,6 +337,7 @@ impl Engine {
         self.queues.begin_step();
         let mut cx = Context { now_ms, read, out };
         self.take(input, &mut cx)?;
+        self.deliver_published(&mut cx)?;
         self.write_overlays(&mut cx);
         Ok(())
     }
@@ -392,8 +401,12 @@ impl Engine {
         if !self.timers_late.is_empty() {
             return Some(0);
         }
-        let queues = self.queues.next_due_ms();
-        [self.next_due_ms, queues].into_iter().flatten().min()
+        let due = [
+            self.next_due_ms,
+            self.schedules.next_due_ms(),
+            self.queues.next_due_ms(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// Whether [`Input::Dispatch`] would get something going.

@@ -4,9 +4,11 @@
 //! Controls, debounces and batches are written once a step, however often the step changed them: what it leaves behind is written by
 //! [`Engine::write_overlays`] at its end.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::internal::Published;
+use super::watched::Watched;
 use super::{Context, Engine};
 use crate::event::Event;
 use crate::ids::{EventId, FunctionId, RunId};
@@ -17,22 +19,27 @@ use crate::state::{
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Step {
-    pub satisfied: BTreeSet<WaitKey>,
-    pub waits: Vec<(WaitKey, Arc<Registration>)>,
-    /// Everything that this step began to watch and still watches.
-    pub registered: BTreeMap<WaitKey, Arc<Registration>>,
+    /// What it began to watch, and what it ceased to watch.
+    pub watched: Watched,
+    /// What it kept for operations.
+    pub arrivals: BTreeSet<WaitKey>,
     /// Whether an event of this external id has started the function by now.
     pub deduped: BTreeMap<(FunctionId, String), bool>,
     pub signals: BTreeMap<String, Option<BufferedSignal>>,
     pub signal_waits: BTreeMap<String, Option<WaitKey>>,
     /// Events that this step recorded.
-    pub events: Vec<Arc<Event>>,
+    pub events: BTreeMap<EventId, Arc<Event>>,
     /// Invoked runs that were given up, still to be cancelled: a list, because one that is cancelled gives up its own.
     pub withdrawn: Vec<RunId>,
     /// Runs that this step created and that are not among the fresh ones.
     pub created: BTreeMap<RunId, Run>,
     /// Runs that this step ended.
     pub ended: BTreeSet<RunId>,
+    /// The run whose progress this step takes in, and why it is to be cancelled once that is done, if it is.
+    pub reporting: Option<RunId>,
+    pub doomed: Option<String>,
+    /// Internal events that arrive at the end of the step.
+    pub published: VecDeque<Published>,
     /// What controls remember now.
     pub controls: BTreeMap<ControlKey, Option<Control>>,
     /// Debounces and batches that this step touched, by the run that they collect for.
@@ -79,10 +86,24 @@ impl Engine {
         id: EventId,
         cx: &Context<'_>,
     ) -> Result<Option<Arc<Event>>, ReadError> {
-        let recorded_now = self.step.events.iter().rev();
-        match recorded_now.into_iter().find(|event| event.id == id) {
+        match self.step.events.get(&id) {
             Some(event) => Ok(Some(event.clone())),
             None => Ok(cx.read.event(id)?.map(Arc::new)),
+        }
+    }
+
+    /// Something of a run as it stands, without a copy of all of it.
+    pub(super) fn with_run<T>(
+        &self,
+        id: RunId,
+        cx: &Context<'_>,
+        look: impl FnOnce(&Run) -> T,
+    ) -> Result<Option<T>, ReadError> {
+        let moving = self.active.get(&id).map(|active| &active.run);
+        let moving = moving.or_else(|| self.fresh.get(&id));
+        match moving.or_else(|| self.step.created.get(&id)) {
+            Some(run) => Ok(Some(look(run))),
+            None => Ok(cx.read.run(id)?.as_ref().map(look)),
         }
     }
 
@@ -98,39 +119,6 @@ impl Engine {
             Some(run) => Ok(Some(run.clone())),
             None => cx.read.run(id),
         }
-    }
-
-    /// Everything that is watched for a run, this step's own doings included.
-    pub(super) fn registrations_in_step(
-        &self,
-        run: RunId,
-        cx: &Context<'_>,
-    ) -> Result<BTreeMap<WaitKey, Arc<Registration>>, ReadError> {
-        let stored = cx.read.registrations(run)?.into_iter();
-        let mut found: BTreeMap<_, _> = stored
-            .map(|(op, registration)| (WaitKey { run, op }, Arc::new(registration)))
-            .filter(|(key, _)| !self.step.satisfied.contains(key))
-            .collect();
-        let all = WaitKey { run, op: 0 }..=WaitKey { run, op: u32::MAX };
-        for (key, registration) in self.step.registered.range(all) {
-            found.insert(*key, registration.clone());
-        }
-        Ok(found)
-    }
-
-    /// What is watched for an operation, this step's own doings included.
-    pub(super) fn registration_in_step(
-        &self,
-        key: WaitKey,
-        cx: &Context<'_>,
-    ) -> Result<Option<Arc<Registration>>, ReadError> {
-        if let Some(registration) = self.step.registered.get(&key) {
-            return Ok(Some(registration.clone()));
-        }
-        if self.step.satisfied.contains(&key) {
-            return Ok(None);
-        }
-        Ok(cx.read.registration(key.run, key.op)?.map(Arc::new))
     }
 
     /// Writes what this step leaves behind of the controls, debounces and batches that it changed.

@@ -40,6 +40,8 @@ impl Engine {
             return self.broken(id, token, failure, cx);
         }
         Self::append(&mut run, progress.entries, progress.logs, cx);
+        // What it sends may cancel it: the report as a whole comes before that.
+        self.step.reporting = Some(id);
         self.watch_and_send(&run, progress.changes, progress.sends, cx)?;
         let gated = run.is_gated().then(|| run.clone());
         let goes_on = matches!(progress.position, Position::Running | Position::Gated);
@@ -49,7 +51,14 @@ impl Engine {
             Some(run) => self.rest_in_queue(run.id),
             None => {}
         }
-        Ok(())
+        self.step.reporting = None;
+        match self.step.doomed.take() {
+            Some(reason) => {
+                self.cancel_if_alive(id, &reason, cx)?;
+                self.cancel_withdrawn(cx)
+            }
+            None => Ok(()),
+        }
     }
 
     fn append(

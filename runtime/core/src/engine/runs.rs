@@ -1,11 +1,11 @@
-//! Runs: what is watched for them, and how they end.
+//! Runs: what comes for them, and how they end.
 
 use std::sync::Arc;
 
 use super::{Context, Engine};
 use crate::failure::{Failure, Origin};
 use crate::journal::Outcome;
-use crate::state::{ReadError, Registration, Run, RunEnd, RunStatus, TimerKey, WaitKey, Write};
+use crate::state::{ReadError, Registration, Run, RunEnd, RunStatus, WaitKey, Write};
 
 impl Run {
     /// Whether the store lists it among the runs whose code is to execute.
@@ -15,44 +15,6 @@ impl Run {
 }
 
 impl Engine {
-    /// Watches something for a run.
-    pub(super) fn register(
-        &mut self,
-        key: WaitKey,
-        registration: Arc<Registration>,
-        cx: &mut Context<'_>,
-    ) {
-        if let Some(due_ms) = registration.due_ms() {
-            self.note_timer(TimerKey {
-                due_ms,
-                run: key.run,
-                op: key.op,
-            });
-        }
-        self.step.registered.insert(key, registration.clone());
-        cx.out.write(Write::Register {
-            run: key.run,
-            op: key.op,
-            registration,
-        });
-    }
-
-    /// Stops watching.
-    pub(super) fn unregister(
-        &mut self,
-        key: WaitKey,
-        registration: Arc<Registration>,
-        cx: &mut Context<'_>,
-    ) {
-        self.step.satisfied.insert(key);
-        self.step.registered.remove(&key);
-        cx.out.write(Write::Unregister {
-            run: key.run,
-            op: key.op,
-            registration,
-        });
-    }
-
     /// Keeps an outcome for an operation that was watched, stops watching, and makes the run go on.
     pub(super) fn satisfy(
         &mut self,
@@ -73,6 +35,7 @@ impl Engine {
         attempts: u32,
         cx: &mut Context<'_>,
     ) {
+        self.step.arrivals.insert(key);
         cx.out.write(Write::PutArrival {
             run: key.run,
             op: key.op,
@@ -104,6 +67,10 @@ impl Engine {
         run.ended_ms = Some(cx.now_ms);
         run.end = Some(end);
         cx.out.put_run(&run);
+        if run.guarded {
+            self.unguard(run.id, cx)?;
+        }
+        self.publish_end(&run, cx)?;
         if let (Some((parent, op)), Some(outcome)) = (run.parent, outcome) {
             let key = WaitKey { run: parent, op };
             if let Some(registration) = self.registration_in_step(key, cx)? {

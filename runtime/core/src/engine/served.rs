@@ -27,7 +27,7 @@ pub(super) struct Served {
     pub exprs: Exprs,
 }
 
-/// The compiled expressions of a function. Outer `None`: the option has none; inner `None`: it does not compile.
+/// The compiled expressions of a function. Those of `cancelOn` are not among them: a run keeps those of the deployment that it began with.
 #[derive(Debug, Default)]
 pub(super) struct Exprs {
     pub concurrency: Vec<Source>,
@@ -39,8 +39,6 @@ pub(super) struct Exprs {
     pub priority: Source,
     pub idempotency: Source,
     pub singleton: Source,
-    /// The `if` of each event that cancels runs.
-    pub cancel_on: Vec<Source>,
 }
 
 /// An expression as its option gives it.
@@ -95,11 +93,6 @@ impl Served {
             priority: Source::value(config.priority.as_ref()),
             idempotency: Source::value(config.idempotency.as_ref()),
             singleton: key(config.singleton.as_ref().map(|option| &option.key)),
-            cancel_on: config
-                .cancel_on
-                .iter()
-                .map(|option| Source::condition(option.if_expr.as_ref()))
-                .collect(),
         };
         Self {
             id,
@@ -141,6 +134,7 @@ impl Engine {
             let served = Served::new(id.clone(), app.current.digest, config);
             self.functions.insert(id, Arc::new(served));
         }
+        self.note_triggers();
         self.apps.insert(app.id.clone(), app);
     }
 }

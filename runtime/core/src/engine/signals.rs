@@ -84,9 +84,7 @@ impl Engine {
             self.satisfy(earlier, its, (failure, 0), cx);
         }
         self.step.signal_waits.insert(name.clone(), Some(key));
-        let registration = Arc::new(registration);
-        self.step.waits.push((key, registration.clone()));
-        self.register(key, registration, cx);
+        self.register(key, Arc::new(registration), cx);
         Ok(())
     }
 

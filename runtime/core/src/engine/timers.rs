@@ -17,6 +17,7 @@ impl Engine {
         self.queues.open_due(cx.now_ms);
         let portion = self.config.timers_per_step;
         self.next_due_ms = None;
+        self.tick_schedules(portion, cx)?;
         for _ in 0..portion {
             let Some(key) = self.timers_late.pop_first() else {
                 break;
@@ -25,8 +26,9 @@ impl Engine {
         }
         let due = cx.read.timers(self.timers_fired, cx.now_ms, portion)?;
         let whole = due.len() < portion;
+        // Beforehand: what they set may belong between them.
+        self.timers_fired = due.last().copied().or(self.timers_fired);
         for key in due {
-            self.timers_fired = Some(key);
             self.fire(key, cx)?;
         }
         let next = if whole {

@@ -1,22 +1,34 @@
 //! Waits for events: an event finds those that it satisfies, and a new wait finds an event of the recent past.
+//!
+//! Events that cancel runs are found in the same way: for the index they are waits like others.
+//!
+//! An event looks up the waits that ask for no equal value, and then, for each path on which waits for its name ask for one, those that ask
+//! for exactly its own value there. So it costs what it satisfies, however many others wait. Invariants: an event satisfies a wait at most
+//! once; a wait whose time is over is not satisfied, even if nobody has told the run yet.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Context, Engine};
+use super::{Context, Effect, Engine, Notice};
+use crate::Json;
 use crate::event::Event;
-use crate::expr::{Expr, Scope, match_key};
-use crate::ids::RunId;
-use crate::journal::Outcome;
+use crate::expr::{EvalError, Scope, match_key};
+use crate::function::Undecided;
+use crate::ids::{FunctionId, RunId};
+use crate::journal::{FIRST_CANCEL_ON_OP, Outcome};
 use crate::state::{ReadError, Registration, WaitKey};
 
 /// Waits that are read at once: an event may satisfy any number of them.
 const PAGE: usize = 256;
 
-/// Events that a new wait with a lookback examines, newest last: a bound on what one step may cost.
+/// Events that a new wait with a lookback reads at once.
+const LOOKBACK_PAGE: usize = 64;
+
+/// Events that a new wait with a lookback examines, oldest first: a bound on what one step may cost.
 const LOOKBACK_EVENTS: usize = 10_000;
 
 impl Engine {
-    /// Satisfies every wait for this event.
+    /// Satisfies every wait for this event, and cancels the runs that it ends.
     pub(super) fn satisfy_waits(
         &mut self,
         event: &Event,
@@ -24,22 +36,16 @@ impl Engine {
     ) -> Result<(), ReadError> {
         let mut arrived = Arrived::new(event);
         self.satisfy_waits_where(None, &mut arrived, cx)?;
-        for path in cx.read.wait_paths(&event.name)? {
+        let mut paths = cx.read.wait_paths(&event.name)?;
+        // Those that this very step registered are not among the reads.
+        paths.extend(self.step.watched.paths(&event.name));
+        paths.sort_unstable();
+        paths.dedup();
+        for path in paths {
             let value = match_key(arrived.scope(), &path);
             self.satisfy_waits_where(Some((&path, &value)), &mut arrived, cx)?;
         }
-        // Those that this very step registered are not among the reads.
-        for (key, registration) in std::mem::take(&mut self.step.waits) {
-            if self.step.satisfied.contains(&key) {
-                continue;
-            }
-            if self.accepts(key.run, &registration, &mut arrived, cx)? {
-                self.satisfy_wait(key, registration, &arrived, cx);
-            } else {
-                self.step.waits.push((key, registration));
-            }
-        }
-        Ok(())
+        self.cancel_withdrawn(cx)
     }
 
     fn satisfy_waits_where(
@@ -48,52 +54,70 @@ impl Engine {
         arrived: &mut Arrived<'_>,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
+        let name = &arrived.event.name;
+        let of_this_step = self.step.watched.waits(name, match_on);
         let mut after = None;
         loop {
-            let page = cx.read.waits(&arrived.event.name, match_on, after, PAGE)?;
+            let page = cx.read.waits(name, match_on, after, PAGE)?;
             for key in &page {
-                if self.step.satisfied.contains(key) {
-                    continue;
-                }
-                let Some(registration) = cx.read.registration(key.run, key.op)? else {
-                    continue;
-                };
-                if self.accepts(key.run, &registration, arrived, cx)? {
-                    self.satisfy_wait(*key, Arc::new(registration), arrived, cx);
-                }
+                self.offer(*key, arrived, cx)?;
             }
             if page.len() < PAGE {
-                return Ok(());
+                break;
             }
             after = page.last().copied();
         }
+        of_this_step
+            .into_iter()
+            .try_for_each(|key| self.offer(key, arrived, cx))
     }
 
-    fn satisfy_wait(
+    /// Offers the event to something that looks out for one.
+    fn offer(
         &mut self,
         key: WaitKey,
-        registration: Arc<Registration>,
-        arrived: &Arrived<'_>,
+        arrived: &mut Arrived<'_>,
         cx: &mut Context<'_>,
-    ) {
-        let outcome = Outcome::Done(arrived.event.to_json());
+    ) -> Result<(), ReadError> {
+        let Some(registration) = self.registration_in_step(key, cx)? else {
+            return Ok(());
+        };
+        let until_ms = match &*registration {
+            Registration::CancelOn { until_ms, .. } => *until_ms,
+            other => other.due_ms(),
+        };
+        let over = until_ms.is_some_and(|until_ms| until_ms <= cx.now_ms);
+        if over || !self.accepts(key, &registration, arrived, cx)? {
+            return Ok(());
+        }
+        if matches!(&*registration, Registration::CancelOn { .. }) {
+            return self.cancel_by_event(key.run, arrived.event, cx);
+        }
+        let outcome = Outcome::Done(arrived.json());
         self.satisfy(key, registration, (outcome, 0), cx);
+        Ok(())
     }
 
-    /// Whether a wait of the run accepts the event.
+    /// Whether what looks out for events accepts this one.
     fn accepts(
-        &self,
-        run: RunId,
+        &mut self,
+        key: WaitKey,
         registration: &Registration,
         arrived: &mut Arrived<'_>,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Result<bool, ReadError> {
-        let Registration::Event {
+        let (Registration::Event {
             name,
             match_path,
             if_expr,
             ..
-        } = registration
+        }
+        | Registration::CancelOn {
+            name,
+            match_path,
+            if_expr,
+            ..
+        }) = registration
         else {
             return Ok(false);
         };
@@ -108,24 +132,41 @@ impl Engine {
         let Some(source) = if_expr else {
             return Ok(true);
         };
-        let (Ok(expr), Some(trigger)) = (Expr::compile(source), self.trigger_of(run, cx)?) else {
+        let Some(expr) = self.conditions.compiled(source) else {
             return Ok(false);
         };
-        // What cannot be decided is no match; the wait goes on.
-        Ok(expr
-            .matches(&trigger, Some(arrived.scope()))
-            .unwrap_or(false))
+        let Some((function, trigger)) = self.trigger_of(key.run, cx)? else {
+            return Ok(false);
+        };
+        match expr.matches(&trigger, Some(arrived.scope())) {
+            Ok(holds) => Ok(holds),
+            Err(error) => {
+                let option = match registration {
+                    Registration::CancelOn { .. } => {
+                        format!("cancelOn {} if", key.op - FIRST_CANCEL_ON_OP)
+                    }
+                    _ => format!("if of the wait for `{name}`"),
+                };
+                arrived.warn(function, option, &error, cx);
+                Ok(false)
+            }
+        }
     }
 
-    /// The event that started the run.
-    fn trigger_of(&self, run: RunId, cx: &Context<'_>) -> Result<Option<Scope>, ReadError> {
-        let event = match self.active.get(&run) {
-            Some(active) => Some(active.run.event),
-            None => cx.read.run(run)?.map(|run| run.event),
+    /// The function of a run, and the event that started it.
+    fn trigger_of(
+        &self,
+        run: RunId,
+        cx: &Context<'_>,
+    ) -> Result<Option<(FunctionId, Scope)>, ReadError> {
+        let Some((function, event)) =
+            self.with_run(run, cx, |run| (run.function.clone(), run.event))?
+        else {
+            return Ok(None);
         };
-        let Some(event) = event else { return Ok(None) };
-        let event = cx.read.event(event)?;
-        Ok(event.and_then(|event| Scope::parse(&event.to_json()).ok()))
+        let event = self.event(event, cx)?;
+        let scope = event.and_then(|event| Scope::parse(&event.to_json()).ok());
+        Ok(scope.map(|scope| (function, scope)))
     }
 
     /// Watches for an event, unless one of the recent past satisfies the wait already.
@@ -135,61 +176,133 @@ impl Engine {
         registration: Registration,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let Registration::Event { name, since_ms, .. } = &registration else {
+        let Registration::Event { since_ms, .. } = &registration else {
             return Ok(());
         };
-        if let Some(since_ms) = since_ms
-            && let Some(event) = self.look_back(key.run, name, *since_ms, &registration, cx)?
+        if let Some(since_ms) = *since_ms
+            && let Some(event) = self.look_back(key, since_ms, &registration, cx)?
         {
             self.keep_arrival(key, Outcome::Done(event.to_json()), 0, cx);
             return Ok(());
         }
-        let registration = Arc::new(registration);
-        self.step.waits.push((key, registration.clone()));
-        self.register(key, registration, cx);
+        self.register(key, Arc::new(registration), cx);
         Ok(())
     }
 
     /// The oldest event received since then that satisfies a new wait of the run.
     fn look_back(
-        &self,
-        run: RunId,
-        name: &str,
+        &mut self,
+        key: WaitKey,
         since_ms: u64,
         registration: &Registration,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Result<Option<Arc<Event>>, ReadError> {
-        let stored = cx.read.events_since(name, since_ms, LOOKBACK_EVENTS)?;
+        let Some((name, _)) = registration.awaited() else {
+            return Ok(None);
+        };
+        let mut from = (since_ms, None);
+        let mut examined = 0;
+        loop {
+            let page = cx.read.events_since(name, from.0, from.1, LOOKBACK_PAGE)?;
+            for event in &page {
+                if self.accepts(key, registration, &mut Arrived::new(event), cx)? {
+                    return Ok(Some(Arc::new(event.clone())));
+                }
+            }
+            examined += page.len();
+            match page.last() {
+                Some(last) if page.len() == LOOKBACK_PAGE => {
+                    from = (last.received_ms, Some(last.id));
+                }
+                Some(_) | None => break,
+            }
+            if examined >= LOOKBACK_EVENTS {
+                self.warn_of_lookback(key.run, name, cx)?;
+                break;
+            }
+        }
         // Those that this very step recorded are not among the reads.
-        let recorded_now = self.step.events.iter().filter(|event| *event.name == *name);
-        for event in stored
-            .into_iter()
-            .map(Arc::new)
-            .chain(recorded_now.cloned())
-        {
-            if event.received_ms >= since_ms
-                && self.accepts(run, registration, &mut Arrived::new(&event), cx)?
-            {
+        let recorded_now: Vec<_> = self
+            .step
+            .events
+            .values()
+            .filter(|event| *event.name == *name && event.received_ms >= since_ms)
+            .cloned()
+            .collect();
+        for event in recorded_now {
+            if self.accepts(key, registration, &mut Arrived::new(&event), cx)? {
                 return Ok(Some(event));
             }
         }
         Ok(None)
     }
+
+    /// Says that a lookback was not examined to its end.
+    fn warn_of_lookback(
+        &self,
+        run: RunId,
+        name: &str,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        if let Some(function) = self.with_run(run, cx, |run| run.function.clone())? {
+            cx.out.durable.push(Effect::Notice(Notice::Undecided(Undecided {
+                function,
+                option: format!("lookback of the wait for `{name}`"),
+                problem: format!(
+                    "the first {LOOKBACK_EVENTS} events of the time to look back on do not satisfy the wait, and later ones were not examined; make the lookback shorter"
+                ),
+            })));
+        }
+        Ok(())
+    }
 }
 
-/// An event that arrived, parsed when a condition first asks for it.
+/// An event that arrived, written and parsed when a wait first asks for it.
 struct Arrived<'a> {
     event: &'a Event,
+    json: Option<Json>,
     scope: Option<Scope>,
+    warned: BTreeSet<(FunctionId, String)>,
 }
 
 impl<'a> Arrived<'a> {
     fn new(event: &'a Event) -> Self {
-        Self { event, scope: None }
+        Self {
+            event,
+            json: None,
+            scope: None,
+            warned: BTreeSet::new(),
+        }
     }
 
     fn scope(&mut self) -> &Scope {
-        self.scope
-            .get_or_insert_with(|| Scope::parse(&self.event.to_json()).unwrap_or_default())
+        if self.scope.is_none() {
+            self.scope = Some(Scope::parse(&self.json()).unwrap_or_default());
+        }
+        self.scope.get_or_insert_default()
+    }
+
+    fn json(&mut self) -> Json {
+        let event = self.event;
+        self.json.get_or_insert_with(|| event.to_json()).clone()
+    }
+
+    /// Says that a condition could not be decided: once an event, however many runs have the same condition.
+    fn warn(
+        &mut self,
+        function: FunctionId,
+        option: String,
+        error: &EvalError,
+        cx: &mut Context<'_>,
+    ) {
+        if self.warned.insert((function.clone(), option.clone())) {
+            cx.out
+                .durable
+                .push(Effect::Notice(Notice::Undecided(Undecided {
+                    function,
+                    option,
+                    problem: format!("{error}; that is no match"),
+                })));
+        }
     }
 }

@@ -90,6 +90,12 @@ impl TriggerIndex {
         self.failures.retain(|failing, _| &*failing.app != app);
     }
 
+    /// Whether events of this name start functions, perhaps under a condition.
+    pub fn listens(&self, name: &str) -> bool {
+        let patterns = || self.prefixes.keys();
+        self.exact.contains_key(name) || patterns().any(|prefix| name.starts_with(prefix.as_str()))
+    }
+
     /// The functions that handle the final failure of a function's runs.
     pub fn handlers_of_failure(&self, failing: &FunctionId) -> &[FunctionId] {
         self.failures.get(failing).map_or(&[], Vec::as_slice)

@@ -19,9 +19,15 @@ pub trait Read {
     fn event(&self, id: EventId) -> Result<Option<Event>, ReadError>;
     /// Whether an event is recorded.
     fn has_event(&self, id: EventId) -> Result<bool, ReadError>;
-    /// The events that were received at or after `from_ms` under this exact name, oldest first, at most `limit`.
-    fn events_since(&self, name: &str, from_ms: u64, limit: usize)
-    -> Result<Vec<Event>, ReadError>;
+    /// The events that were received at or after `from_ms` under this exact name, oldest first and those of one millisecond by id, at most
+    /// `limit`; of those received in the millisecond `from_ms` only the ones after `after`.
+    fn events_since(
+        &self,
+        name: &str,
+        from_ms: u64,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<Event>, ReadError>;
     /// The run that an event with this external id started for the function, and until when that counts.
     fn dedupe(
         &self,

@@ -337,6 +337,8 @@ pub enum Registration {
         kind: TimeoutKind,
         /// The timeout's length, for people.
         after_ms: u64,
+        /// What was left of it when the run was paused: it does not count down, and nothing is due, until the run goes on.
+        left_ms: Option<u64>,
     },
     /// A debounce that collects events; the run is not created yet. Boxed: it is rare and large.
     Debounce(Box<PendingDebounce>),
@@ -364,8 +366,10 @@ impl Registration {
             | Self::Start { due_ms }
             | Self::Event { due_ms, .. }
             | Self::Signal { due_ms, .. }
-            | Self::Timeout { due_ms, .. }
             | Self::Invoke { due_ms, .. } => Some(*due_ms),
+            Self::Timeout {
+                due_ms, left_ms, ..
+            } => left_ms.is_none().then_some(*due_ms),
             Self::Debounce(pending) => Some(pending.due_ms),
             Self::Batch(pending) => Some(pending.due_ms),
             Self::CancelOn { .. } => None,

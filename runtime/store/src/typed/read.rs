@@ -38,10 +38,27 @@ impl Read for View {
         Ok(self.contains(&Key::Event(id).encode())?)
     }
 
-    fn events_since(&self, name: &str, from_ms: u64, limit: usize) -> Answer<Vec<Event>> {
+    fn events_since(
+        &self,
+        name: &str,
+        from_ms: u64,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Answer<Vec<Event>> {
         let prefix = Prefix::tag(Tag::EventByName).text(name);
+        let start = match after {
+            Some(event) => Bound::Excluded(
+                Key::EventByName {
+                    name: Text::new(name),
+                    received_ms: from_ms,
+                    event,
+                }
+                .encode(),
+            ),
+            None => Bound::Included(prefix.clone().u64(from_ms).bytes()),
+        };
         let range = KeyRange {
-            start: Bound::Included(prefix.clone().u64(from_ms).bytes()),
+            start,
             end: prefix.range().end,
         };
         let ids = self.keys(&range, limit, |key| match key {

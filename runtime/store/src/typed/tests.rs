@@ -159,14 +159,17 @@ fn events_are_found_by_id_by_name_and_by_the_runs_they_started() {
     assert_eq!(view.event(EventId(9)).unwrap(), Some(event(9, "a", 20)));
     assert_eq!(view.event(EventId(7)).unwrap(), None);
     assert!(view.has_event(EventId(4)).unwrap() && !view.has_event(EventId(7)).unwrap());
-    let since = |from, limit| -> Vec<u128> {
-        view.events_since("a", from, limit)
+    let after = |from, after, limit| -> Vec<u128> {
+        view.events_since("a", from, after, limit)
             .unwrap()
             .iter()
             .map(|event| event.id.0)
             .collect()
     };
+    let since = |from, limit| after(from, None, limit);
     assert_eq!(since(10, 9), [5, 9, 3]);
+    assert_eq!(after(10, Some(EventId(5)), 9), [9, 3]);
+    assert_eq!(after(10, Some(EventId(4)), 1), [5]);
     assert_eq!(since(0, 2), [6, 5]);
     assert_eq!(since(31, 9), [0; 0]);
     let page = view.list_events(None, None, 3).unwrap();

@@ -109,7 +109,9 @@ impl Engine {
             });
         }
         let via = spec.via;
+        let quiet = self.is_quiet(&spec);
         let mut run = new_run(id, spec, (served.digest, served.policy), cx);
+        run.quiet = quiet;
         let claim = match via {
             Via::Event | Via::Cron => self.claim_singleton(&served, id, arriving, cx)?,
             Via::Invoke | Via::Replay => Claim::Free,
@@ -120,7 +122,7 @@ impl Engine {
         }
         run.queue = Self::queueing(&served, arriving, at_ms, cx);
         if served.guards() {
-            self.register_guards(&mut run, &served, event, cx);
+            self.register_guards(&mut run, &served, arriving, at_ms, cx);
         }
         self.enqueue(run, at_ms, cx);
         if let Claim::Replaces(earlier) = claim {

@@ -151,7 +151,7 @@ impl Engine {
                 if let Some((key, control)) = throttle {
                     self.put_control(key, control);
                 }
-                self.start_queued(run, key, head, cx);
+                self.start_queued(run, key, head, cx)?;
                 self.pop_head(key, head, cx)
             }
         }
@@ -236,7 +236,13 @@ impl Engine {
     }
 
     /// Starts a queued run.
-    fn start_queued(&mut self, mut run: Run, key: &LaneKey, place: Place, cx: &mut Context<'_>) {
+    fn start_queued(
+        &mut self,
+        mut run: Run,
+        key: &LaneKey,
+        place: Place,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         cx.out.write(Write::DeleteQueued {
             lane: key.clone(),
             place,
@@ -264,7 +270,7 @@ impl Engine {
             };
             self.queues.flight(&run, place).steps.insert(START, held);
         }
-        self.give_instances(run, Vec::new(), cx);
+        self.give_instances(run, Vec::new(), cx)
     }
 
     fn try_step(

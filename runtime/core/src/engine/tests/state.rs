@@ -169,12 +169,24 @@ impl Read for State {
     fn has_event(&self, id: EventId) -> Result<bool> {
         Ok(self.events.contains_key(&id))
     }
-    fn events_since(&self, name: &str, from_ms: u64, limit: usize) -> Result<Vec<Event>> {
-        let recent = self
+    fn events_since(
+        &self,
+        name: &str,
+        from_ms: u64,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<Event>> {
+        let mut recent: Vec<_> = self
             .events
             .values()
-            .filter(|event| &*event.name == name && event.received_ms >= from_ms);
-        Ok(page(recent.cloned(), limit))
+            .filter(|event| {
+                let at = (event.received_ms, Some(event.id));
+                &*event.name == name && (at > (from_ms, after) && event.received_ms >= from_ms)
+            })
+            .cloned()
+            .collect();
+        recent.sort_by_key(|event| (event.received_ms, event.id));
+        Ok(page(recent.into_iter(), limit))
     }
     fn dedupe(&self, function: &FunctionId, external_id: &str) -> Result<Option<(RunId, u64)>> {
         Ok(self
