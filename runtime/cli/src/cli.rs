@@ -61,13 +61,20 @@ pub(crate) enum Command {
     Build(commands::build::Build),
     Deploy(commands::deploy::Deploy),
     Send(commands::send::Send),
-    /// Lists runs, shows one step by step, follows its logs, cancels it.
+    /// Lists runs, shows one step by step, follows its logs, cancels, pauses, resumes and replays it.
     #[command(subcommand)]
     Runs(commands::runs::Runs),
+    Replay(commands::replay::Replay),
+    /// Lists, shows, watches and stops what is done to many runs at once.
+    #[command(subcommand)]
+    Jobs(commands::jobs::Jobs),
     /// Lists events and the runs that they started.
     #[command(subcommand)]
     Events(commands::events::Events),
-    /// Lists the functions that are deployed.
+    /// Lists, sets and removes the schemas by which events are checked.
+    #[command(subcommand)]
+    Schemas(commands::schemas::Schemas),
+    /// Lists the functions that are deployed, shows one in full, pauses and resumes it.
     #[command(subcommand)]
     Functions(commands::functions::Functions),
     /// Lists the apps that are deployed.
@@ -89,6 +96,9 @@ impl Command {
             Self::Deploy(command) => command.run().await,
             Self::Send(command) => command.run().await,
             Self::Runs(command) => command.run().await,
+            Self::Replay(command) => command.run().await,
+            Self::Jobs(command) => command.run().await,
+            Self::Schemas(command) => command.run().await,
             Self::Events(command) => command.run().await,
             Self::Functions(command) => command.run().await,
             Self::Apps(command) => command.run().await,

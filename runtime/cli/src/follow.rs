@@ -89,8 +89,11 @@ async fn round(
     if std::mem::take(lost) {
         seen(Seen::Back);
     }
-    let known = client.parse::<Event>(&text)?.runs;
-    if known.is_empty() {
+    let event_now: Event = client.parse(&text)?;
+    let known = event_now.runs;
+    // A debounce or a batch may still collect for a run that is to come.
+    let all_known = event_now.pending.is_empty();
+    if known.is_empty() && all_known {
         return Ok(true);
     }
     // It begins with all runs as they stand.
@@ -105,7 +108,7 @@ async fn round(
             runs.get(&run.run_id)
                 .is_some_and(|run| run.status.is_over())
         };
-        if known.iter().all(is_over) {
+        if all_known && known.iter().all(is_over) || message.name == "end" {
             return Ok(true);
         }
     }

@@ -14,9 +14,11 @@ mod executions;
 pub mod http;
 mod maintenance;
 mod node;
+mod operate;
 mod requests;
 mod shard;
 pub mod view;
+mod warnings;
 
 pub use clock::Clock;
 pub use config::{NodeConfig, Storage};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use abide_core::engine::{Answer, Effect, Engine, Input, Notice, ReplyId, ValidEvents};
 use abide_core::event::{EventIdSeed, NewEvent};
-use abide_core::function::is_kebab_case;
+use abide_core::function::{Undecided, is_kebab_case};
 use abide_core::ids::{Digest, EventId, RunId};
 use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
@@ -26,6 +26,7 @@ use crate::error::{DeployError, OpenError, SendError};
 use crate::executions::{self, Executions};
 use crate::requests::Requests;
 use crate::shard::{Act, Message, Shard, ShardHandle};
+use crate::warnings::Warnings;
 
 /// Notices that a slow watcher may fall behind before it misses some.
 const NOTICES_KEPT: usize = 16_384;
@@ -39,7 +40,7 @@ const RETRY_AFTER_S: u32 = 1;
 /// A running node. Clones share it.
 #[derive(Clone)]
 pub struct Node {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What tasks of the node hold on to.
@@ -58,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) requests: Requests,
     settings: RwLock<HashMap<Arc<str>, AppSettings>>,
     egress: EgressPolicy,
+    pub(crate) warnings: Warnings,
     replies: Mutex<HashMap<ReplyId, oneshot::Sender<Answer>>>,
     next_reply: AtomicU64,
     notices: broadcast::Sender<Notice>,
@@ -153,6 +155,7 @@ impl Node {
             requests: Requests::default(),
             settings: RwLock::default(),
             egress,
+            warnings: Warnings::default(),
             replies: Mutex::default(),
             next_reply: AtomicU64::new(1),
             notices: broadcast::channel(NOTICES_KEPT).0,
@@ -217,12 +220,6 @@ impl Node {
         }
     }
 
-    /// Ends a run. The answer is [`Answer::Cancelled`], [`Answer::Ended`] or [`Answer::NoSuchRun`].
-    pub async fn cancel_run(&self, run: RunId, reason: &str) -> Result<Answer, SendError> {
-        let reason = reason.to_owned();
-        self.ask(|reply| Input::Cancel { run, reason, reply }).await
-    }
-
     /// Deploys a component as the new version of an app. New runs start with it; runs in flight keep theirs.
     pub async fn deploy(
         &self,
@@ -265,6 +262,7 @@ impl Node {
             .map(|settings| settings.digest)
             .collect();
         inner.components.keep_only(&served);
+        inner.warnings.forget(&options.app);
         let stored = inner.view.get_app(&options.app);
         stored
             .ok()
@@ -399,7 +397,11 @@ impl Node {
         inner.replies.lock().clear();
     }
 
-    async fn ask(&self, input: impl FnOnce(ReplyId) -> Input) -> Result<Answer, SendError> {
+    /// Asks the engine, and waits until what it decided is durable.
+    pub(crate) async fn ask(
+        &self,
+        input: impl FnOnce(ReplyId) -> Input,
+    ) -> Result<Answer, SendError> {
         let inner = &self.inner;
         if inner.stopping.load(Ordering::SeqCst) || inner.failure.borrow().is_some() {
             return Err(SendError::Stopping);
@@ -500,8 +502,15 @@ impl Act for Actor {
                 }
             }
             Effect::Notice(notice) => {
-                if let Notice::Undecided(trigger) = &notice {
-                    tracing::warn!(function = %trigger.function, problem = %trigger.problem, "a trigger's `if` could not be decided; the event does not start the function");
+                if let Notice::Undecided(undecided) = &notice
+                    && node.warnings.note(undecided, node.clock.now_ms())
+                {
+                    let Undecided {
+                        function,
+                        option,
+                        problem,
+                    } = undecided;
+                    tracing::warn!(%function, %option, %problem, "an expression could not be decided; further ones like it are only counted, and `abide functions show` tells how many");
                 }
                 // Nobody watches.
                 let _ = node.notices.send(notice);

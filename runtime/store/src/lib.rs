@@ -35,5 +35,5 @@ pub use sled::{AuditReport, OpenReport, SledBackend, SledOptions};
 pub use stats::{Histogram, Stats};
 pub use store::{Commits, Store};
 pub use sweep::Sweep;
-pub use typed::{Page, RunFilter, encode};
+pub use typed::{Page, encode};
 pub use view::View;

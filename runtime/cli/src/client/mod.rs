@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use sse::Stream;
 
@@ -51,6 +51,13 @@ pub(crate) enum ClientError {
         /// What.
         problem: String,
     },
+}
+
+impl ClientError {
+    /// Whether the server answered, and the answer was no.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
 }
 
 /// A server.
@@ -121,11 +128,41 @@ impl Client {
         Ok(self.parse::<Accepted>(&self.text(request).await?)?.ids)
     }
 
-    /// Cancels a run: the answer's text.
-    pub(crate) async fn cancel(&self, run: &str, reason: &str) -> Result<String, ClientError> {
-        let url = self.url(&["api", "v1", "runs", run, "cancel"], &[]);
-        let body = serde_json::json!({ "reason": reason });
-        self.text(self.http.post(url).json(&body).timeout(ANSWER_TIMEOUT))
+    /// Does something: `POST` below `/api/v1` with a JSON body. The answer's text.
+    pub(crate) async fn act(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<String, ClientError> {
+        let url = self.url(&[&["api", "v1"], path].concat(), &[]);
+        self.text(self.http.post(url).json(body).timeout(ANSWER_TIMEOUT))
+            .await
+    }
+
+    /// `PUT` of JSON text below `/api/v1`: the answer's text.
+    pub(crate) async fn put(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        json: String,
+    ) -> Result<String, ClientError> {
+        let request = self
+            .http
+            .put(self.url(&[&["api", "v1"], path].concat(), query))
+            .header("content-type", "application/json")
+            .body(json)
+            .timeout(ANSWER_TIMEOUT);
+        self.text(request).await
+    }
+
+    /// `DELETE` below `/api/v1`: the answer's text.
+    pub(crate) async fn delete(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<String, ClientError> {
+        let url = self.url(&[&["api", "v1"], path].concat(), query);
+        self.text(self.http.delete(url).timeout(ANSWER_TIMEOUT))
             .await
     }
 

@@ -118,6 +118,13 @@ pub(crate) struct Run {
     #[serde(default)]
     pub(crate) parent_run_id: Option<String>,
     #[serde(default)]
+    pub(crate) original_run_id: Option<String>,
+    #[serde(default)]
+    pub(crate) cron: Option<String>,
+    /// Events that started it.
+    #[serde(default)]
+    pub(crate) event_count: Option<u32>,
+    #[serde(default)]
     pub(crate) waiting_for: Option<String>,
     /// Attempts at the workflow code.
     #[serde(default)]
@@ -206,6 +213,19 @@ pub(crate) struct Event {
     pub(crate) data: Json,
     #[serde(default)]
     pub(crate) runs: Vec<Run>,
+    #[serde(default)]
+    pub(crate) pending: Vec<Pending>,
+}
+
+/// A run that is not created yet: events are collected for it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Pending {
+    pub(crate) function_id: String,
+    /// `debounce` or `batch`.
+    pub(crate) control: String,
+    #[serde(default)]
+    pub(crate) events: u64,
+    pub(crate) due_at: Time,
 }
 
 /// A line that a run logged.
@@ -227,11 +247,72 @@ pub(crate) struct Function {
     #[serde(default)]
     pub(crate) triggers: Vec<Trigger>,
     #[serde(default)]
-    pub(crate) retries: Option<u32>,
-    #[serde(default)]
     pub(crate) version: Option<String>,
     #[serde(default)]
     pub(crate) deployed_at: Option<Time>,
+    #[serde(default)]
+    pub(crate) paused_at: Option<Time>,
+    #[serde(default)]
+    pub(crate) options: Vec<FunctionOption>,
+    #[serde(default)]
+    pub(crate) schedules: Vec<Schedule>,
+    #[serde(default)]
+    pub(crate) queued: Option<Queued>,
+    #[serde(default)]
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// One setting of a function.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct FunctionOption {
+    pub(crate) option: String,
+    pub(crate) value: String,
+    #[serde(default)]
+    pub(crate) is_default: bool,
+}
+
+/// When a function starts by itself.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Schedule {
+    pub(crate) cron: String,
+    #[serde(default)]
+    pub(crate) fires: String,
+    #[serde(default)]
+    pub(crate) next: Vec<Time>,
+}
+
+/// Runs that may not start yet.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Queued {
+    pub(crate) runs: u64,
+    /// They were not all counted.
+    #[serde(default)]
+    pub(crate) at_least: bool,
+}
+
+/// What the author of a function should know.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Warning {
+    pub(crate) option: String,
+    pub(crate) problem: String,
+    #[serde(default)]
+    pub(crate) count: u64,
+    pub(crate) last_at: Time,
+}
+
+/// A schema of events.
+#[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
+pub(crate) struct Schema {
+    pub(crate) event: String,
+    #[serde(default)]
+    pub(crate) v: Option<String>,
+    pub(crate) source: String,
+    #[serde(default)]
+    pub(crate) app: Option<String>,
+    #[serde(default)]
+    pub(crate) in_force: bool,
+    pub(crate) schema: Json,
 }
 
 /// What starts a function.
@@ -294,9 +375,13 @@ impl From<&abide_core::state::App> for App {
             id: format!("{}/{}", app.id, config.id),
             name: config.name.clone(),
             triggers: config.triggers.iter().map(trigger).collect(),
-            retries: config.retries,
             version: None,
             deployed_at: None,
+            paused_at: None,
+            options: Vec::new(),
+            schedules: Vec::new(),
+            queued: None,
+            warnings: Vec::new(),
         });
         Self {
             id: app.id.to_string(),
@@ -305,6 +390,96 @@ impl From<&abide_core::state::App> for App {
             deployments: Some(app.deployments.into()),
             bytes: Some(app.current.bytes),
             functions: functions.collect(),
+        }
+    }
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JobState {
+    /// Goes on.
+    Running,
+    /// Was stopped.
+    Stopped,
+    /// Has looked at all runs.
+    Finished,
+    /// A state of a newer server.
+    #[serde(other)]
+    Unknown,
+}
+
+impl std::fmt::Display for JobState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&format!("{self:?}").to_lowercase())
+    }
+}
+
+/// Something that is done to many runs.
+#[derive(Debug, Clone, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
+pub(crate) struct Job {
+    pub(crate) job_id: String,
+    pub(crate) action: String,
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
+    pub(crate) filter: Filter,
+    #[serde(default)]
+    pub(crate) rate_per_second: Option<f64>,
+    pub(crate) state: JobState,
+    pub(crate) created_at: Time,
+    #[serde(default)]
+    pub(crate) ended_at: Option<Time>,
+    #[serde(default)]
+    pub(crate) examined: u64,
+    #[serde(default)]
+    pub(crate) done: u64,
+}
+
+impl Job {
+    /// What it does.
+    pub(crate) fn doing(&self) -> &'static str {
+        match self.action.as_str() {
+            "cancel" => "cancelling",
+            "replay" => "replaying",
+            _ => "working",
+        }
+    }
+}
+
+/// Which runs.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Filter {
+    #[serde(default)]
+    function: Option<String>,
+    #[serde(default)]
+    app: Option<String>,
+    #[serde(default)]
+    status: Vec<String>,
+    #[serde(default)]
+    since: Option<Time>,
+    #[serde(default)]
+    until: Option<Time>,
+    #[serde(default, rename = "if")]
+    condition: Option<String>,
+}
+
+impl std::fmt::Display for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        parts.extend(self.function.as_ref().map(|id| format!("of {id}")));
+        parts.extend(self.app.as_ref().map(|id| format!("of the app {id}")));
+        if !self.status.is_empty() {
+            parts.push(self.status.join(" or "));
+        }
+        let moment = crate::render::time::moment;
+        parts.extend(self.since.map(|at| format!("since {}", moment(at))));
+        parts.extend(self.until.map(|at| format!("until {}", moment(at))));
+        parts.extend(self.condition.as_ref().map(|cel| format!("if {cel}")));
+        if parts.is_empty() {
+            f.write_str("all")
+        } else {
+            f.write_str(&parts.join(", "))
         }
     }
 }

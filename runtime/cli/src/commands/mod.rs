@@ -7,9 +7,49 @@ pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod events;
 pub(crate) mod functions;
+pub(crate) mod jobs;
 pub(crate) mod list;
 pub(crate) mod new;
 pub(crate) mod node;
+pub(crate) mod replay;
 pub(crate) mod runs;
+pub(crate) mod schemas;
+pub(crate) mod selection;
 pub(crate) mod send;
 pub(crate) mod serve;
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::value::RawValue;
+
+use crate::outcome::Usage;
+
+/// JSON that an argument gives: as text, from a file (`@FILE`) or from stdin (`-`).
+pub(crate) fn json_from(option: &str, argument: &str) -> Result<Box<RawValue>> {
+    let text = match argument.strip_prefix('@') {
+        Some(path) => read_text(Path::new(path))?,
+        None if argument == "-" => read_text(Path::new("-"))?,
+        None => argument.to_owned(),
+    };
+    let json = serde_json::from_str(text.trim()).map_err(|error| {
+        Usage(format!(
+            "{option} is not JSON: {error}; write it like '{{\"key\":\"value\"}}', in quotes that keep the shell away"
+        ))
+    })?;
+    Ok(json)
+}
+
+/// The text of a file, or of stdin if it is `-`.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("cannot read stdin")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path)
+        .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())).into())
+}

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -16,6 +15,7 @@ use tokio::time::Instant;
 use crate::cli::{Output, Server, duration};
 use crate::client::Client;
 use crate::client::model::{Event, Failure, Function, Json, Page, Run, Status, Trigger};
+use crate::commands::{json_from, read_text};
 use crate::follow::{Followed, Seen, follow};
 use crate::outcome::{Outcome, Usage};
 use crate::render::progress::Progress;
@@ -123,7 +123,7 @@ impl Send {
     fn whole_event(&self) -> Result<BTreeMap<String, Box<RawValue>>> {
         let mut event: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
         if let Some(path) = &self.event {
-            let text = read(path)?;
+            let text = read_text(path)?;
             event = serde_json::from_str(&text).map_err(|error| {
                 Usage(format!(
                     "{} is no event (a JSON object with a \"name\"): {error}",
@@ -260,13 +260,7 @@ async fn nothing_started(client: &Client, name: &str) -> String {
 
 /// The value of `--data`.
 fn data_from(argument: &str) -> Result<Box<RawValue>> {
-    let text = match argument.strip_prefix('@') {
-        Some(path) => read(Path::new(path))?,
-        None if argument == "-" => read(Path::new("-"))?,
-        None => argument.to_owned(),
-    };
-    let data: Box<RawValue> = serde_json::from_str(text.trim())
-        .map_err(|error| Usage(format!("--data is not JSON: {error}; write it like '{{\"key\":\"value\"}}', in quotes that keep the shell away")))?;
+    let data = json_from("--data", argument)?;
     if !data.get().starts_with('{') {
         return Err(Usage(format!(
             "--data must be a JSON object, not {}",
@@ -275,18 +269,6 @@ fn data_from(argument: &str) -> Result<Box<RawValue>> {
         .into());
     }
     Ok(data)
-}
-
-fn read(path: &Path) -> Result<String> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("cannot read stdin")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path)
-        .map_err(|error| Usage(format!("cannot read {}: {error}", path.display())).into())
 }
 
 /// The story on stdout, and on a terminal a line below it that moves.

@@ -51,7 +51,17 @@ fn head(look: Look, run: &Run, now: DateTime<Utc>) -> String {
     };
     line("run", run.run_id.clone());
     if let Some(event) = &run.event_id {
-        line("event", event.clone());
+        let more = match run.event_count {
+            Some(count) if count > 1 => format!(" and {} more", count - 1),
+            _ => String::new(),
+        };
+        line("event", format!("{event}{more}"));
+    }
+    if let Some(cron) = &run.cron {
+        line("schedule", one_line(cron));
+    }
+    if let Some(original) = &run.original_run_id {
+        line("replays", original.clone());
     }
     if let Some(parent) = &run.parent_run_id {
         line("parent", parent.clone());

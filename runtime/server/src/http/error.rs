@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use abide_core::engine::Answer;
 use abide_core::state::ReadError;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -46,6 +47,15 @@ impl ApiError {
 
     pub(super) fn internal(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
+    /// The engine answered something that nobody asked for: a fault of the node.
+    pub(super) fn unexpected(answer: &Answer) -> Self {
+        tracing::error!(
+            ?answer,
+            "the engine answered something else than it was asked"
+        );
+        Self::internal("the engine answered something else than it was asked")
     }
 
     /// The store could not answer.

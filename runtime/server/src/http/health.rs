@@ -1,5 +1,6 @@
 //! How the node is, and the probe by which Inngest's SDKs find a development server.
 
+use abide_core::state::Read;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -7,6 +8,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::Api;
+use super::api::paused;
 use super::error::Dialect;
 use crate::Health;
 use crate::view::functions_of;
@@ -33,8 +35,11 @@ async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
 }
 
 async fn dev(State(api): State<Api>) -> Result<Json<Value>, super::error::InngestError> {
-    let apps = api.apps().await?;
-    let functions: Vec<_> = apps.iter().flat_map(functions_of).collect();
+    let (apps, paused) = api.read(|view| Ok((view.apps()?, paused(view)?))).await?;
+    let functions: Vec<_> = apps
+        .iter()
+        .flat_map(|app| functions_of(app, &paused))
+        .collect();
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "authed": false,

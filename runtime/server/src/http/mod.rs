@@ -10,6 +10,7 @@
 
 mod api;
 mod body;
+mod cancellations;
 mod error;
 mod events;
 mod health;
@@ -17,6 +18,7 @@ mod ids;
 mod ingest;
 mod page;
 mod runs;
+mod select;
 mod serve;
 mod stream;
 mod v1;

@@ -1,17 +1,24 @@
 //! What several routes do with runs: read them, read one in full, cancel one.
 
 use abide_core::engine::Answer;
+use abide_core::function::options::ConcurrencyUnit;
 use abide_core::ids::{EventId, RunId};
-use abide_core::state::{App, Read, ReadError, Run, RunStatus};
+use abide_core::journal::WORKFLOW_OP;
+use abide_core::state::{
+    App, Control, ControlKey, ControlKind, LaneKey, Read, ReadError, Run, RunStatus,
+};
 use abide_store::View;
 
 use super::error::ApiError;
 use super::{Api, no_such_event, no_such_run};
 use crate::Node;
-use crate::view::RunDetail;
+use crate::view::{Hold, PendingView, RunDetail, Surroundings};
 
 /// A run is read in several pieces while it may go on; this often they are read again until they fit together.
 const MOST_READS: usize = 3;
+
+/// Runs ahead of a queued one that are counted.
+const MOST_AHEAD: usize = 1_000;
 
 /// Where a run stands: its record says `Queued` until it first rests or ends.
 pub(super) fn standing(node: &Node, run: &Run) -> RunStatus {
@@ -32,20 +39,78 @@ pub(super) fn read_detail(
     };
     let mut reads = 1;
     loop {
-        let journal = view.run_journal(id)?;
-        let registrations = view.registrations(id)?;
+        let surroundings = Surroundings {
+            journal: view.run_journal(id)?,
+            registrations: view.registrations(id)?,
+            events: match run.event_count {
+                0 | 1 => Vec::new(),
+                _ => view.run_events(id)?,
+            },
+            hold: hold(view, &run)?,
+        };
         match view.get_run(id)? {
             Some(now) if now != run && reads < MOST_READS => run = now,
             Some(_) | None => {
                 let status = standing(node, &run);
-                return Ok(Some((
-                    RunDetail::new(&run, status, &journal, &registrations),
-                    status,
-                )));
+                let now_ms = node.clock().now_ms();
+                let detail = RunDetail::new(&run, status, &surroundings, now_ms);
+                return Ok(Some((detail, status)));
             }
         }
         reads += 1;
     }
+}
+
+/// What keeps a queued run from starting.
+fn hold(view: &View, run: &Run) -> Result<Option<Hold>, ReadError> {
+    let Some(queue) = run.queue.as_deref() else {
+        return Ok(None);
+    };
+    if run.status != RunStatus::Queued {
+        return Ok(None);
+    }
+    let control = |kind, key: &str| {
+        view.control(&ControlKey {
+            kind,
+            function: run.function.clone(),
+            key: key.to_owned(),
+        })
+    };
+    let paused_ms = match control(ControlKind::Pause, "")? {
+        Some(Control::Paused { since_ms }) => Some(since_ms),
+        Some(_) | None => None,
+    };
+    let app = view.get_app(&run.function.app)?;
+    let functions = app.map(|app| app.current.functions).unwrap_or_default();
+    let config = functions
+        .into_iter()
+        .find(|config| *config.id == *run.function.function);
+    let option = config.and_then(|config| config.throttle);
+    let throttle = match (&queue.throttle, option) {
+        (Some(key), Some(option)) => {
+            control(ControlKind::Throttle, key)?.map(|control| (control, option))
+        }
+        (Some(_) | None, _) => None,
+    };
+    let mut held = Vec::new();
+    for (at, counter) in queue.counters.iter().enumerate() {
+        if counter.per == ConcurrencyUnit::Run {
+            let limit = counter.limit as usize;
+            held.push((at, view.holders(&counter.name, limit)?.len()));
+        }
+    }
+    let lane = LaneKey {
+        function: run.function.clone(),
+        lane: queue.lane.clone(),
+    };
+    let places = view.queued(&lane, None, MOST_AHEAD)?;
+    let ahead = places.iter().take_while(|place| place.run != run.id);
+    Ok(Some(Hold {
+        paused_ms,
+        throttle,
+        held,
+        ahead: ahead.count(),
+    }))
 }
 
 /// The runs of an event, oldest first.
@@ -55,6 +120,26 @@ pub(super) fn read_event_runs(view: &View, event: EventId) -> Result<Vec<Run>, R
         runs.extend(view.get_run(id)?);
     }
     Ok(runs)
+}
+
+/// What collects events for a run that is not created yet.
+pub(super) fn read_pending(view: &View, id: RunId) -> Result<Option<PendingView>, ReadError> {
+    let registration = view.registration(id, WORKFLOW_OP)?;
+    Ok(registration.and_then(|it| PendingView::of(id, &it)))
+}
+
+/// Runs that an event will be part of and that are not created yet.
+pub(super) fn read_event_pending(
+    view: &View,
+    event: EventId,
+) -> Result<Vec<PendingView>, ReadError> {
+    let mut pending = Vec::new();
+    for id in view.event_runs(event)? {
+        if view.get_run(id)?.is_none() {
+            pending.extend(read_pending(view, id)?);
+        }
+    }
+    Ok(pending)
 }
 
 impl Api {
@@ -73,9 +158,14 @@ impl Api {
     /// A run with its waterfall.
     pub(super) async fn detail(&self, id: RunId) -> Result<RunDetail, ApiError> {
         let node = self.node.clone();
-        let read = self.read(move |view| read_detail(&node, view, id)).await?;
-        read.map(|(detail, _)| detail)
-            .ok_or_else(|| no_such_run(id))
+        let read = move |view: &View| match read_detail(&node, view, id)? {
+            Some((detail, _)) => Ok(Ok(detail)),
+            None => Ok(Err(read_pending(view, id)?)),
+        };
+        self.read(read).await?.map_err(|pending| match pending {
+            Some(pending) => ApiError::not_found("no_such_run", pending.to_string()),
+            None => no_such_run(id),
+        })
     }
 
     /// The runs of an event that exists.
@@ -101,9 +191,7 @@ impl Api {
                 ),
             )),
             Answer::NoSuchRun => Err(no_such_run(id)),
-            Answer::Accepted(_) | Answer::Signalled(_) | Answer::Deployed => Err(
-                ApiError::internal("the engine answered something else than it was asked"),
-            ),
+            other => Err(ApiError::unexpected(&other)),
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::time::Instant;
 
 use super::error::{ApiError, Problem};
-use super::runs::read_detail;
+use super::runs::{read_detail, read_pending};
 use super::serve::Stopping;
 use super::{Api, event_id, no_such_event, no_such_run, run_id};
 
@@ -88,6 +88,8 @@ struct Watcher {
     /// Runs to read again.
     wanted: BTreeSet<RunId>,
     shown: BTreeMap<RunId, Shown>,
+    /// Runs of the event that are not created yet: a debounce or a batch still collects for them.
+    expected: BTreeSet<RunId>,
     pending: VecDeque<Event>,
     /// No sooner are runs read again.
     quiet_until: Instant,
@@ -106,6 +108,7 @@ impl Watcher {
             stopping: stopping.map(|Extension(stopping)| stopping),
             wanted: BTreeSet::new(),
             shown: BTreeMap::new(),
+            expected: BTreeSet::new(),
             pending: VecDeque::new(),
             quiet_until: Instant::now(),
             over: false,
@@ -121,7 +124,7 @@ impl Watcher {
             if self.over {
                 return None;
             }
-            if self.shown.values().all(|shown| shown.ended) {
+            if self.expected.is_empty() && self.shown.values().all(|shown| shown.ended) {
                 // So that a client tells an end from a broken connection.
                 self.over = true;
                 return Some(Event::default().event("end").data("{}"));
@@ -178,7 +181,7 @@ impl Watcher {
             Notice::Run { run, status, event } => (
                 *run,
                 status.is_final(),
-                event.is_some() && self.event == *event,
+                self.event == Some(*event) || self.expected.contains(run),
             ),
             Notice::Grew(run) => (*run, false, false),
             Notice::Undecided(_) => return false,
@@ -194,6 +197,7 @@ impl Watcher {
     fn note_all(&mut self) {
         let open = self.shown.iter().filter(|(_, shown)| !shown.ended);
         self.wanted.extend(open.map(|(run, _)| *run));
+        self.wanted.extend(&self.expected);
     }
 
     /// Reads the wanted runs again, and queues a message for each that looks different.
@@ -215,6 +219,8 @@ impl Watcher {
         let read = move |view: &View| {
             let mut wanted = wanted;
             if let Some(event) = event {
+                // The others are found by the event, if it is still one of theirs.
+                wanted.retain(|run| shown.contains_key(run));
                 wanted.extend(
                     view.event_runs(event)?
                         .into_iter()
@@ -222,17 +228,22 @@ impl Watcher {
                 );
             }
             let mut read = Vec::new();
+            let mut expected = BTreeSet::new();
             for id in wanted {
                 if let Some((detail, status)) = read_detail(&node, view, id)? {
                     let text = serde_json::to_string(&detail)
                         .map_err(|error| ReadError(error.to_string()))?;
                     read.push((id, text, status.is_final()));
+                } else if event.is_some() && read_pending(view, id)?.is_some() {
+                    expected.insert(id);
                 }
             }
-            Ok(read)
+            Ok((read, expected))
         };
+        let (read, expected) = self.api.read(read).await?;
+        self.expected = expected;
         let mut bytes = 0;
-        for (id, text, ended) in self.api.read(read).await? {
+        for (id, text, ended) in read {
             bytes += text.len();
             let now = Shown {
                 hash: hash(&text),

@@ -5,7 +5,7 @@ use abide_core::operation::{Operation, SendSignal};
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,14 +15,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::error::{ApiError, Dialect, InngestError};
 use super::page::Wanted;
-use super::{Api, body, event_id, no_such_event, run_id};
+use super::{Api, body, cancellations, event_id, no_such_event, run_id};
 use crate::view::{InngestEvent, InngestRun};
 
 /// Items of a list where the client does not say, and the most of them, as Inngest has them.
 const USUAL: usize = 20;
 const MOST: usize = 100;
 
-type Answer<T> = Result<Json<Envelope<T>>, InngestError>;
+/// What a handler answers.
+pub(super) type Answer<T> = Result<Json<Envelope<T>>, InngestError>;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
@@ -31,14 +32,20 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/events/{id}/runs", get(event_runs))
         .route("/v1/runs/{id}", get(run).delete(cancel))
         .route("/v1/signals", post(signal))
+        .route(
+            "/v1/cancellations",
+            get(cancellations::list).post(cancellations::create),
+        )
+        .route("/v1/cancellations/{id}", delete(cancellations::stop))
         .method_not_allowed_fallback(async || Dialect::Inngest.wrong_method())
         .layer(CatchPanicLayer::custom(
             |panic: Box<dyn std::any::Any + Send>| Dialect::Inngest.panicked(&*panic),
         ))
 }
 
+/// Inngest's envelope.
 #[derive(Serialize)]
-struct Envelope<T> {
+pub(super) struct Envelope<T> {
     data: T,
     metadata: Metadata,
 }
@@ -50,7 +57,8 @@ struct Metadata {
     cached_until: Option<String>,
 }
 
-fn envelope<T>(data: T) -> Json<Envelope<T>> {
+/// The envelope around `data`.
+pub(super) fn envelope<T>(data: T) -> Json<Envelope<T>> {
     Json(Envelope {
         data,
         metadata: Metadata {

@@ -4,6 +4,7 @@ use abide_core::event::{Event, EventSource};
 use abide_core::ids::{EventId, RunId};
 use serde::Serialize;
 
+use super::pending::PendingView;
 use super::run::RunView;
 use super::value::{Embedded, Time};
 
@@ -23,6 +24,9 @@ pub(crate) struct EventView {
     /// Its runs, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) runs: Option<Vec<RunView>>,
+    /// Runs that it will be part of, where they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pending: Option<Vec<PendingView>>,
 }
 
 impl From<&Event> for EventView {
@@ -40,6 +44,7 @@ impl From<&Event> for EventView {
             source,
             sent_by_run_id,
             runs: None,
+            pending: None,
         }
     }
 }

@@ -6,15 +6,25 @@
 
 mod app;
 mod event;
+mod function;
+mod job;
 mod journal;
+mod pending;
+mod queued;
 mod run;
+mod schema;
 mod steps;
 #[cfg(test)]
 mod tests;
 mod value;
 mod waiting;
 
-pub(crate) use app::{AppView, FunctionView, functions_of};
+pub(crate) use app::AppView;
 pub(crate) use event::{EventView, InngestEvent};
+pub(crate) use function::{FunctionDetail, FunctionView, Paused, QueuedView, functions_of};
+pub(crate) use job::{InngestCancellation, JobView, interval_of};
 pub(crate) use journal::{EntryView, LogView, StepNames};
-pub(crate) use run::{InngestRun, RunDetail, RunView};
+pub(crate) use pending::PendingView;
+pub(crate) use queued::Hold;
+pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
+pub(crate) use schema::SchemaView;

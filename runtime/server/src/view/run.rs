@@ -7,8 +7,9 @@ use abide_core::journal::{Entry, OpNumber, is_guard};
 use abide_core::state::{Registration, Run, RunEnd, RunStatus};
 use serde::Serialize;
 
+use super::queued::{Hold, QueueView, queued_because};
 use super::steps::{AttemptView, StepView, Waterfall};
-use super::value::{Embedded, ErrorView, Time};
+use super::value::{Embedded, ErrorView, Time, in_short};
 use super::waiting::waiting_for;
 
 /// A run as Abide's own API lists it.
@@ -26,6 +27,14 @@ pub(crate) struct RunView {
     output: Option<Embedded>,
     error: Option<ErrorView>,
     parent_run_id: Option<RunId>,
+    /// The run that this one replays.
+    original_run_id: Option<RunId>,
+    /// The schedule whose tick started it.
+    cron: Option<String>,
+    batch: bool,
+    paused_reason: Option<String>,
+    skipped_reason: Option<String>,
+    queue: Option<QueueView>,
 }
 
 impl RunView {
@@ -50,8 +59,31 @@ impl RunView {
             output,
             error,
             parent_run_id: run.parent.map(|(parent, _)| parent),
+            original_run_id: run.original,
+            cron: run.cron.as_deref().map(str::to_owned),
+            batch: run.batch,
+            paused_reason: match (&run.end, status) {
+                (Some(RunEnd::Failure(failure)), RunStatus::Paused) => Some(in_short(failure)),
+                (Some(_) | None, _) => None,
+            },
+            skipped_reason: match &run.end {
+                Some(RunEnd::Skipped(reason)) => Some(reason.clone()),
+                Some(RunEnd::Output(_) | RunEnd::Failure(_)) | None => None,
+            },
+            queue: run.queue.as_deref().map(QueueView::from),
         }
     }
+}
+
+/// What is known of a run besides its record.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) journal: Vec<Entry>,
+    pub(crate) registrations: Vec<(OpNumber, Registration)>,
+    /// All events that started it, where there are several.
+    pub(crate) events: Vec<EventId>,
+    /// What keeps it from starting, while it is queued.
+    pub(crate) hold: Option<Hold>,
 }
 
 /// A run with everything that is known of it.
@@ -59,6 +91,8 @@ impl RunView {
 pub(crate) struct RunDetail {
     #[serde(flatten)]
     run: RunView,
+    /// All events that started it.
+    event_ids: Vec<EventId>,
     /// Why it does not go on right now, in one sentence.
     waiting_for: Option<String>,
     /// The attempts at the workflow code.
@@ -67,22 +101,32 @@ pub(crate) struct RunDetail {
 }
 
 impl RunDetail {
-    /// The detail of a run that stands at `status`.
+    /// The detail of a run that stands at `status` at `now_ms`.
     pub(crate) fn new(
         run: &Run,
         status: RunStatus,
-        journal: &[Entry],
-        registrations: &[(OpNumber, Registration)],
+        surroundings: &Surroundings,
+        now_ms: u64,
     ) -> Self {
-        let waterfall = Waterfall::new(journal);
-        let registrations: BTreeMap<_, _> = registrations
+        let waterfall = Waterfall::new(&surroundings.journal);
+        let registrations: BTreeMap<_, _> = surroundings
+            .registrations
             .iter()
             .filter(|(op, _)| !is_guard(*op))
             .map(|(op, it)| (*op, it))
             .collect();
+        let held = run.queue.as_deref().zip(surroundings.hold.as_ref());
+        let queued = held.filter(|_| status == RunStatus::Queued);
+        let waiting_for = waiting_for(run, status, &waterfall, &registrations)
+            .or_else(|| queued.map(|(queue, hold)| queued_because(queue, hold, now_ms)));
+        let event_ids = match surroundings.events.as_slice() {
+            [] => vec![run.event],
+            several => several.to_vec(),
+        };
         Self {
             run: RunView::new(run, status),
-            waiting_for: waiting_for(run, status, &waterfall, &registrations),
+            event_ids,
+            waiting_for,
             attempts: waterfall.workflow_attempts(),
             steps: waterfall.steps(run, status, &registrations),
         }

@@ -338,7 +338,14 @@ impl Step {
                     None => StepStatus::Executing,
                 }
             }
-            None => match self.attempts.last() {
+            // None of the others is pending for a step.
+            Some(
+                Registration::CancelOn { .. }
+                | Registration::Timeout { .. }
+                | Registration::Debounce(_)
+                | Registration::Batch(_),
+            )
+            | None => match self.attempts.last() {
                 Some(last) if last.ended_ms.is_none() && status == RunStatus::Running => {
                     StepStatus::Executing
                 }

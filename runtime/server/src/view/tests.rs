@@ -13,7 +13,9 @@ use abide_core::retry::RetryPolicy;
 use abide_core::state::{App, Deployed, LogLevel, LogLine, Registration, Run, RunEnd, RunStatus};
 use serde_json::{Value, json};
 
-use super::{AppView, EntryView, InngestRun, LogView, RunDetail, RunView, StepNames};
+use super::{
+    AppView, EntryView, InngestRun, LogView, Paused, RunDetail, RunView, StepNames, Surroundings,
+};
 
 /// 2026-01-01T00:00:00Z
 const T0: u64 = 1_767_225_600_000;
@@ -71,7 +73,12 @@ fn completed(op: OpNumber, outcome: Outcome, attempts: u32) -> Entry {
 }
 
 fn detail(run: &Run, journal: &[Entry], registrations: &[(OpNumber, Registration)]) -> Value {
-    let detail = RunDetail::new(run, run.status, journal, registrations);
+    let surroundings = Surroundings {
+        journal: journal.to_vec(),
+        registrations: registrations.to_vec(),
+        ..Surroundings::default()
+    };
+    let detail = RunDetail::new(run, run.status, &surroundings, T0);
     // Through text, as a client gets it.
     serde_json::from_str(&serde_json::to_string(&detail).expect("it serialises"))
         .expect("it is JSON")
@@ -339,10 +346,10 @@ fn a_paused_run_says_why() {
 fn inngest_knows_four_words_and_the_error_is_the_output() {
     let shown = |run: &Run| serde_json::to_value(InngestRun::from(run)).expect("it serialises");
     for status in RunStatus::ALL {
-        let expected = if status.is_final() {
-            status.as_str()
-        } else {
-            "Running"
+        let expected = match status {
+            RunStatus::Skipped => "Cancelled",
+            ended if ended.is_final() => ended.as_str(),
+            _ => "Running",
         };
         assert_eq!(shown(&run(status))["status"], expected);
     }
@@ -351,6 +358,9 @@ fn inngest_knows_four_words_and_the_error_is_the_output() {
     assert_eq!(shown(&failed)["output"]["name"], "Busy");
     failed.status = RunStatus::Paused;
     assert_eq!(shown(&failed)["output"], Value::Null);
+    let mut skipped = run(RunStatus::Skipped);
+    skipped.end = Some(RunEnd::Skipped("a run is alive".into()));
+    assert_eq!(shown(&skipped)["output"]["message"], "a run is alive");
 }
 
 #[test]
@@ -434,7 +444,8 @@ fn an_app_keeps_the_values_of_its_variables_to_itself() {
         allow_net: vec![],
         deployments: 2,
     };
-    let text = serde_json::to_string(&AppView::from(&app)).expect("it serialises");
+    let text =
+        serde_json::to_string(&AppView::new(&app, &Paused::default())).expect("it serialises");
     assert!(text.contains("TOKEN") && !text.contains("hush"), "{text}");
     let shown: Value = serde_json::from_str(&text).expect("it is JSON");
     assert_eq!(shown["functions"][0]["id"], "shop/pay");

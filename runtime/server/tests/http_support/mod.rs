@@ -8,7 +8,6 @@ use abide_core::failure::{Failure, Origin};
 use abide_core::ids::{Digest, EventId, FunctionId, RunId};
 use abide_core::journal::{Entry, Outcome};
 use abide_core::operation::Kind;
-use abide_core::retry::RetryPolicy;
 use abide_core::state::{
     JournalChunk, LogLevel, LogLine, Registration, Run, RunEnd, RunStatus, Write,
 };

@@ -6,9 +6,9 @@ use std::ops::{Bound, ControlFlow};
 
 use abide_core::{
     event::Event,
-    ids::{EventId, FunctionId, RunId},
+    ids::{EventId, RunId},
     journal::Entry,
-    state::{App, LogLine, Run, RunStatus},
+    state::{App, LogLine, Run, RunFilter},
 };
 
 use crate::{
@@ -31,33 +31,8 @@ pub struct Page<T, C> {
     pub next: Option<C>,
 }
 
-/// Which runs are listed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunFilter {
-    /// Only those that stand here.
-    pub status: Option<RunStatus>,
-    /// Only those of this function.
-    pub function: Option<FunctionId>,
-    /// Only those of functions of this app.
-    pub app: Option<String>,
-}
-
-impl RunFilter {
-    fn passes(&self, run: &Run) -> bool {
-        self.status.is_none_or(|status| run.status == status)
-            && self
-                .function
-                .as_ref()
-                .is_none_or(|function| run.function == *function)
-            && self
-                .app
-                .as_deref()
-                .is_none_or(|app| *run.function.app == *app)
-    }
-}
-
 impl View {
-    /// Runs, newest first; those older than `before`.
+    /// Runs, newest first; those older than `before`. The filter's condition is the caller's affair.
     pub fn list_runs(
         &self,
         before: Option<RunId>,
@@ -71,7 +46,7 @@ impl View {
             let run: Run = codec::decode(key, value)?;
             Ok(Step {
                 cursor: run.id,
-                item: filter.passes(&run).then_some(run),
+                item: filter.admits(&run).then_some(run),
                 enough: seen >= MOST_ROWS_SEEN,
             })
         })

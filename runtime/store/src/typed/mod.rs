@@ -9,7 +9,7 @@ mod list;
 mod read;
 
 pub use encode::encode;
-pub use list::{Page, RunFilter};
+pub use list::Page;
 
 #[cfg(test)]
 mod tests;

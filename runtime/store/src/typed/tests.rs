@@ -11,11 +11,11 @@ use abide_core::{
     retry::RetryPolicy,
     state::{
         App, BufferedSignal, Deployed, JournalChunk, LogLevel, LogLine, Read, Registration, Run,
-        RunEnd, RunStatus, TimerKey, WaitKey, Write,
+        RunEnd, RunFilter, RunStatus, TimerKey, WaitKey, Write,
     },
 };
 
-use super::{RunFilter, encode};
+use super::encode;
 use crate::{Commits, MemoryDisk, Store, View};
 
 /// A store whose writes are visible, partly committed and partly pending.
@@ -264,9 +264,10 @@ fn runs_are_listed_newest_first_with_filters_and_cursors() {
     }
     assert_eq!(found, (1..=20).rev().collect::<Vec<_>>());
     let filter = RunFilter {
-        status: Some(RunStatus::Completed),
+        statuses: vec![RunStatus::Completed],
         function: Some(FunctionId::new("shop", "even")),
         app: Some("shop".to_owned()),
+        ..RunFilter::default()
     };
     let page = view.list_runs(None, &filter, 10).unwrap();
     assert_eq!(

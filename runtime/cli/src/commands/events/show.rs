@@ -59,9 +59,19 @@ fn lines(look: Look, event: &Event) -> String {
         line("data", &one_line(data.get()));
     }
     out.push('\n');
-    if event.runs.is_empty() {
+    for pending in &event.pending {
+        let _ = writeln!(
+            out,
+            "it waits in the {} of {} ({} events so far), due {}",
+            one_line(&pending.control),
+            pending.function_id,
+            pending.events,
+            time::moment(pending.due_at)
+        );
+    }
+    if event.runs.is_empty() && event.pending.is_empty() {
         out.push_str("it started no function\n");
-    } else {
+    } else if !event.runs.is_empty() {
         out.push_str(&table_of_runs(look, &event.runs));
     }
     out

@@ -34,13 +34,19 @@ impl List {
             return Ok(Outcome::Done);
         }
         let row = |function: &Function| {
+            let state = function.paused_at.map_or("", |_| "paused");
             [
                 Cell::plain(&function.id),
+                Cell::painted(state, |look, text| look.odd(text)),
                 Cell::dim(one_line(&triggers(function))),
             ]
         };
         let rows: Vec<_> = functions.data.iter().map(row).collect();
-        print(&table(Look::stdout(), ["FUNCTION", "STARTED"], &rows))?;
+        print(&table(
+            Look::stdout(),
+            ["FUNCTION", "STATE", "STARTED"],
+            &rows,
+        ))?;
         Ok(Outcome::Done)
     }
 }

@@ -1,6 +1,7 @@
 //! `abide functions …`.
 
 mod list;
+mod pause;
 mod show;
 
 use anyhow::Result;
@@ -12,6 +13,8 @@ use crate::outcome::Outcome;
 pub(crate) enum Functions {
     List(list::List),
     Show(show::Show),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
 }
 
 impl Functions {
@@ -19,6 +22,8 @@ impl Functions {
         match self {
             Self::List(command) => command.run().await,
             Self::Show(command) => command.run().await,
+            Self::Pause(command) => command.run().await,
+            Self::Resume(command) => command.run().await,
         }
     }
 }

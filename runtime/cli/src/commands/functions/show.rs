@@ -3,17 +3,18 @@
 use std::fmt::Write;
 
 use anyhow::Result;
+use chrono::Utc;
 use clap::Args;
 
 use crate::cli::{Output, Server};
 use crate::client::Client;
-use crate::client::model::Function;
+use crate::client::model::{Function, Time};
 use crate::dev::banner::triggers;
 use crate::outcome::{Outcome, Usage};
 use crate::render::time;
 use crate::terminal::{Look, one_line, print, print_line};
 
-/// Shows one function: what starts it, how often it is tried again, which code it is.
+/// Shows one function: what starts it and when, all of its configuration with the defaults, whether it is paused, and warnings.
 #[derive(Args)]
 pub(crate) struct Show {
     /// The function, as app/function.
@@ -41,42 +42,116 @@ impl Show {
         if self.output.json {
             print_line(&text)?;
         } else {
-            print(&lines(Look::stdout(), &client.parse(&text)?))?;
+            print(&lines(Look::stdout(), &client.parse(&text)?, Utc::now()))?;
         }
         Ok(Outcome::Done)
     }
 }
 
-fn lines(look: Look, function: &Function) -> String {
+/// The width of the names of options; longer ones push their values to the right.
+const OPTION_WIDTH: usize = 24;
+
+fn lines(look: Look, function: &Function, now: Time) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", look.bold(&function.id));
     let mut line = |name: &str, value: &str| {
-        let _ = writeln!(
-            out,
-            "  {} {}",
-            look.dim(format!("{name:<9}")),
-            one_line(value)
-        );
+        let _ = writeln!(out, "  {} {value}", look.dim(format!("{name:<9}")));
     };
+    let when = |at: Time| format!("{} ({})", time::moment(at), time::relative(at, now));
     if let Some(name) = &function.name {
-        line("name", name);
+        line("name", &one_line(name));
     }
-    line("starts", &triggers(function));
-    if let Some(retries) = function.retries {
-        line("retries", &format!("{retries} a step"));
+    if let Some(at) = function.paused_at {
+        let text = format!("since {}: no run starts", when(at));
+        line("paused", &look.odd(text));
+    }
+    line("starts", &one_line(&triggers(function)));
+    for schedule in &function.schedules {
+        let next: Vec<_> = schedule.next.iter().map(|at| when(*at)).collect();
+        let what = match schedule.fires.as_str() {
+            "" => &schedule.cron,
+            words => words,
+        };
+        line("fires", &one_line(what));
+        for tick in &next {
+            line("", tick);
+        }
+    }
+    if let Some(queued) = function.queued.as_ref().filter(|queued| queued.runs > 0) {
+        let least = if queued.at_least { "at least " } else { "" };
+        line("queued", &format!("{least}{} runs", queued.runs));
     }
     if let Some(version) = &function.version {
         line("version", &version.chars().take(12).collect::<String>());
     }
     if let Some(at) = function.deployed_at {
-        line(
-            "deployed",
-            &format!(
-                "{} ({})",
-                time::moment(at),
-                time::relative(at, chrono::Utc::now())
-            ),
+        line("deployed", &when(at));
+    }
+    if !function.options.is_empty() {
+        let _ = writeln!(out, "\n{}", look.bold("configuration"));
+    }
+    for option in &function.options {
+        let name = look.dim(format!("{:<OPTION_WIDTH$}", option.option));
+        let value = one_line(&option.value);
+        let value = if option.is_default {
+            look.dim(format!("{value} (default)"))
+        } else {
+            value
+        };
+        let _ = writeln!(out, "  {name} {value}");
+    }
+    if !function.warnings.is_empty() {
+        let _ = writeln!(out, "\n{}", look.bold("warnings"));
+    }
+    for warning in &function.warnings {
+        let times = match warning.count {
+            0 | 1 => String::new(),
+            many => format!("{many} times, last "),
+        };
+        let text = format!(
+            "{}: {} ({times}{})",
+            warning.option,
+            one_line(&warning.problem),
+            time::relative(warning.last_at, now)
         );
+        let _ = writeln!(out, "  {}", look.odd(text));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_told_with_everything_that_is_known_of_it() {
+        let function: Function = serde_json::from_str(
+            r#"{"id":"shop/report","name":"Report","triggers":[{"cron":"0 6 * * *"}],"version":"0123456789abcdef",
+                "deployed_at":"2026-03-01T00:00:00.000Z","paused_at":"2026-03-01T11:00:00.000Z",
+                "options":[{"option":"retries","value":"4","is_default":true},{"option":"singleton","value":"mode skip","is_default":false}],
+                "schedules":[{"cron":"0 6 * * *","fires":"at 06:00","next":["2026-03-02T06:00:00.000Z"]}],
+                "queued":{"runs":10000,"at_least":true},
+                "warnings":[{"option":"priority","problem":"not a number; 0 is taken","count":3,"first_at":"2026-03-01T11:00:00Z","last_at":"2026-03-01T11:59:00Z"}]}"#,
+        )
+        .unwrap();
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        insta::assert_snapshot!(lines(Look::plain(80), &function, now), @r"
+        shop/report
+          name      Report
+          paused    since 2026-03-01 11:00:00.000 UTC (1h 00m ago): no run starts
+          starts    on the schedule 0 6 * * *
+          fires     at 06:00
+                    2026-03-02 06:00:00.000 UTC (in 18h 00m)
+          queued    at least 10000 runs
+          version   0123456789ab
+          deployed  2026-03-01 00:00:00.000 UTC (12h 00m ago)
+
+        configuration
+          retries                  4 (default)
+          singleton                mode skip
+
+        warnings
+          priority: not a number; 0 is taken (3 times, last 1m 00s ago)
+        ");
+    }
 }

@@ -8,6 +8,7 @@ use crate::cli::{Output, Server};
 use crate::client::Client;
 use crate::client::model::Run;
 use crate::commands::list::Listed;
+use crate::commands::selection::Selection;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
 use crate::render::{status, time};
@@ -16,15 +17,11 @@ use crate::terminal::{Look, one_line, print, print_line};
 /// Lists runs, newest first.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  abide runs list --status failed\n  abide runs list --function shop/pay --limit 5\n  abide runs list --json | jq -r '.data[].run_id'"
+    after_help = "Examples:\n  abide runs list --status failed --since 7d\n  abide runs list --function shop/pay --if 'event.data.total > 100' --limit 5\n  abide runs list --json | jq -r '.data[].run_id'"
 )]
 pub(crate) struct List {
-    /// Only runs that stand so: queued, running, sleeping, waiting, paused, completed, failed or cancelled.
-    #[arg(long, value_name = "STATUS", value_parser = status_name)]
-    status: Option<String>,
-    /// Only runs of this function, as app/function.
-    #[arg(long, value_name = "FUNCTION", value_parser = function_name)]
-    function: Option<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// Only runs that this event started.
     #[arg(long, value_name = "EVENT")]
     event: Option<String>,
@@ -40,15 +37,10 @@ pub(crate) struct List {
 impl List {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let client = Client::new(&self.server.url)?;
-        let filters = [
-            ("status", &self.status),
-            ("function", &self.function),
-            ("event", &self.event),
-        ];
-        let query: Vec<_> = filters
-            .iter()
-            .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
-            .collect();
+        let filters = self.selection.query();
+        let filters = filters.iter().map(|(name, value)| (*name, value.as_str()));
+        let event = self.event.iter().map(|event| ("event", event.as_str()));
+        let query: Vec<_> = filters.chain(event).collect();
         let listed = Listed::gather(&client, &["api", "v1", "runs"], &query, self.limit).await?;
         if self.output.json {
             print_line(&listed.json()?)?;
@@ -108,30 +100,4 @@ pub(crate) fn lines(look: Look, runs: &[Run]) -> String {
         ["RUN", "FUNCTION", "STATUS", "QUEUED", "TOOK", "RESULT"],
         &rows,
     )
-}
-
-fn status_name(text: &str) -> Result<String, String> {
-    const ALL: [&str; 8] = [
-        "queued",
-        "running",
-        "sleeping",
-        "waiting",
-        "paused",
-        "completed",
-        "failed",
-        "cancelled",
-    ];
-    let text = text.to_lowercase();
-    if ALL.contains(&text.as_str()) {
-        Ok(text)
-    } else {
-        Err(format!("must be one of {}", ALL.join(", ")))
-    }
-}
-
-fn function_name(text: &str) -> Result<String, String> {
-    match text.split_once('/') {
-        Some((app, function)) if !app.is_empty() && !function.is_empty() => Ok(text.to_owned()),
-        _ => Err("must be app/function; `abide functions list` shows them".to_owned()),
-    }
 }

@@ -3,6 +3,8 @@
 mod cancel;
 mod list;
 mod logs;
+mod pause;
+mod replay;
 mod show;
 
 use anyhow::Result;
@@ -16,6 +18,9 @@ pub(crate) enum Runs {
     Show(show::Show),
     Logs(logs::Logs),
     Cancel(cancel::Cancel),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
+    Replay(replay::Replay),
 }
 
 pub(crate) use list::lines as table_of_runs;
@@ -27,6 +32,9 @@ impl Runs {
             Self::Show(command) => command.run().await,
             Self::Logs(command) => command.run().await,
             Self::Cancel(command) => command.run().await,
+            Self::Pause(command) => command.run().await,
+            Self::Resume(command) => command.run().await,
+            Self::Replay(command) => command.run().await,
         }
     }
 }

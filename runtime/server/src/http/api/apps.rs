@@ -1,8 +1,8 @@
-//! Apps and their functions.
+//! Apps.
 
 use std::collections::BTreeMap;
 
-use abide_core::state::App;
+use abide_core::state::{App, Read};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -10,15 +10,16 @@ use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::Params;
+use super::functions::paused;
 use crate::DeployOptions;
 use crate::http::Api;
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
-use crate::view::{AppView, FunctionView, functions_of};
+use crate::view::AppView;
 
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let apps = api.apps().await?;
-    let apps: Vec<_> = apps.iter().map(AppView::from).collect();
+    let (apps, paused) = api.read(|view| Ok((view.apps()?, paused(view)?))).await?;
+    let apps: Vec<_> = apps.iter().map(|app| AppView::new(app, &paused)).collect();
     Ok(Json(json!({ "data": apps })))
 }
 
@@ -27,7 +28,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<AppView>, Problem> {
     let app = find(&api, id).await?;
-    Ok(Json(AppView::from(&app)))
+    Ok(Json(AppView::new(&app, &api.read(paused).await?)))
 }
 
 /// The body is the component.
@@ -58,7 +59,7 @@ pub(super) async fn deploy(
     let app = deployed
         .map_err(|error| ApiError::internal(format!("the deployment broke off: {error}")))??;
     tracing::info!(app = %app.id, digest = %app.current.digest, functions = app.current.functions.len(), "deployed");
-    Ok(Json(AppView::from(&app)))
+    Ok(Json(AppView::new(&app, &api.read(paused).await?)))
 }
 
 fn variables(pairs: &[String]) -> Result<BTreeMap<String, String>, ApiError> {
@@ -73,31 +74,8 @@ fn variables(pairs: &[String]) -> Result<BTreeMap<String, String>, ApiError> {
     pairs.iter().map(pair).collect()
 }
 
-pub(super) async fn functions(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let apps = api.apps().await?;
-    let functions: Vec<_> = apps.iter().flat_map(functions_of).collect();
-    Ok(Json(json!({ "data": functions })))
-}
-
-pub(super) async fn function(
-    State(api): State<Api>,
-    Path((app, function)): Path<(String, String)>,
-) -> Result<Json<FunctionView>, Problem> {
-    let app = find(&api, app).await?;
-    let id = format!("{}/{function}", app.id);
-    let found = functions_of(&app).find(|function| function.id == id);
-    let found = found.ok_or_else(|| {
-        let ids: Vec<_> = functions_of(&app).map(|function| function.id).collect();
-        let detail = format!(
-            "there is no function `{id}`; the app's functions are: {}",
-            ids.join(", ")
-        );
-        ApiError::not_found("no_such_function", detail)
-    })?;
-    Ok(Json(found))
-}
-
-async fn find(api: &Api, id: String) -> Result<App, ApiError> {
+/// An app that is deployed.
+pub(super) async fn find(api: &Api, id: String) -> Result<App, ApiError> {
     let name = id.clone();
     let app = api.read(move |view| Ok(view.get_app(&id)?)).await?;
     app.ok_or_else(|| {

@@ -7,7 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 use super::Params;
 use crate::http::error::Problem;
 use crate::http::page::{Listed, Wanted};
-use crate::http::runs::{read_event_runs, standing};
+use crate::http::runs::{read_event_pending, read_event_runs, standing};
 use crate::http::{Api, event_id, no_such_event};
 use crate::view::{EventView, RunView};
 
@@ -37,9 +37,13 @@ pub(super) async fn show(
 ) -> Result<Json<EventView>, Problem> {
     let id = event_id(&id)?;
     let read = api
-        .read(move |view| Ok((view.get_event(id)?, read_event_runs(view, id)?)))
+        .read(move |view| {
+            // In this order: a run that is created in between is seen twice rather than not at all.
+            let pending = read_event_pending(view, id)?;
+            Ok((view.get_event(id)?, read_event_runs(view, id)?, pending))
+        })
         .await?;
-    let (Some(event), runs) = read else {
+    let (Some(event), runs, pending) = read else {
         return Err(no_such_event(id).into());
     };
     let mut shown = EventView::from(&event);
@@ -48,5 +52,6 @@ pub(super) async fn show(
             .map(|run| RunView::new(run, standing(&api.node, run)))
             .collect(),
     );
+    shown.pending = Some(pending);
     Ok(Json(shown))
 }

@@ -2,7 +2,11 @@
 
 mod apps;
 mod events;
+mod functions;
+mod jobs;
+mod run_actions;
 mod runs;
+mod schemas;
 
 use std::collections::BTreeMap;
 
@@ -13,12 +17,23 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::{ApiError, Dialect};
 use super::{Api, stream};
 
+pub(super) use functions::paused;
+pub(super) use jobs::job_id;
+
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/api/v1/apps", get(apps::list))
         .route("/api/v1/apps/{app}", get(apps::show).put(apps::deploy))
-        .route("/api/v1/functions", get(apps::functions))
-        .route("/api/v1/functions/{app}/{function}", get(apps::function))
+        .route("/api/v1/functions", get(functions::list))
+        .route("/api/v1/functions/{app}/{function}", get(functions::show))
+        .route(
+            "/api/v1/functions/{app}/{function}/pause",
+            post(functions::pause),
+        )
+        .route(
+            "/api/v1/functions/{app}/{function}/resume",
+            post(functions::resume),
+        )
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/events/{id}", get(events::show))
         .route("/api/v1/events/{id}/stream", get(stream::event))
@@ -26,8 +41,20 @@ pub(super) fn routes() -> Router<Api> {
         .route("/api/v1/runs/{id}", get(runs::show))
         .route("/api/v1/runs/{id}/journal", get(runs::journal))
         .route("/api/v1/runs/{id}/logs", get(runs::logs))
-        .route("/api/v1/runs/{id}/cancel", post(runs::cancel))
+        .route("/api/v1/runs/{id}/cancel", post(run_actions::cancel))
+        .route("/api/v1/runs/{id}/pause", post(run_actions::pause))
+        .route("/api/v1/runs/{id}/resume", post(run_actions::resume))
+        .route("/api/v1/runs/{id}/replay", post(run_actions::replay))
         .route("/api/v1/runs/{id}/stream", get(stream::run))
+        .route("/api/v1/jobs", get(jobs::list).post(jobs::create))
+        .route("/api/v1/jobs/{id}", get(jobs::show))
+        .route("/api/v1/jobs/{id}/stop", post(jobs::stop))
+        .route("/api/v1/schemas", get(schemas::list))
+        .route(
+            // An event's name may hold slashes.
+            "/api/v1/schemas/{*event}",
+            get(schemas::show).put(schemas::put).delete(schemas::delete),
+        )
         .method_not_allowed_fallback(async || Dialect::Problem.wrong_method())
         .layer(CatchPanicLayer::custom(
             |panic: Box<dyn std::any::Any + Send>| Dialect::Problem.panicked(&*panic),
@@ -35,10 +62,10 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 /// The parameters of a query, of which these are known: an unknown one is a mistake that must not pass in silence.
-struct Params(BTreeMap<String, Vec<String>>);
+pub(super) struct Params(BTreeMap<String, Vec<String>>);
 
 impl Params {
-    fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
+    pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, ApiError> {
         let invalid = |detail: String| ApiError::invalid("invalid_query", detail);
         let uri = format!("/?{}", query.unwrap_or_default());
         let uri = uri
@@ -60,13 +87,13 @@ impl Params {
     }
 
     /// The last value of a parameter, if it has one that is not empty.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name)?.last()?;
         (!value.is_empty()).then_some(value.as_str())
     }
 
     /// All values of a parameter.
-    fn all(&self, name: &str) -> &[String] {
+    pub(super) fn all(&self, name: &str) -> &[String] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 }

@@ -1,20 +1,18 @@
 //! Runs.
 
-use abide_core::ids::{EventId, FunctionId, RunId};
-use abide_core::state::{Run, RunEnd, RunStatus};
-use abide_store::{Page, RunFilter};
+use abide_core::ids::{EventId, RunId};
+use abide_core::state::{ReadError, Run, RunEnd};
+use abide_store::{Page, View};
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Params;
 use crate::http::error::{ApiError, Problem};
 use crate::http::page::{Listed, Wanted};
 use crate::http::runs::{read_event_runs, standing};
-use crate::http::{Api, body, event_id, no_such_run, run_id};
+use crate::http::select::{PARAMETERS, Selection};
+use crate::http::{Api, event_id, no_such_run, run_id};
 use crate::view::{EntryView, LogView, RunDetail, RunView, StepNames};
 
 /// Log lines of one answer; it ends with a whole chunk.
@@ -25,25 +23,16 @@ pub(super) async fn list(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Listed<RunView>>, Problem> {
-    let known = ["status", "function", "app", "event", "limit", "cursor"];
+    let known = [&PARAMETERS[..], &["event", "limit", "cursor"]].concat();
     let params = Params::parse(query.as_deref(), &known)?;
     let wanted = Wanted::<RunId>::parse(params.get("limit"), params.get("cursor"))?;
-    let filter = RunFilter {
-        status: params.get("status").map(status).transpose()?,
-        function: params.get("function").map(function).transpose()?,
-        app: params.get("app").map(str::to_owned),
-    };
+    let selection = Selection::of_query(&params)?;
     let event = params.get("event").map(event_id).transpose()?;
     let page = api
         .read(move |view| match event {
-            Some(event) => Ok(of_event(
-                read_event_runs(view, event)?,
-                event,
-                &filter,
-                wanted,
-            )),
+            Some(event) => of_event(view, event, &selection, wanted),
             None => wanted.gather(
-                |before, limit| Ok(view.list_runs(before, &filter, limit)?),
+                |before, limit| selection.page(view, before, limit),
                 |run| (run.id, weight(run)),
             ),
         })
@@ -53,54 +42,30 @@ pub(super) async fn list(
     })))
 }
 
-/// An event starts at most one run a function: they are few.
+/// An event starts at most one run a function, and their replays: they are few.
 fn of_event(
-    runs: Vec<Run>,
-    _: EventId,
-    filter: &RunFilter,
+    view: &View,
+    event: EventId,
+    selection: &Selection,
     wanted: Wanted<RunId>,
-) -> Page<Run, RunId> {
-    let passes = |run: &Run| {
-        filter.status.is_none_or(|status| run.status == status)
-            && filter
-                .function
-                .as_ref()
-                .is_none_or(|function| run.function == *function)
-            && filter
-                .app
-                .as_deref()
-                .is_none_or(|app| *run.function.app == *app)
-            && wanted.after.is_none_or(|after| run.id < after)
-    };
-    let mut items: Vec<_> = runs.into_iter().rev().filter(passes).collect();
+) -> Result<Page<Run, RunId>, ReadError> {
+    let mut items = Vec::new();
+    for run in read_event_runs(view, event)?.into_iter().rev() {
+        if wanted.after.is_none_or(|after| run.id < after) && selection.passes(view, &run)? {
+            items.push(run);
+        }
+    }
     let more = items.len() > wanted.limit;
     items.truncate(wanted.limit);
     let next = items.last().map(|run| run.id).filter(|_| more);
-    Page { items, next }
+    Ok(Page { items, next })
 }
 
 fn weight(run: &Run) -> usize {
     match &run.end {
         Some(RunEnd::Output(json)) => json.len(),
-        Some(RunEnd::Failure(_)) | None => 0,
+        Some(RunEnd::Failure(_) | RunEnd::Skipped(_)) | None => 0,
     }
-}
-
-fn status(text: &str) -> Result<RunStatus, ApiError> {
-    let found = RunStatus::ALL
-        .into_iter()
-        .find(|status| status.as_str().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| {
-        let all = RunStatus::ALL.map(RunStatus::as_str).join(", ");
-        ApiError::invalid("invalid_status", format!("status: must be one of {all}"))
-    })
-}
-
-fn function(text: &str) -> Result<FunctionId, ApiError> {
-    let (app, function) = text
-        .split_once('/')
-        .ok_or_else(|| ApiError::invalid("invalid_function", "function: must be `app/function`"))?;
-    Ok(FunctionId::new(app, function))
 }
 
 /// With its waterfall.
@@ -176,35 +141,4 @@ pub(super) async fn logs(
     Ok(Json(
         json!({ "data": shown, "next_after": next_after.to_string() }),
     ))
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct CancelBody {
-    reason: Option<String>,
-}
-
-/// Answers the run as it then stands. The body is optional.
-pub(super) async fn cancel(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Json<RunDetail>, Problem> {
-    let id = run_id(&id)?;
-    let bytes = body::read(&headers, body, api.config.body_bytes).await?;
-    let body = if bytes.is_empty() {
-        CancelBody::default()
-    } else {
-        serde_json::from_slice(&bytes).map_err(|error| {
-            ApiError::invalid(
-                "invalid_body",
-                format!("the body must be {{\"reason\":\"…\"}} or empty: {error}"),
-            )
-        })?
-    };
-    let reason = body.reason.filter(|reason| !reason.is_empty());
-    api.cancel(id, reason.as_deref().unwrap_or("cancelled through the API"))
-        .await?;
-    Ok(Json(api.detail(id).await?))
 }

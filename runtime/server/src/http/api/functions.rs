@@ -1,0 +1,160 @@
+//! Functions: shown, paused, resumed.
+
+use abide_core::engine::Answer;
+use abide_core::function::FunctionConfig;
+use abide_core::ids::FunctionId;
+use abide_core::state::{App, Control, ControlKind, LaneKey, Read, ReadError};
+use abide_store::View;
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+
+use crate::http::Api;
+use crate::http::error::{ApiError, Problem};
+use crate::view::{FunctionDetail, FunctionView, Paused, QueuedView, functions_of};
+
+/// Queued runs that are counted.
+const MOST_QUEUED: usize = 10_000;
+
+/// Lanes, and controls, that are read at once.
+const READ_AT_ONCE: usize = 256;
+
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    let (apps, paused) = api.read(|view| Ok((view.apps()?, paused(view)?))).await?;
+    let functions: Vec<_> = apps
+        .iter()
+        .flat_map(|app| functions_of(app, &paused))
+        .collect();
+    Ok(Json(json!({ "data": functions })))
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path((app, function)): Path<(String, String)>,
+) -> Result<Json<FunctionDetail>, Problem> {
+    Ok(Json(api.function(app, &function).await?))
+}
+
+/// Events queue from now on; runs that have started go on.
+pub(super) async fn pause(
+    State(api): State<Api>,
+    Path((app, function)): Path<(String, String)>,
+) -> Result<Json<FunctionDetail>, Problem> {
+    let before = api.function(app.clone(), &function).await?;
+    let id = FunctionId::new(app.as_str(), function.as_str());
+    match api.node.pause_function(id).await? {
+        Answer::Paused => Ok(Json(api.function(app, &function).await?)),
+        other => Err(refused(&other, &before).into()),
+    }
+}
+
+pub(super) async fn resume(
+    State(api): State<Api>,
+    Path((app, function)): Path<(String, String)>,
+) -> Result<Json<FunctionDetail>, Problem> {
+    let before = api.function(app.clone(), &function).await?;
+    let id = FunctionId::new(app.as_str(), function.as_str());
+    match api.node.resume_function(id).await? {
+        Answer::Resumed => Ok(Json(api.function(app, &function).await?)),
+        other => Err(refused(&other, &before).into()),
+    }
+}
+
+fn refused(answer: &Answer, function: &FunctionDetail) -> ApiError {
+    match answer {
+        Answer::NoSuchFunction => ApiError::not_found(
+            "no_such_function",
+            format!("there is no function `{}`", function.id()),
+        ),
+        Answer::Refused(reason) => ApiError::conflict("refused", reason.as_str()),
+        other => ApiError::unexpected(other),
+    }
+}
+
+impl Api {
+    /// A function with everything that is known of it.
+    async fn function(&self, app: String, function: &str) -> Result<FunctionDetail, ApiError> {
+        let app = super::apps::find(self, app).await?;
+        let config = config(&app, function)?;
+        let id = FunctionId::new(app.id.clone(), function);
+        let wanted = id.clone();
+        let (paused, queued) = self
+            .read(move |view| Ok((paused(view)?, queued(view, &wanted)?)))
+            .await?;
+        Ok(FunctionDetail::new(
+            FunctionView::new(&app, config, &paused),
+            config,
+            queued,
+            &self.node.warnings(&id),
+            self.node.clock().now_ms(),
+        ))
+    }
+}
+
+fn config<'a>(app: &'a App, function: &str) -> Result<&'a FunctionConfig, ApiError> {
+    let functions = &app.current.functions;
+    let found = functions.iter().find(|config| config.id == function);
+    found.ok_or_else(|| {
+        let ids: Vec<_> = functions
+            .iter()
+            .map(|config| format!("{}/{}", app.id, config.id))
+            .collect();
+        let detail = format!(
+            "there is no function `{}/{function}`; the app's functions are: {}",
+            app.id,
+            ids.join(", ")
+        );
+        ApiError::not_found("no_such_function", detail)
+    })
+}
+
+/// The functions that are paused.
+pub(in crate::http) fn paused(view: &View) -> Result<Paused, ReadError> {
+    let mut paused = Paused::default();
+    let mut after = None;
+    loop {
+        let part = view.controls(ControlKind::Pause, after.as_ref(), READ_AT_ONCE)?;
+        let whole = part.len() < READ_AT_ONCE;
+        after = part.last().map(|(key, _)| key.clone());
+        for (key, control) in part {
+            if let Control::Paused { since_ms } = control {
+                paused.0.insert(key.function, since_ms);
+            }
+        }
+        if whole {
+            return Ok(paused);
+        }
+    }
+}
+
+/// The runs of a function that may not start yet, counted up to a bound.
+fn queued(view: &View, function: &FunctionId) -> Result<QueuedView, ReadError> {
+    let mut lane = LaneKey {
+        function: function.clone(),
+        lane: "".into(),
+    };
+    let mut runs = view.queued(&lane, None, MOST_QUEUED)?.len();
+    while runs < MOST_QUEUED {
+        let lanes = view.lanes_after(Some(&lane), false, READ_AT_ONCE)?;
+        let ours: Vec<_> = lanes
+            .into_iter()
+            .map(|(lane, _)| lane)
+            .take_while(|lane| lane.function == *function)
+            .collect();
+        let whole = ours.len() < READ_AT_ONCE;
+        for next in ours {
+            runs += view.queued(&next, None, MOST_QUEUED - runs)?.len();
+            lane = next;
+            if runs >= MOST_QUEUED {
+                break;
+            }
+        }
+        if whole {
+            break;
+        }
+    }
+    Ok(QueuedView {
+        runs,
+        at_least: runs >= MOST_QUEUED,
+    })
+}

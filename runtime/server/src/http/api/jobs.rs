@@ -1,0 +1,274 @@
+//! Jobs: something done to many runs.
+
+use std::time::{Duration, Instant};
+
+use abide_core::engine::Answer;
+use abide_core::ids::RunId;
+use abide_core::state::{Job, JobAction, Read, ReadError, RunFilter, RunStatus};
+use abide_store::{Page, View};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::Params;
+use crate::http::error::{ApiError, Problem};
+use crate::http::page::{Listed, Wanted};
+use crate::http::select::{Selection, function_id, status, time};
+use crate::http::{Api, body};
+use crate::view::{JobView, interval_of};
+
+/// How long a count may take before it says that it is not complete.
+const LONGEST_COUNT: Duration = Duration::from_secs(20);
+
+/// Runs that a count takes from the store at once.
+const COUNTED_AT_ONCE: usize = 1_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewJob {
+    action: ActionBody,
+    filter: FilterBody,
+    /// Runs a second; as fast as possible if absent.
+    rate_per_second: Option<f64>,
+    /// Of a cancellation, for people.
+    reason: Option<String>,
+    /// Only counts.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ActionBody {
+    Cancel,
+    Replay,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FilterBody {
+    function: Option<String>,
+    app: Option<String>,
+    status: Names,
+    since: Option<String>,
+    until: Option<String>,
+    #[serde(rename = "if")]
+    if_expr: Option<String>,
+}
+
+/// One name, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+/// What a job would do.
+#[derive(Debug, Serialize)]
+struct Count {
+    dry_run: bool,
+    /// Runs that pass the filter.
+    matching: u64,
+    /// Whether all runs were looked at.
+    complete: bool,
+}
+
+/// With `dry_run`, only counts.
+pub(super) async fn create(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let bytes = body::read(&headers, body, api.config.body_bytes).await?;
+    let wanted: NewJob = serde_json::from_slice(&bytes).map_err(|error| {
+        let shape = r#"the body must be {"action":"cancel" or "replay","filter":{…}}"#;
+        ApiError::invalid("invalid_body", format!("{shape}: {error}"))
+    })?;
+    let interval_us = wanted.rate_per_second.map(interval).transpose()?;
+    let selection = selection(wanted.action, wanted.filter)?;
+    if wanted.dry_run {
+        let count = api.read(move |view| count(view, &selection)).await?;
+        return Ok(Json(count).into_response());
+    }
+    let action = match wanted.action {
+        ActionBody::Cancel => JobAction::Cancel {
+            reason: wanted
+                .reason
+                .filter(|reason| !reason.is_empty())
+                .unwrap_or_else(|| "cancelled in bulk through the API".into()),
+        },
+        ActionBody::Replay => JobAction::Replay,
+    };
+    let job = api.start_job(action, selection.filter, interval_us).await?;
+    Ok(Json(JobView::from(&job)).into_response())
+}
+
+fn interval(rate: f64) -> Result<u64, ApiError> {
+    interval_of(rate).ok_or_else(|| {
+        ApiError::invalid(
+            "invalid_rate",
+            "rate_per_second: must lie between one run a day and a million a second",
+        )
+    })
+}
+
+/// What the action can be done to at all, unless the filter names statuses.
+fn selection(action: ActionBody, body: FilterBody) -> Result<Selection, ApiError> {
+    let names = match body.status {
+        Names::One(name) => vec![name],
+        Names::Many(names) => names,
+    };
+    let statuses: Vec<_> = names
+        .iter()
+        .map(|name| status(name))
+        .collect::<Result<_, _>>()?;
+    let (usual, wrong): (Vec<_>, _) = match action {
+        ActionBody::Cancel => (
+            RunStatus::ALL
+                .into_iter()
+                .filter(|status| !status.is_final())
+                .collect(),
+            statuses.iter().find(|status| status.is_final()),
+        ),
+        ActionBody::Replay => (
+            vec![RunStatus::Failed],
+            statuses.iter().find(|status| !status.is_final()),
+        ),
+    };
+    if let Some(wrong) = wrong {
+        let why = match action {
+            ActionBody::Cancel => "have ended and cannot be cancelled",
+            ActionBody::Replay => "have not ended and cannot be replayed",
+        };
+        return Err(ApiError::invalid(
+            "invalid_status",
+            format!("status: runs that are {} {why}", wrong.as_str()),
+        ));
+    }
+    let statuses = if statuses.is_empty() { usual } else { statuses };
+    Selection::of(RunFilter {
+        function: body.function.as_deref().map(function_id).transpose()?,
+        app: body.app,
+        statuses,
+        since_ms: body
+            .since
+            .as_deref()
+            .map(|text| time("since", text))
+            .transpose()?,
+        until_ms: body
+            .until
+            .as_deref()
+            .map(|text| time("until", text))
+            .transpose()?,
+        if_expr: body.if_expr,
+    })
+}
+
+fn count(view: &View, selection: &Selection) -> Result<Count, ReadError> {
+    let began = Instant::now();
+    let (mut matching, mut next) = (0, None);
+    loop {
+        let part = selection.page(view, next, COUNTED_AT_ONCE)?;
+        matching += part.items.len() as u64;
+        next = part.next;
+        if next.is_none() || began.elapsed() > LONGEST_COUNT {
+            return Ok(Count {
+                dry_run: true,
+                matching,
+                complete: next.is_none(),
+            });
+        }
+    }
+}
+
+/// Newest first.
+pub(super) async fn list(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Listed<JobView>>, Problem> {
+    let params = Params::parse(query.as_deref(), &["limit", "cursor"])?;
+    let wanted = Wanted::<RunId>::parse(params.get("limit"), params.get("cursor"))?;
+    let jobs = api.jobs().await?;
+    let mut items: Vec<_> = jobs
+        .into_iter()
+        .filter(|job| wanted.after.is_none_or(|after| job.id < after))
+        .collect();
+    let more = items.len() > wanted.limit;
+    items.truncate(wanted.limit);
+    let next = items.last().map(|job| job.id).filter(|_| more);
+    Ok(Json(Listed::new(&Page { items, next }, |job| {
+        JobView::from(job)
+    })))
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, Problem> {
+    let id = job_id(&id)?;
+    let jobs = api.jobs().await?;
+    let job = jobs.iter().find(|job| job.id == id);
+    Ok(Json(job.ok_or_else(|| no_such_job(id))?.into()))
+}
+
+/// Answers the job as it then stands. One that is over stays as it is.
+pub(super) async fn stop(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, Problem> {
+    let job = api.stop_job(job_id(&id)?).await?;
+    Ok(Json(JobView::from(&job)))
+}
+
+/// The job that a path names.
+pub(in crate::http) fn job_id(text: &str) -> Result<RunId, ApiError> {
+    text.parse()
+        .map_err(|invalid| ApiError::invalid("invalid_job_id", format!("job: {invalid}")))
+}
+
+fn no_such_job(id: RunId) -> ApiError {
+    ApiError::not_found("no_such_job", format!("there is no job {id} on this node"))
+}
+
+impl Api {
+    /// All jobs, newest first.
+    pub(in crate::http) async fn jobs(&self) -> Result<Vec<Job>, ApiError> {
+        let mut jobs = self.read(<View as Read>::jobs).await?;
+        jobs.reverse();
+        Ok(jobs)
+    }
+
+    /// Begins a job.
+    pub(in crate::http) async fn start_job(
+        &self,
+        action: JobAction,
+        filter: RunFilter,
+        interval_us: Option<u64>,
+    ) -> Result<Job, ApiError> {
+        match self.node.start_job(action, filter, interval_us).await? {
+            Answer::Job(job) => Ok(*job),
+            Answer::Refused(reason) => Err(ApiError::conflict("refused", reason)),
+            other => Err(ApiError::unexpected(&other)),
+        }
+    }
+
+    /// Stops a job.
+    pub(in crate::http) async fn stop_job(&self, id: RunId) -> Result<Job, ApiError> {
+        match self.node.stop_job(id).await? {
+            Answer::Job(job) => Ok(*job),
+            Answer::NoSuchJob => Err(no_such_job(id)),
+            Answer::Refused(reason) => Err(ApiError::conflict("refused", reason)),
+            other => Err(ApiError::unexpected(&other)),
+        }
+    }
+}

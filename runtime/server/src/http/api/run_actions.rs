@@ -1,0 +1,142 @@
+//! What can be done to one run: cancel, pause, resume, replay. Each answers a run as it then stands.
+
+use abide_core::Json as JsonText;
+use abide_core::engine::{Answer, FromStep};
+use abide_core::ids::RunId;
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::http::error::{ApiError, Problem};
+use crate::http::{Api, body, no_such_run, run_id};
+use crate::view::RunDetail;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct ReasonBody {
+    reason: Option<String>,
+}
+
+impl ReasonBody {
+    /// The reason, or else this one.
+    fn or(self, usual: &str) -> String {
+        let given = self.reason.filter(|reason| !reason.is_empty());
+        given.unwrap_or_else(|| usual.to_owned())
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct ReplayBody {
+    from_step: Option<String>,
+    input: Option<Box<RawValue>>,
+}
+
+/// The body is optional.
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<RunDetail>, Problem> {
+    let id = run_id(&id)?;
+    let body: ReasonBody = optional(&api, &headers, body, REASON).await?;
+    api.cancel(id, &body.or("cancelled through the API"))
+        .await?;
+    Ok(Json(api.detail(id).await?))
+}
+
+/// The body is optional. A run that is paused already stays so.
+pub(super) async fn pause(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<RunDetail>, Problem> {
+    let id = run_id(&id)?;
+    let body: ReasonBody = optional(&api, &headers, body, REASON).await?;
+    match api
+        .node
+        .pause_run(id, &body.or("paused through the API"))
+        .await?
+    {
+        Answer::Paused => Ok(Json(api.detail(id).await?)),
+        other => Err(refused(id, &other, "pause").into()),
+    }
+}
+
+pub(super) async fn resume(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<RunDetail>, Problem> {
+    let id = run_id(&id)?;
+    match api.node.resume_run(id).await? {
+        Answer::Resumed => Ok(Json(api.detail(id).await?)),
+        other => Err(refused(id, &other, "resume").into()),
+    }
+}
+
+/// Answers the new run. The body is optional: without it, the run is done again from its start.
+pub(super) async fn replay(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<RunDetail>, Problem> {
+    let id = run_id(&id)?;
+    let body: ReplayBody = optional(&api, &headers, body, REPLAY).await?;
+    let input = body.input.map(|raw| JsonText::from(raw.get()));
+    let from_step = match (body.from_step, input) {
+        (Some(step), input) => Some(FromStep { step, input }),
+        (None, None) => None,
+        (None, Some(_)) => {
+            let detail = "input: replaces the input of the step that `from_step` names; name it";
+            return Err(ApiError::invalid("invalid_body", detail).into());
+        }
+    };
+    match api.node.replay_run(id, from_step).await? {
+        Answer::Replayed(new) => Ok(Json(api.detail(new).await?)),
+        other => Err(refused(id, &other, "replay").into()),
+    }
+}
+
+const REASON: &str = r#"{"reason":"…"}"#;
+const REPLAY: &str = r#"{"from_step":"…","input":…}"#;
+
+/// A body that may be empty.
+async fn optional<T: DeserializeOwned + Default>(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Body,
+    shape: &str,
+) -> Result<T, ApiError> {
+    let bytes = body::read(headers, body, api.config.body_bytes).await?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        ApiError::invalid(
+            "invalid_body",
+            format!("the body must be {shape} or empty: {error}"),
+        )
+    })
+}
+
+fn refused(id: RunId, answer: &Answer, action: &str) -> ApiError {
+    match answer {
+        Answer::Ended(status) => ApiError::conflict(
+            "run_ended",
+            format!(
+                "run {id} has ended ({}); there is nothing left to {action}",
+                status.as_str()
+            ),
+        ),
+        Answer::NoSuchRun => no_such_run(id),
+        Answer::Refused(reason) => ApiError::conflict("refused", reason.as_str()),
+        other => ApiError::unexpected(other),
+    }
+}

@@ -1,0 +1,98 @@
+//! What operators ask of a node: to pause, resume and replay, to do something to many runs, to set the shapes of events.
+//!
+//! Each method is one question to the engine and its answer; what the answer means for the asker is the caller's affair.
+
+use abide_core::engine::{Answer, FromStep, Input};
+use abide_core::ids::{FunctionId, RunId};
+use abide_core::state::{EventSchema, JobAction, RunFilter};
+
+use crate::warnings::Warning;
+use crate::{Node, SendError};
+
+impl Node {
+    /// Ends a run. The answer is [`Answer::Cancelled`], [`Answer::Ended`] or [`Answer::NoSuchRun`].
+    pub async fn cancel_run(&self, run: RunId, reason: &str) -> Result<Answer, SendError> {
+        let reason = reason.to_owned();
+        self.ask(|reply| Input::Cancel { run, reason, reply }).await
+    }
+
+    /// Stops a run where it is. The answer is [`Answer::Paused`], [`Answer::Ended`] or [`Answer::NoSuchRun`].
+    pub async fn pause_run(&self, run: RunId, reason: &str) -> Result<Answer, SendError> {
+        let reason = reason.to_owned();
+        self.ask(|reply| Input::PauseRun { run, reason, reply })
+            .await
+    }
+
+    /// Lets a paused run go on. The answer is [`Answer::Resumed`], [`Answer::Ended`], [`Answer::NoSuchRun`] or
+    /// [`Answer::Refused`].
+    pub async fn resume_run(&self, run: RunId) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::ResumeRun { run, reply }).await
+    }
+
+    /// Lets no run of a function start. The answer is [`Answer::Paused`] or [`Answer::NoSuchFunction`].
+    pub async fn pause_function(&self, function: FunctionId) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::PauseFunction { function, reply })
+            .await
+    }
+
+    /// Lets the runs of a function start again. The answer is [`Answer::Resumed`] or [`Answer::NoSuchFunction`].
+    pub async fn resume_function(&self, function: FunctionId) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::ResumeFunction { function, reply })
+            .await
+    }
+
+    /// Does a run that ended again. The answer is [`Answer::Replayed`], [`Answer::NoSuchRun`] or [`Answer::Refused`].
+    pub async fn replay_run(
+        &self,
+        run: RunId,
+        from_step: Option<FromStep>,
+    ) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::Replay {
+            run,
+            from_step,
+            reply,
+        })
+        .await
+    }
+
+    /// Begins to do something to many runs. The answer is [`Answer::Job`] or [`Answer::Refused`].
+    pub async fn start_job(
+        &self,
+        action: JobAction,
+        filter: RunFilter,
+        interval_us: Option<u64>,
+    ) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::StartJob {
+            action,
+            filter,
+            interval_us,
+            reply,
+        })
+        .await
+    }
+
+    /// Stops a job. The answer is [`Answer::Job`] or [`Answer::NoSuchJob`].
+    pub async fn stop_job(&self, job: RunId) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::StopJob { job, reply }).await
+    }
+
+    /// Sets an operator's schema. The answer is [`Answer::SchemaChanged`] or [`Answer::Refused`].
+    pub async fn put_schema(&self, schema: EventSchema) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::PutSchema { schema, reply }).await
+    }
+
+    /// Removes an operator's schema. The answer is [`Answer::SchemaChanged`] or [`Answer::Refused`].
+    pub async fn delete_schema(
+        &self,
+        event: String,
+        v: Option<String>,
+    ) -> Result<Answer, SendError> {
+        self.ask(|reply| Input::DeleteSchema { event, v, reply })
+            .await
+    }
+
+    /// What the node noticed about a function since it started, the latest first.
+    pub(crate) fn warnings(&self, function: &FunctionId) -> Vec<Warning> {
+        self.inner.warnings.of(function)
+    }
+}

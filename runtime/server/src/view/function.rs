@@ -1,0 +1,193 @@
+//! Functions: what starts them, how they are configured, and how they stand.
+
+use std::collections::BTreeMap;
+
+use abide_core::cron::Schedule;
+use abide_core::function::options::Catchup;
+use abide_core::function::{FunctionConfig, Trigger};
+use abide_core::ids::FunctionId;
+use abide_core::retry::Backoff;
+use abide_core::state::App;
+use serde::Serialize;
+
+use super::value::Time;
+use crate::warnings::Warning;
+
+/// Ticks of a schedule that are shown.
+const TICKS: usize = 3;
+
+/// The functions that an operator has paused, and since when.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Paused(pub(crate) BTreeMap<FunctionId, u64>);
+
+/// A function of the version of its app that is served now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct FunctionView {
+    /// `app/function`.
+    pub(crate) id: String,
+    app: String,
+    function: String,
+    name: Option<String>,
+    triggers: Vec<TriggerView>,
+    retries: u32,
+    backoff: Option<Backoff>,
+    version: String,
+    deployed_at: Time,
+    /// Its runs do not start.
+    paused_at: Option<Time>,
+}
+
+/// What starts a function.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+enum TriggerView {
+    Event {
+        event: String,
+        #[serde(rename = "if")]
+        if_expr: Option<String>,
+    },
+    Cron {
+        cron: String,
+        jitter_ms: Option<u64>,
+        catchup: Catchup,
+    },
+    FailureOf {
+        failure_of: String,
+    },
+}
+
+/// The functions of an app, in the order in which it describes them.
+pub(crate) fn functions_of<'a>(
+    app: &'a App,
+    paused: &'a Paused,
+) -> impl Iterator<Item = FunctionView> + 'a {
+    app.current
+        .functions
+        .iter()
+        .map(|config| FunctionView::new(app, config, paused))
+}
+
+impl FunctionView {
+    /// The view of one of an app's functions.
+    pub(crate) fn new(app: &App, config: &FunctionConfig, paused: &Paused) -> Self {
+        let id = FunctionId::new(app.id.clone(), config.id.as_str());
+        Self {
+            id: id.to_string(),
+            app: app.id.to_string(),
+            function: config.id.clone(),
+            name: config.name.clone(),
+            triggers: config.triggers.iter().map(TriggerView::from).collect(),
+            retries: config.policy().max_attempts.saturating_sub(1),
+            backoff: config.backoff,
+            version: app.current.digest.to_string(),
+            deployed_at: Time(app.current.at_ms),
+            paused_at: paused.0.get(&id).copied().map(Time),
+        }
+    }
+}
+
+impl From<&Trigger> for TriggerView {
+    fn from(trigger: &Trigger) -> Self {
+        match trigger {
+            Trigger::Event(trigger) => Self::Event {
+                event: trigger.event.clone(),
+                if_expr: trigger.if_expr.clone(),
+            },
+            Trigger::Cron(trigger) => Self::Cron {
+                cron: trigger.schedule.clone(),
+                jitter_ms: trigger.jitter_ms,
+                catchup: trigger.catchup,
+            },
+            Trigger::FailureOf(function) => Self::FailureOf {
+                failure_of: function.clone(),
+            },
+        }
+    }
+}
+
+/// A function with everything that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct FunctionDetail {
+    #[serde(flatten)]
+    function: FunctionView,
+    schedules: Vec<ScheduleView>,
+    queued: QueuedView,
+    warnings: Vec<WarningView>,
+}
+
+/// A cron trigger, and when it fires next.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct ScheduleView {
+    cron: String,
+    /// In words.
+    fires: String,
+    /// The next times, without jitter.
+    next: Vec<Time>,
+}
+
+/// Runs that may not start yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct QueuedView {
+    pub(crate) runs: usize,
+    /// There may be more: they were not all counted.
+    pub(crate) at_least: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct WarningView {
+    option: String,
+    problem: String,
+    count: u64,
+    first_at: Time,
+    last_at: Time,
+}
+
+impl FunctionDetail {
+    /// The detail of one of an app's functions at `now_ms`.
+    pub(crate) fn new(
+        function: FunctionView,
+        config: &FunctionConfig,
+        queued: QueuedView,
+        warnings: &[Warning],
+        now_ms: u64,
+    ) -> Self {
+        let schedules = config.triggers.iter().filter_map(|trigger| match trigger {
+            Trigger::Cron(trigger) => schedule(&trigger.schedule, now_ms),
+            Trigger::Event(_) | Trigger::FailureOf(_) => None,
+        });
+        Self {
+            function,
+            schedules: schedules.collect(),
+            queued,
+            warnings: warnings.iter().map(WarningView::from).collect(),
+        }
+    }
+
+    /// `app/function`.
+    pub(crate) fn id(&self) -> &str {
+        &self.function.id
+    }
+}
+
+fn schedule(cron: &str, now_ms: u64) -> Option<ScheduleView> {
+    let schedule = Schedule::parse(cron).ok()?;
+    let first = schedule.next_after(now_ms);
+    let ticks = std::iter::successors(first, |tick| schedule.next_after(*tick));
+    Some(ScheduleView {
+        cron: cron.to_owned(),
+        fires: schedule.describe(),
+        next: ticks.take(TICKS).map(Time).collect(),
+    })
+}
+
+impl From<&Warning> for WarningView {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            option: warning.option.clone(),
+            problem: warning.problem.clone(),
+            count: warning.count,
+            first_at: Time(warning.first_ms),
+            last_at: Time(warning.last_ms),
+        }
+    }
+}
