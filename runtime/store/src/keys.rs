@@ -321,6 +321,7 @@ impl<'a> Key<'a> {
     }
 
     /// The key with these bytes; `None` when no row has such a key.
+    #[allow(clippy::too_many_lines, reason = "one arm a row")]
     pub fn decode(bytes: &[u8]) -> Option<Key<'static>> {
         let (&tag, rest) = bytes.split_first()?;
         let tag = Tag::ALL.into_iter().find(|known| *known as u8 == tag)?;
@@ -402,7 +403,11 @@ impl<'a> Key<'a> {
             Tag::Job => Key::Job(RunId(reader.id()?)),
             Tag::Schema => Key::Schema {
                 event: reader.text()?,
-                v: reader.optional_text()?,
+                v: if reader.no_text() {
+                    None
+                } else {
+                    Some(reader.text()?)
+                },
             },
         };
         reader.0.is_empty().then_some(key)

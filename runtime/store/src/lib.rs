@@ -35,5 +35,5 @@ pub use sled::{AuditReport, OpenReport, SledBackend, SledOptions};
 pub use stats::{Histogram, Stats};
 pub use store::{Commits, Store};
 pub use sweep::Sweep;
-pub use typed::{Page, encode};
+pub use typed::{Expired, Keep, Page, encode};
 pub use view::View;

@@ -2,7 +2,7 @@
 //!
 //! Whoever shows what a view returned to the outside must wait for [`crate::Store::read_barrier`] first.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
 use bytes::Bytes;
 
@@ -101,6 +101,29 @@ impl View {
             }
         })?;
         Ok(rows)
+    }
+
+    /// The keys of a range in order, without a look at the values.
+    pub(crate) fn keys_in(&self, range: &KeyRange) -> Result<BTreeSet<Bytes>> {
+        let committer = &self.committer;
+        // The overlay first, for the same reason as in a scan.
+        let pending = committer
+            .overlay
+            .range(range, Direction::Forward, usize::MAX);
+        let mut keys = BTreeSet::new();
+        committer
+            .backend
+            .scan(range, Direction::Forward, &mut |key, _| {
+                keys.insert(Bytes::copy_from_slice(key));
+                ControlFlow::Continue(())
+            })?;
+        for (key, value) in pending {
+            match value {
+                Some(_) => keys.insert(key),
+                None => keys.remove(&key),
+            };
+        }
+        Ok(keys)
     }
 
     /// Visits the rows of both lists in order, up to and including `end`; a pending write hides the stored row.

@@ -18,21 +18,9 @@ use std::{
 
 use abide_store::{Backend, Batch, Direction, Error, Fence, KeyRange, MemoryDisk, SPILL_ABOVE};
 use bytes::Bytes;
-use common::{Disk, all_rows, puts, raw_rows};
+use common::{Disk, all_rows, on_both_backends, puts, raw_rows};
 
-/// One test for each clause and backend.
-macro_rules! contract {
-    ($($clause:ident),* $(,)?) => {
-        mod memory {
-            $(#[test] fn $clause() { super::$clause(&super::MemoryDisk::new()); })*
-        }
-        mod sled {
-            $(#[test] fn $clause() { super::$clause(&tempfile::tempdir().unwrap()); })*
-        }
-    };
-}
-
-contract!(
+on_both_backends!(
     a_commit_is_applied_whole_and_survives_reopening,
     later_writes_in_a_batch_win,
     scans_follow_byte_order_in_both_directions,

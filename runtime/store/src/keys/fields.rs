@@ -136,11 +136,13 @@ impl Reader<'_> {
         })
     }
 
-    pub(super) fn optional_text(&mut self) -> Option<Option<Text<'static>>> {
-        if self.0.first() == Some(&0) {
-            return self.u8().map(|_| None);
+    /// Whether there is no text where there may be one.
+    pub(super) fn no_text(&mut self) -> bool {
+        let none = self.0.first() == Some(&0);
+        if none {
+            self.0 = &self.0[1..];
         }
-        self.text().map(Some)
+        none
     }
 
     pub(super) fn text(&mut self) -> Option<Text<'static>> {

@@ -31,6 +31,7 @@ pub fn encode<'a>(writes: impl IntoIterator<Item = &'a Write>) -> Result<Batch> 
     Ok(batch)
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm a write")]
 fn encode_write(write: &Write, batch: &mut Batch) -> Result<()> {
     match write {
         Write::PutEvent(event) => put_event(event, batch)?,

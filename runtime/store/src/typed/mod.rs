@@ -9,6 +9,7 @@ mod list;
 mod read;
 
 pub use encode::encode;
+pub use expiry::{Expired, Keep};
 pub use list::Page;
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use abide_core::{
     },
 };
 
-use super::encode;
+use super::{Keep, encode};
 use crate::{Commits, MemoryDisk, Store, View};
 
 /// A store whose writes are visible, partly committed and partly pending.
@@ -221,11 +221,12 @@ fn deduplication_is_by_function_and_external_id_and_expires() {
     assert_eq!(of(&f, "pay", "o-1"), Some((RunId(1), 100)));
     assert_eq!(of(&f, "pay", &long), Some((RunId(2), 300)));
     assert_eq!(of(&f, "pay", "o-2"), None);
-    let expired = f.view().expired(200, 10).unwrap();
+    let keep = Keep::new(0, 0, &[]);
+    let expired = f.view().expired(&keep, 200, None, 10).unwrap().keys;
     assert_eq!(expired.len(), 2);
     // One of them is written anew before it is forgotten.
     f.write(&[dedupe("ship", "o-1", 4, 400)]);
-    let forgotten = f.view().forget(&expired, 200).unwrap();
+    let forgotten = f.view().forget(&expired, &keep, 200).unwrap();
     let _ticket = f.store.submit(forgotten);
     assert_eq!(of(&f, "pay", "o-1"), None);
     assert_eq!(of(&f, "ship", "o-1"), Some((RunId(4), 400)));

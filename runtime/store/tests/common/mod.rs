@@ -6,6 +6,8 @@
     reason = "each test binary uses a part of it"
 )]
 
+pub(crate) mod records;
+
 use std::{ops::ControlFlow, path::Path};
 
 use abide_store::{
@@ -103,3 +105,17 @@ impl Random {
         (0..len).map(|_| self.next() as u8).collect()
     }
 }
+
+/// One test for each story and backend.
+macro_rules! on_both_backends {
+    ($($story:ident),* $(,)?) => {
+        mod memory {
+            $(#[test] fn $story() { super::$story(&abide_store::MemoryDisk::new()); })*
+        }
+        mod sled {
+            $(#[test] fn $story() { super::$story(&tempfile::tempdir().unwrap()); })*
+        }
+    };
+}
+#[allow(unused_imports, reason = "each test binary uses a part of it")]
+pub(crate) use on_both_backends;
