@@ -1,6 +1,7 @@
 //! The node's settings, each with its reason.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use abide_core::engine::EngineConfig;
 use abide_host::{EgressPolicy, HostConfig};
@@ -26,6 +27,9 @@ impl Storage {
     }
 }
 
+/// How long finished runs and events are kept unless somebody says otherwise: long enough to look into last month's failures.
+const KEEP: Duration = Duration::from_secs(30 * 86_400);
+
 /// Settings of a [`Node`](crate::Node).
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -41,6 +45,10 @@ pub struct NodeConfig {
     pub host: HostConfig,
     /// What time it is.
     pub clock: Clock,
+    /// How long finished runs are kept whose functions don't say.
+    pub keep_runs: Duration,
+    /// How long events are kept after they were received, and at least as long as the runs that they started.
+    pub keep_events: Duration,
     /// Inputs that may wait for the shard before events are refused as overload: some seconds of work.
     pub max_queued_inputs: usize,
     /// Rows that may wait for the disk before events are refused as overload: a bound on memory.
@@ -61,6 +69,8 @@ impl NodeConfig {
                 ..HostConfig::default()
             },
             clock: Clock::wall(),
+            keep_runs: KEEP,
+            keep_events: KEEP,
             max_queued_inputs: 50_000,
             max_pending_rows: 400_000,
         }

@@ -1,25 +1,33 @@
-//! Housekeeping: what has expired is forgotten, and payloads that nothing refers to any more are removed.
+//! Housekeeping: what was kept long enough is forgotten, and payloads that nothing refers to any more are removed.
 //!
-//! It must not touch anything that a run may still need: the store says what has expired.
+//! It must not touch anything that a run may still need: the store says what has expired. It must not hinder the engine either: it looks
+//! around on a thread of its own, hands small batches to the shard, and waits until each is on the disk before it goes on.
 
 use std::sync::Weak;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use abide_core::state::ReadError;
+use abide_core::state::{Read as _, ReadError};
+use abide_store::Keep;
 
 use crate::node::Inner;
 use crate::shard::Message;
 
+/// Until the first round: a node that starts has better things to do.
+const FIRST: Duration = Duration::from_secs(60);
+
 /// Between two rounds. Nothing depends on it but the size of the disk.
 const INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// Rows that one batch forgets: other commits must have their turn.
-const BATCH: usize = 1_000;
+/// Runs, events and small rows that one batch forgets, so that the shard is busy with it for milliseconds at most.
+const BATCH: usize = 100;
 
 /// Keeps house until the node is gone.
 pub(crate) async fn keep(node: Weak<Inner>) {
+    let mut pause = FIRST;
     loop {
-        tokio::time::sleep(INTERVAL).await;
+        tokio::time::sleep(pause).await;
+        pause = INTERVAL;
         let node = node.clone();
         let round = tokio::task::spawn_blocking(move || node.upgrade().map(|node| round(&node)));
         match round.await {
@@ -37,24 +45,51 @@ pub(crate) async fn keep(node: Weak<Inner>) {
 
 /// One round.
 pub(crate) fn round(node: &Inner) -> Result<(), ReadError> {
-    loop {
-        let expired = node.view.expired(node.clock.now_ms(), BATCH)?;
-        let whole = expired.len() < BATCH;
-        let (done, forgotten) = std::sync::mpsc::channel();
-        if expired.is_empty() || !node.shard.send(Message::Forget(expired, done)) {
-            break;
-        }
-        // An error: the shard has ended, and so has this.
-        if forgotten.recv().is_err() || whole {
-            break;
-        }
-    }
+    let forgotten = forget(node)?;
     let swept = node.store.maintain()?;
-    if swept.removed > 0 {
+    if forgotten + swept.removed > 0 {
         tracing::info!(
-            removed = swept.removed,
-            "removed payload files that nothing refers to"
+            forgotten,
+            payload_files = swept.removed,
+            "forgot what was kept long enough"
         );
     }
     Ok(())
+}
+
+/// Forgets what has expired, and says how much that was.
+fn forget(node: &Inner) -> Result<u64, ReadError> {
+    let mut forgotten = 0;
+    let mut after = None;
+    loop {
+        // Anew for each page: an app may be deployed meanwhile.
+        let keep = Keep::new(
+            millis(node.keep_runs),
+            millis(node.keep_events),
+            &node.view.apps()?,
+        );
+        let now_ms = node.clock.now_ms();
+        let page = node.view.expired(&keep, now_ms, after.as_ref(), BATCH)?;
+        let count = page.keys.len() as u64;
+        if count > 0 {
+            let (done, answer) = mpsc::channel();
+            if !node.shard.send(Message::Forget(page.keys, keep, done)) {
+                return Ok(forgotten);
+            }
+            // An error: the shard has ended, and so has this.
+            let Ok(ticket) = answer.recv() else {
+                return Ok(forgotten);
+            };
+            ticket.wait()?;
+            forgotten += count;
+        }
+        if page.next.is_none() || node.is_stopping() {
+            return Ok(forgotten);
+        }
+        after = page.next;
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

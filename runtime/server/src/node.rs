@@ -69,6 +69,8 @@ pub(crate) struct Inner {
     deploying: tokio::sync::Mutex<()>,
     max_queued_inputs: usize,
     max_pending_rows: usize,
+    pub(crate) keep_runs: Duration,
+    pub(crate) keep_events: Duration,
     started: Instant,
 }
 
@@ -165,6 +167,8 @@ impl Node {
             deploying: tokio::sync::Mutex::default(),
             max_queued_inputs: config.max_queued_inputs,
             max_pending_rows: config.max_pending_rows,
+            keep_runs: config.keep_runs,
+            keep_events: config.keep_events,
             started: Instant::now(),
         });
         for app in view.apps()? {
@@ -280,6 +284,13 @@ impl Node {
         let value = result.map_err(|error| ReadError(error.to_string()))??;
         self.inner.store.read_barrier().await?;
         Ok(value)
+    }
+
+    /// Does at once what the node does by itself every hour: forgets what was kept long enough.
+    pub async fn keep_house(&self) -> Result<(), ReadError> {
+        let inner = self.inner.clone();
+        let round = tokio::task::spawn_blocking(move || crate::maintenance::round(&inner)).await;
+        round.map_err(|error| ReadError(error.to_string()))?
     }
 
     /// Notices of what happened, each after it was made durable.
@@ -427,6 +438,11 @@ fn unexpected<T>(answer: &Answer) -> Result<T, SendError> {
 }
 
 impl Inner {
+    /// Whether the node is about to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     /// The variables of an app, and what its bodies may reach.
     pub(crate) fn app_settings(
         &self,

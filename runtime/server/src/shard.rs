@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use abide_core::engine::{Effect, Engine, Input, Output};
 use abide_core::state::ReadError;
-use abide_store::{Store, Ticket, View};
+use abide_store::{Keep, Store, Ticket, View};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
@@ -26,8 +26,8 @@ pub(crate) enum Message {
     Input(Box<Input>),
     /// Answer with a ticket for everything that came before.
     Barrier(oneshot::Sender<Ticket>),
-    /// Forget these rows if they are still expired, then say so.
-    Forget(Vec<bytes::Bytes>, Sender<()>),
+    /// Forget these if they are still expired, and answer with a ticket for that.
+    Forget(Vec<bytes::Bytes>, Keep, Sender<Ticket>),
     /// The clock moved: look at it.
     ClockMoved,
     /// Give no instances to further runs.
@@ -133,12 +133,10 @@ impl Shard {
                     // Nobody to tell: the execution ended meanwhile.
                     let _ = reply.send(self.store.read_barrier());
                 }
-                Message::Forget(keys, done) => {
-                    let _ticket = self
-                        .store
-                        .submit(self.view.forget(&keys, self.clock.now_ms())?);
+                Message::Forget(keys, keep, done) => {
+                    let forgotten = self.view.forget(&keys, &keep, self.clock.now_ms())?;
                     // Nobody to tell: housekeeping was ended.
-                    let _ = done.send(());
+                    let _ = done.send(self.store.submit(forgotten));
                 }
                 Message::ClockMoved => {}
                 Message::Drain => *draining = true,

@@ -58,6 +58,8 @@ pub(crate) struct Dev {
     /// Do not replay runs as a check.
     #[arg(long)]
     no_check_replay: bool,
+    #[command(flatten)]
+    keep: node::Keep,
     /// The form of log lines.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -129,6 +131,7 @@ impl Dev {
             data: &self.data,
             allow_net: &self.allow_net,
             check_replay: !self.no_check_replay,
+            keep: self.keep,
         };
         let stand_in = if wants_stand_in {
             Some(stand_in::start(&self.data)?)

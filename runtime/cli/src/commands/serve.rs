@@ -36,6 +36,8 @@ pub(crate) struct Serve {
     /// Replay every run from its journal when it suspends or ends, and name the first difference. Costs a replay each time.
     #[arg(long)]
     check_replay: bool,
+    #[command(flatten)]
+    keep: node::Keep,
     /// The form of log lines.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -52,6 +54,7 @@ impl Serve {
             data: &self.data,
             allow_net: &self.allow_net,
             check_replay: self.check_replay,
+            keep: self.keep,
         };
         let node = node::open(&options).await?;
         print_line(&format!("listening on {}", node::url(address)))?;

@@ -107,6 +107,7 @@ impl Random {
 }
 
 /// One test for each story and backend.
+#[allow(unused_macros, reason = "each test binary uses a part of it")]
 macro_rules! on_both_backends {
     ($($story:ident),* $(,)?) => {
         mod memory {
