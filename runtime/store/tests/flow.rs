@@ -299,6 +299,7 @@ fn guards_and_pending_runs_come_due(disk: &impl Disk) {
         due_ms: 30,
         kind: TimeoutKind::Finish,
         after_ms: 20,
+        left_ms: None,
     };
     let debounce = Registration::Debounce(Box::new(abide_core::state::PendingDebounce {
         function: function("a"),
