@@ -17,6 +17,8 @@ pub struct Limits {
     pub event_bytes: usize,
     /// Most events in one request or one `send-events`.
     pub events_per_request: usize,
+    /// All events of one batch together, in bytes: a run must be able to hold them in memory.
+    pub batch_bytes: u64,
     /// Operations that one run may start: a run's journal must stay quick to replay.
     pub steps_per_run: u32,
     /// Largest result of one step, in bytes of JSON.
@@ -34,6 +36,7 @@ impl Default for Limits {
         Self {
             event_bytes: 3 << 20,
             events_per_request: 5_000,
+            batch_bytes: 10 << 20,
             steps_per_run: 10_000,
             step_result_bytes: 4 << 20,
             run_state_bytes: 32 << 20,

@@ -4,8 +4,10 @@
 //! |----------------|-------------------------------------------------------------------------------|--------------------------|
 //! | none           | `Pending(run)` with one event, `due = now + timeout`                           |                          |
 //! | `Pending(run)` | full with it: none, the run is created with it                                | none; the run is created |
-//! |                | more than 10 MiB with it: the run is created without it; it begins the next    |                          |
+//! |                | beyond [`batch_bytes`] with it: the run is created without it; it begins the next |                          |
 //! |                | else: one event more                                                          |                          |
+//!
+//! [`batch_bytes`]: crate::limits::Limits::batch_bytes
 //!
 //! So a batch never exceeds its size, its bytes or its age; an event that comes when `due` has passed, and the timer has not had its turn,
 //! begins the next one. An event for which `if` is false is none of this control's: it runs alone. As `event` the run sees the first.
@@ -16,9 +18,6 @@ use crate::event::Event;
 use crate::function::options::BatchEvents;
 use crate::ids::{EventId, RunId};
 use crate::state::{ControlKey, ControlKind, PendingBatch, ReadError, Registration, Write};
-
-/// The most bytes of events that one batch holds, unless a single one has more: a run must be able to hold them in memory.
-const MAX_BYTES: u64 = 10 << 20;
 
 impl Engine {
     /// Takes the event into the batch of its key. `false` if it is to run alone.
@@ -37,12 +36,15 @@ impl Engine {
         let key = Self::control_key(ControlKind::Batch, served, source, arriving, cx);
         let event = &arriving.event;
         let bytes = size(event);
+        // A single event may have more: then it is a batch of its own.
+        let most_bytes = self.config.limits.batch_bytes;
         let mut found = match self.collecting(&key, cx)? {
             Some((run, Registration::Batch(pending))) => Some((run, pending)),
             Some(_) | None => None,
         };
         if let Some((run, pending)) = &found
-            && (pending.count >= option.max_size || pending.bytes.saturating_add(bytes) > MAX_BYTES)
+            && (pending.count >= option.max_size
+                || pending.bytes.saturating_add(bytes) > most_bytes)
         {
             self.collected(*run, pending.due_ms, cx)?;
             found = None;
@@ -63,7 +65,7 @@ impl Engine {
         pending.count += 1;
         pending.bytes = pending.bytes.saturating_add(bytes);
         let due_ms = pending.due_ms;
-        let full = pending.count >= option.max_size || pending.bytes >= MAX_BYTES;
+        let full = pending.count >= option.max_size || pending.bytes >= most_bytes;
         self.keep_collecting(run, Registration::Batch(pending));
         if full {
             self.collected(run, due_ms, cx)?;

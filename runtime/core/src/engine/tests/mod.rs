@@ -3,6 +3,7 @@
 mod admission;
 mod faults;
 mod merging;
+mod models;
 mod review;
 mod script;
 mod state;
