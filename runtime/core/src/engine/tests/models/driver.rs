@@ -241,6 +241,8 @@ impl Driver {
             changes: Vec::new(),
             sends: Vec::new(),
             logs: Vec::new(),
+            wants: Vec::new(),
+            releases: Vec::new(),
             position: Position::Ended(RunEnd::Output("null".into())),
         });
         self.begin(Some(happened));

@@ -174,7 +174,7 @@ impl Model<'_> {
                 .iter()
                 .enumerate()
                 .filter(|(_, (_, events))| due(events) <= now);
-            let first = due.min_by_key(|(_, (_, events))| (due_and_begin(events)));
+            let first = due.min_by_key(|(_, (_, events))| due_and_begin(events));
             let Some(place) = first.map(|(place, _)| place) else {
                 return;
             };
