@@ -76,8 +76,10 @@ impl Context {
 
     /// All the events that started the run, where several did; otherwise just the one.
     ///
-    /// A function with [`batch_events`](crate::Batch) reads its batch here, in the order of arrival; its `event` is the first of them. One with
+    /// A function with [`batch_events`](crate::Batch) finds its batch here, in the order of arrival; its `event` is the first of them. One with
     /// [`debounce`](crate::Debounce) finds all events of the burst here, the newest 100 at most and the oldest of them first; its `event` is the newest.
+    ///
+    /// A function that is about all of them takes them as an argument, in place of the event:
     ///
     /// ```
     /// use abide_sdk::prelude::*;
@@ -86,8 +88,8 @@ impl Context {
     /// struct View { page: String }
     ///
     /// #[abide::function(id = "count-views", on = "page/viewed", batch_events(max_size = 100, timeout = "10s"))]
-    /// async fn count_views(ctx: Context) -> Result<usize> {
-    ///     let views: Vec<View> = ctx.events()?.into_iter().map(|event| event.data).collect();
+    /// async fn count_views(ctx: Context, events: Vec<Event<View>>) -> Result<usize> {
+    ///     let views: Vec<View> = events.into_iter().map(|event| event.data).collect();
     ///     Ok(ctx.step("insert").run(async move { insert(&views).await }).await?)
     /// }
     ///

@@ -43,8 +43,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function with this id (kebab-case, unique in the app). `workflow` is an async function of the [`Context`] and the [`Event`](crate::Event), or of
-    /// the context alone.
+    /// A function with this id (kebab-case, unique in the app). `workflow` is an async function of the [`Context`] and the [`Event`](crate::Event), of the
+    /// context and all events that started the run, or of the context alone.
     pub fn new<Arguments>(id: impl Into<String>, workflow: impl Workflow<Arguments>) -> Self {
         let config = FunctionConfig {
             id: id.into(),

@@ -138,8 +138,7 @@
 //!     batch_events(max_size = 50, timeout = "10m", key = "event.data.user", if = "!event.data.urgent"),
 //!     concurrency = 5,
 //! )]
-//! async fn mention_digest(ctx: Context) -> Result<()> {
-//!     let mentions = ctx.events::<Mention>()?;
+//! async fn mention_digest(ctx: Context, mentions: Vec<Event<Mention>>) -> Result<()> {
 //!     let by: Vec<String> = mentions.into_iter().map(|event| event.data.by).collect();
 //!     ctx.step("send").run(async move { Ok(log::info!("mentioned by {}", by.join(", "))) }).await?;
 //!     Ok(())

@@ -31,8 +31,8 @@
 //! use abide_sdk::testing::{Run, config_of, event};
 //!
 //! #[abide::function(id = "digest", on = "user/mentioned", batch_events(max_size = 50, timeout = "10m"), on_failure = tell)]
-//! async fn digest(ctx: Context) -> Result<usize> {
-//!     Ok(ctx.events::<Value>()?.len())
+//! async fn digest(ctx: Context, events: Vec<Event>) -> Result<usize> {
+//!     Ok(events.len())
 //! }
 //!
 //! async fn tell(ctx: Context, failure: FunctionFailure) -> Result<String> {

@@ -13,10 +13,12 @@ use crate::operation::to_json;
 use crate::runtime::LocalFuture;
 
 /// What can be the workflow of a [`Function`](crate::Function): an async function of `(Context, Event<T>)` or of `(Context)` that returns a `Result` whose
-/// value can be written as JSON. Data that are no `T` fail the run at once. A handler of failures takes `(Context, FunctionFailure<T>)`.
+/// value can be written as JSON. Data that are no `T` fail the run at once. One that several events start
+/// takes `(Context, Vec<Event<T>>)` if it likes, a handler of failures `(Context, FunctionFailure<T>)`.
 #[diagnostic::on_unimplemented(
     message = "this is not a workflow",
     label = "a workflow is `async fn(Context, Event<T>) -> Result<Output>`",
+    note = "of a batch it is `async fn(Context, Vec<Event<T>>) -> Result<Output>`",
     note = "a handler of failures is `async fn(Context, FunctionFailure<T>) -> Result<Output>`",
     note = "`T` must be readable from JSON (`serde::Deserialize`), the output writable as JSON (`serde::Serialize`)"
 )]
@@ -49,6 +51,22 @@ where
     fn begin(&self, ctx: Context) -> LocalFuture<Result<String>> {
         match ctx.event() {
             Ok(event) => written(self(ctx, event)),
+            Err(error) => Box::pin(async { Err(error) }),
+        }
+    }
+}
+
+impl<W, F, T, O, E> Workflow<(Context, Vec<Event<T>>)> for W
+where
+    W: Fn(Context, Vec<Event<T>>) -> F + 'static,
+    F: Future<Output = Result<O, E>> + 'static,
+    T: DeserializeOwned,
+    O: Serialize,
+    E: Into<Error>,
+{
+    fn begin(&self, ctx: Context) -> LocalFuture<Result<String>> {
+        match ctx.events() {
+            Ok(events) => written(self(ctx, events)),
             Err(error) => Box::pin(async { Err(error) }),
         }
     }

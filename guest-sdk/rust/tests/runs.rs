@@ -36,6 +36,34 @@ fn a_batch_hands_over_all_its_events_and_the_first_as_the_event() {
 }
 
 #[test]
+fn a_handler_takes_all_events_as_an_argument_if_it_likes() {
+    let all = async |_: Context, events: Vec<Event<Order>>| {
+        Ok::<_, Error>(
+            events
+                .into_iter()
+                .map(|event| event.data.id)
+                .collect::<Vec<_>>(),
+        )
+    };
+    let batch = Function::new("batch", all).batch_events(Batch::new(10, "1m"));
+    let run = Run::start(
+        &batch,
+        [event("order", order("a", 1)), event("order", order("b", 1))],
+    );
+    assert_eq!(run.output(), Some(Ok(json!(["a", "b"]))));
+
+    let broken = Run::start(
+        &batch,
+        [event("order", order("a", 1)), event("order", json!({}))],
+    );
+    let failure = broken.output().unwrap().unwrap_err();
+    assert_eq!(
+        (failure.name.as_str(), failure.retriable),
+        ("InvalidEvent", false)
+    );
+}
+
+#[test]
 fn a_debounced_function_gets_the_newest_event_and_all_of_them() {
     let debounced = Function::new("debounced", ids).debounce(Debounce::new("5s"));
     let mut late = event("order", order("late", 1));

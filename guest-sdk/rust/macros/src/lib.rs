@@ -13,7 +13,7 @@ use proc_macro::TokenStream;
 
 /// Declares a durable function of an app.
 ///
-/// It goes on an `async fn` of a `Context` and an `Event<T>`, or of a `Context` alone, that returns a `Result`. The function itself stays as it is; a type of
+/// It goes on an `async fn` of a `Context` and an `Event<T>` (a `Vec<Event<T>>` for all that started the run), or of a `Context` alone, that returns a `Result`. The function itself stays as it is; a type of
 /// the same name carries its configuration to `app!`.
 ///
 /// Every option by its name; what one means, when to use which and what it defaults to is said at the builder's method of the same name, in `abide_sdk::Function`.
@@ -69,8 +69,8 @@ use proc_macro::TokenStream;
 ///     on = "user/mentioned",
 ///     batch_events(max_size = 100, timeout = "10m", key = "event.data.user", if = "!event.data.urgent"),
 /// )]
-/// async fn digest(ctx: Context) -> Result<usize> {
-///     Ok(ctx.events::<Value>()?.len())
+/// async fn digest(ctx: Context, events: Vec<Event<Value>>) -> Result<usize> {
+///     Ok(events.len())
 /// }
 ///
 /// abide::app!(fulfil_order, digest);

@@ -59,7 +59,7 @@ impl Debounce {
 /// Runs once for up to `max_size` events. For [`Function::batch_events`](crate::Function::batch_events).
 ///
 /// Use it where one call for many is cheaper than many calls: a bulk insert, a digest by mail. A batch starts when it is full, when `timeout` has passed since its first event, or at
-/// 10 MiB. The handler takes them from [`Context::events`](crate::Context::events); its `event` is the first of them. One event (by its id) is in a
+/// 10 MiB. The handler takes a `Vec<Event<T>>` in place of the event, or asks [`Context::events`](crate::Context::events); its `event` is the first of them. One event (by its id) is in a
 /// batch once.
 ///
 /// It excludes `cancel_on`, `debounce`, `singleton`, `priority`, `idempotency` and `rate_limit`, which are about single events.
@@ -70,8 +70,8 @@ impl Debounce {
 /// #[derive(Deserialize)]
 /// struct View { page: String }
 ///
-/// Function::new("count-views", async |ctx: Context| {
-///     let pages: Vec<String> = ctx.events::<View>()?.into_iter().map(|view| view.data.page).collect();
+/// Function::new("count-views", async |ctx: Context, events: Vec<Event<View>>| {
+///     let pages: Vec<String> = events.into_iter().map(|view| view.data.page).collect();
 ///     ctx.step("insert").run(async move { Ok(pages.len()) }).await?;
 ///     Ok::<_, Error>(())
 /// })
