@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use abide_core::cron::Schedule;
 use abide_core::function::options::Catchup;
-use abide_core::function::{FunctionConfig, Trigger};
+use abide_core::function::{FunctionConfig, Setting, Trigger};
 use abide_core::ids::FunctionId;
 use abide_core::retry::Backoff;
 use abide_core::state::App;
@@ -110,6 +110,8 @@ impl From<&Trigger> for TriggerView {
 pub(crate) struct FunctionDetail {
     #[serde(flatten)]
     function: FunctionView,
+    /// All of its configuration, defaults included.
+    options: Vec<Setting>,
     schedules: Vec<ScheduleView>,
     queued: QueuedView,
     warnings: Vec<WarningView>,
@@ -157,6 +159,7 @@ impl FunctionDetail {
         });
         Self {
             function,
+            options: config.effective(),
             schedules: schedules.collect(),
             queued,
             warnings: warnings.iter().map(WarningView::from).collect(),
