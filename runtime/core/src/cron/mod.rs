@@ -178,23 +178,6 @@ impl Schedule {
             .take(limit)
             .collect()
     }
-
-    /// What is to be made up for after `after_ms`, up to and including `until_ms`: at most `limit` ticks, the oldest first.
-    ///
-    /// If there are `limit`, ask again after the last of them.
-    pub fn missed(&self, policy: Catchup, after_ms: u64, until_ms: u64, limit: usize) -> Vec<u64> {
-        match policy {
-            Catchup::None => Vec::new(),
-            Catchup::Last => {
-                let last = self.last_at_or_before(until_ms);
-                last.filter(|tick| *tick > after_ms)
-                    .into_iter()
-                    .take(limit)
-                    .collect()
-            }
-            Catchup::All => self.ticks_between(after_ms, until_ms, limit),
-        }
-    }
 }
 
 /// Between two times that a schedule can tell apart.

@@ -177,33 +177,21 @@ fn schedules_end_with_the_year_2099_and_begin_with_1970() {
 }
 
 #[test]
-fn missed_ticks_follow_the_policy() {
+fn the_ticks_of_a_downtime_are_those_after_its_beginning_up_to_its_end() {
     let hourly = schedule("0 * * * *");
     let down = at("2026-01-01T12:30:00Z");
     let up = at("2026-01-01T16:00:00Z");
-    let missed = |policy, limit| -> Vec<String> {
-        let ticks = hourly.missed(policy, down, up, limit);
+    let ticks = |limit| -> Vec<String> {
+        let ticks = hourly.ticks_between(down, up, limit);
         ticks
             .into_iter()
             .map(|tick| shown(tick)[11..16].to_owned())
             .collect()
     };
-    assert!(missed(Catchup::None, 10).is_empty());
-    assert_eq!(missed(Catchup::Last, 10), ["16:00"]);
-    assert_eq!(
-        missed(Catchup::All, 10),
-        ["13:00", "14:00", "15:00", "16:00"]
-    );
-    assert_eq!(missed(Catchup::All, 2), ["13:00", "14:00"]);
-    for policy in [Catchup::None, Catchup::Last, Catchup::All] {
-        let nothing = hourly.missed(policy, up, up + HOUR_MS - 1, 10);
-        assert!(nothing.is_empty(), "{policy:?}");
-    }
-    assert_eq!(Catchup::default(), Catchup::Last);
-    assert_eq!(
-        serde_json::to_string(&Catchup::All).expect("text"),
-        "\"all\""
-    );
+    assert_eq!(ticks(10), ["13:00", "14:00", "15:00", "16:00"]);
+    assert_eq!(ticks(2), ["13:00", "14:00"]);
+    assert!(hourly.ticks_between(up, up + HOUR_MS - 1, 10).is_empty());
+    assert!(hourly.ticks_between(up, down, 10).is_empty());
 }
 
 #[test]
@@ -212,9 +200,26 @@ fn the_last_tick_of_a_long_downtime_costs_no_walk() {
     let every_minute = schedule("TZ=Europe/Berlin * * * * *");
     let up = at("2030-01-01T00:00:30Z");
     assert_eq!(
-        every_minute.missed(Catchup::Last, 0, up, 1),
-        [up - 30 * SECOND_MS]
+        every_minute.last_at_or_before(up),
+        Some(up - 30 * SECOND_MS)
     );
+}
+
+#[test]
+fn the_policy_for_missed_ticks_is_written_in_one_word() {
+    assert_eq!(Catchup::default(), Catchup::Last);
+    for (policy, word) in [
+        (Catchup::None, "none"),
+        (Catchup::Last, "last"),
+        (Catchup::All, "all"),
+    ] {
+        let json = format!("{word:?}");
+        assert_eq!(serde_json::to_string(&policy).expect("text"), json);
+        assert_eq!(
+            serde_json::from_str::<Catchup>(&json).expect("a policy"),
+            policy
+        );
+    }
 }
 
 #[test]
