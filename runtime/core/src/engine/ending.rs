@@ -12,9 +12,8 @@
 
 use std::sync::Arc;
 
-use super::admission::Arriving;
 use super::served::Served;
-use super::{Context, Engine};
+use super::{Arriving, Context, Engine};
 use crate::event::Event;
 use crate::expr::match_key;
 use crate::ids::RunId;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::admission::Arriving;
-use super::{Answer, Context, Effect, Engine, Notice, ReplyId};
+use super::{Answer, Arriving, Context, Effect, Engine, Notice, ReplyId};
 use crate::event::{Event, EventIdSeed, EventSource, InvalidEvent, NewEvent};
 use crate::ids::{EventId, FunctionId};
 use crate::limits::Limits;
@@ -99,8 +98,9 @@ impl Engine {
         handlers: Vec<FunctionId>,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        self.satisfy_waits(event, cx)?;
-        let (mut functions, undecided) = self.triggers.matching(event);
+        let arriving = Arriving::new(event.clone());
+        self.satisfy_waits(&arriving, cx)?;
+        let (mut functions, undecided) = self.triggers.matching(event, || arriving.scope());
         for trigger in undecided {
             cx.out
                 .durable
@@ -111,7 +111,6 @@ impl Engine {
             functions.sort();
             functions.dedup();
         }
-        let arriving = Arriving::new(event.clone());
         for function in functions {
             self.admit(&function, &arriving, cx)?;
         }

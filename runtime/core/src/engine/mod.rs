@@ -12,6 +12,7 @@
 //! - Every execution has a token; what comes with an old token is dropped.
 
 mod admission;
+mod arriving;
 mod cancel;
 mod conditions;
 mod cron;
@@ -55,6 +56,7 @@ use crate::state::{
 };
 use crate::{DAY_MS, Json};
 
+use arriving::Arriving;
 pub use ingest::{InvalidEvents, ValidEvents};
 pub use output::{Answer, Effect, Notice, Output, Request};
 use overlay::Step;

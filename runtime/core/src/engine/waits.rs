@@ -9,8 +9,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Context, Effect, Engine, Notice};
-use crate::Json;
+use super::{Arriving, Context, Effect, Engine, Notice};
 use crate::event::Event;
 use crate::expr::{EvalError, Scope, match_key};
 use crate::function::Undecided;
@@ -31,10 +30,11 @@ impl Engine {
     /// Satisfies every wait for this event, and cancels the runs that it ends.
     pub(super) fn satisfy_waits(
         &mut self,
-        event: &Event,
+        arriving: &Arriving,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let mut arrived = Arrived::new(event);
+        let event = &arriving.event;
+        let mut arrived = Arrived::new(arriving);
         self.satisfy_waits_where(None, &mut arrived, cx)?;
         let mut paths = cx.read.wait_paths(&event.name)?;
         // Those that this very step registered are not among the reads.
@@ -42,7 +42,7 @@ impl Engine {
         paths.sort_unstable();
         paths.dedup();
         for path in paths {
-            let value = match_key(arrived.scope(), &path);
+            let value = match_key(arriving.scope(), &path);
             self.satisfy_waits_where(Some((&path, &value)), &mut arrived, cx)?;
         }
         self.cancel_withdrawn(cx)
@@ -54,7 +54,7 @@ impl Engine {
         arrived: &mut Arrived<'_>,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let name = &arrived.event.name;
+        let name = &arrived.arriving.event.name;
         let of_this_step = self.step.watched.waits(name, match_on);
         let mut after = None;
         loop {
@@ -91,9 +91,9 @@ impl Engine {
             return Ok(());
         }
         if matches!(&*registration, Registration::CancelOn { .. }) {
-            return self.cancel_by_event(key.run, arrived.event, cx);
+            return self.cancel_by_event(key.run, &arrived.arriving.event, cx);
         }
-        let outcome = Outcome::Done(arrived.json());
+        let outcome = Outcome::Done(arrived.arriving.json().clone());
         self.satisfy(key, registration, (outcome, 0), cx);
         Ok(())
     }
@@ -121,11 +121,11 @@ impl Engine {
         else {
             return Ok(false);
         };
-        if *name != *arrived.event.name {
+        if *name != *arrived.arriving.event.name {
             return Ok(false);
         }
         if let Some((path, value)) = match_path
-            && match_key(arrived.scope(), path) != *value
+            && match_key(arrived.arriving.scope(), path) != *value
         {
             return Ok(false);
         }
@@ -138,7 +138,7 @@ impl Engine {
         let Some((function, trigger)) = self.trigger_of(key.run, cx)? else {
             return Ok(false);
         };
-        match expr.matches(&trigger, Some(arrived.scope())) {
+        match expr.matches(&trigger, Some(arrived.arriving.scope())) {
             Ok(holds) => Ok(holds),
             Err(error) => {
                 let option = match registration {
@@ -204,16 +204,17 @@ impl Engine {
         let mut examined = 0;
         loop {
             let page = cx.read.events_since(name, from.0, from.1, LOOKBACK_PAGE)?;
-            for event in &page {
-                if self.accepts(key, registration, &mut Arrived::new(event), cx)? {
-                    return Ok(Some(Arc::new(event.clone())));
+            let count = page.len();
+            let last = page.last().map(|last| (last.received_ms, Some(last.id)));
+            for event in page {
+                let event = Arriving::new(Arc::new(event));
+                if self.accepts(key, registration, &mut Arrived::new(&event), cx)? {
+                    return Ok(Some(event.event));
                 }
             }
-            examined += page.len();
-            match page.last() {
-                Some(last) if page.len() == LOOKBACK_PAGE => {
-                    from = (last.received_ms, Some(last.id));
-                }
+            examined += count;
+            match last {
+                Some(last) if count == LOOKBACK_PAGE => from = last,
                 Some(_) | None => break,
             }
             if examined >= LOOKBACK_EVENTS {
@@ -230,8 +231,9 @@ impl Engine {
             .cloned()
             .collect();
         for event in recorded_now {
+            let event = Arriving::new(event);
             if self.accepts(key, registration, &mut Arrived::new(&event), cx)? {
-                return Ok(Some(event));
+                return Ok(Some(event.event));
             }
         }
         Ok(None)
@@ -257,34 +259,18 @@ impl Engine {
     }
 }
 
-/// An event that arrived, written and parsed when a wait first asks for it.
+/// An event that arrived, and the conditions that could not be decided for it.
 struct Arrived<'a> {
-    event: &'a Event,
-    json: Option<Json>,
-    scope: Option<Scope>,
+    arriving: &'a Arriving,
     warned: BTreeSet<(FunctionId, String)>,
 }
 
 impl<'a> Arrived<'a> {
-    fn new(event: &'a Event) -> Self {
+    fn new(arriving: &'a Arriving) -> Self {
         Self {
-            event,
-            json: None,
-            scope: None,
+            arriving,
             warned: BTreeSet::new(),
         }
-    }
-
-    fn scope(&mut self) -> &Scope {
-        if self.scope.is_none() {
-            self.scope = Some(Scope::parse(&self.json()).unwrap_or_default());
-        }
-        self.scope.get_or_insert_default()
-    }
-
-    fn json(&mut self) -> Json {
-        let event = self.event;
-        self.json.get_or_insert_with(|| event.to_json()).clone()
     }
 
     /// Says that a condition could not be decided: once an event, however many runs have the same condition.

@@ -75,6 +75,7 @@ mod tests {
     use super::options::EventTrigger;
     use super::*;
     use crate::event::{EventSource, NewEvent};
+    use crate::expr::Scope;
     use crate::ids::{EventId, FunctionId};
 
     fn function(id: &str, triggers: &[(&str, Option<&str>)]) -> FunctionConfig {
@@ -104,7 +105,8 @@ mod tests {
             ..NewEvent::default()
         }
         .accept(EventId(1), 0, EventSource::Api);
-        let (found, _) = index.matching(&event);
+        let scope = Scope::parse(&event.to_json()).expect("JSON");
+        let (found, _) = index.matching(&event, || &scope);
         found.iter().map(|id| id.function.to_string()).collect()
     }
 

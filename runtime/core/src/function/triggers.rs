@@ -102,10 +102,15 @@ impl TriggerIndex {
     }
 
     /// The functions that `event` starts, each once, in the order of their ids.
-    pub fn matching(&self, event: &Event) -> (Vec<FunctionId>, Vec<Undecided>) {
+    ///
+    /// `scope` gives the event as conditions see it; it is asked only if there is a condition.
+    pub fn matching<'s>(
+        &self,
+        event: &Event,
+        scope: impl Fn() -> &'s Scope,
+    ) -> (Vec<FunctionId>, Vec<Undecided>) {
         let mut found = Vec::new();
         let mut undecided = Vec::new();
-        let mut scope: Option<Scope> = None;
         let exact = self.exact.get(&*event.name);
         let patterns = self
             .prefixes
@@ -115,19 +120,15 @@ impl TriggerIndex {
         for candidate in exact.into_iter().chain(patterns).flatten() {
             match &candidate.condition {
                 None => found.push(candidate.function.clone()),
-                Some(condition) => {
-                    let scope = scope
-                        .get_or_insert_with(|| Scope::parse(&event.to_json()).unwrap_or_default());
-                    match condition.matches(scope, None) {
-                        Ok(true) => found.push(candidate.function.clone()),
-                        Ok(false) => {}
-                        Err(error) => undecided.push(Undecided {
-                            function: candidate.function.clone(),
-                            option: format!("trigger {} if", candidate.place),
-                            problem: format!("{error}; the event does not start the function"),
-                        }),
-                    }
-                }
+                Some(condition) => match condition.matches(scope(), None) {
+                    Ok(true) => found.push(candidate.function.clone()),
+                    Ok(false) => {}
+                    Err(error) => undecided.push(Undecided {
+                        function: candidate.function.clone(),
+                        option: format!("trigger {} if", candidate.place),
+                        problem: format!("{error}; the event does not start the function"),
+                    }),
+                },
             }
         }
         found.sort();

@@ -77,18 +77,18 @@ impl Engine {
             function: function.clone(),
             key,
         });
-        let mut events: Vec<EventId> = events.into_iter().map(|(_, id)| id).collect();
         // What retention has removed meanwhile cannot be handed to the run.
-        let mut newest = None;
-        while newest.is_none()
-            && let Some(id) = events.last()
-        {
-            newest = self.event(*id, cx)?;
-            if newest.is_none() {
-                events.pop();
+        let mut kept: Vec<EventId> = Vec::with_capacity(events.len());
+        for (_, id) in events {
+            if self.step.events.contains_key(&id) || cx.read.has_event(id)? {
+                kept.push(id);
             }
         }
-        let Some(event) = newest else {
+        let events = kept;
+        let Some(newest) = events.last() else {
+            return Ok(());
+        };
+        let Some(event) = self.event(*newest, cx)? else {
             return Ok(());
         };
         let event_count = u32::try_from(events.len()).unwrap_or(u32::MAX);

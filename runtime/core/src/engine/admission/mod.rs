@@ -13,36 +13,12 @@ mod rate_limit;
 mod singleton;
 mod skipped;
 
-use std::cell::OnceCell;
-use std::sync::Arc;
-
-use super::{Context, DEDUPE_MS, Engine};
+use super::{Arriving, Context, DEDUPE_MS, Engine};
 use crate::event::Event;
-use crate::expr::Scope;
 use crate::ids::{FunctionId, RunId};
 use crate::state::{ReadError, Write};
 
 pub(super) use create::{NewRun, Via};
-
-/// An event on its way through the controls of the functions that it starts, parsed when an expression first asks for it.
-pub(super) struct Arriving {
-    pub event: Arc<Event>,
-    scope: OnceCell<Scope>,
-}
-
-impl Arriving {
-    pub(in crate::engine) fn new(event: Arc<Event>) -> Self {
-        Self {
-            event,
-            scope: OnceCell::new(),
-        }
-    }
-
-    pub(super) fn scope(&self) -> &Scope {
-        self.scope
-            .get_or_init(|| Scope::parse(&self.event.to_json()).unwrap_or_default())
-    }
-}
 
 impl Engine {
     /// Takes an event through the controls of a function whose trigger it matches.
