@@ -285,6 +285,9 @@ impl Engine {
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
         self.pause_in_queue(&run, cx)?;
+        if run.guarded {
+            self.hold_timeouts(run.id, cx)?;
+        }
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }

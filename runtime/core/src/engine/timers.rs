@@ -103,7 +103,11 @@ impl Engine {
         registration: Arc<Registration>,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let Some(mut run) = cx.read.run(key.run)? else {
+        // One that is paused begins when it is resumed.
+        let Some(mut run) = self
+            .find(key.run, cx)?
+            .filter(|run| run.status == RunStatus::Sleeping)
+        else {
             return Ok(());
         };
         self.unregister(key, registration, cx);

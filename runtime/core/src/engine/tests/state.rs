@@ -12,7 +12,7 @@ use crate::state::{
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct State {
     pub events: BTreeMap<EventId, Event>,
     pub runs: BTreeMap<RunId, Run>,

@@ -6,6 +6,8 @@
 
 mod batch;
 mod book;
+mod cancel_on;
+mod cron;
 mod debounce;
 mod dedupe;
 mod driver;
@@ -13,6 +15,7 @@ mod idempotency;
 mod priority;
 mod rate_limit;
 mod singleton;
+mod stage;
 mod together;
 
 use proptest::prelude::*;
