@@ -12,7 +12,7 @@ use crate::{Json, is_json_object};
 const TS_RANGE_MS: std::ops::Range<u64> = 315_532_800_000..4_133_980_800_000;
 
 /// Prefixes of event names that only the platform may use.
-const RESERVED_PREFIXES: [&str; 2] = ["inngest/", "abide/"];
+pub(crate) const RESERVED_PREFIXES: [&str; 2] = ["inngest/", "abide/"];
 
 /// The default of `data`.
 pub const EMPTY_OBJECT: &str = "{}";
@@ -131,7 +131,7 @@ impl NewEvent {
     }
 }
 
-fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+pub(crate) fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len())
         .is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }

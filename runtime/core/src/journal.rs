@@ -75,6 +75,18 @@ pub enum Entry {
         /// Milliseconds since the Unix epoch.
         at_ms: u64,
     },
+    /// What a step works on, where it has an input that an operator can see and replace.
+    Input {
+        /// The operation.
+        op: OpNumber,
+        /// JSON.
+        input: Json,
+        /// Whether an operator put it in place of what the code gave.
+        replaced: bool,
+    },
+    /// A result of the run that this one replays, for an operation that is not to be done again. These entries come before all others. The
+    /// workflow code is told the result once it asks for the operation.
+    Carried(Box<Carried>),
     /// An attempt at a step's body began that may reach outside.
     BodyStarted {
         /// The operation.
@@ -147,6 +159,37 @@ pub enum Entry {
         /// When.
         at_ms: u64,
     },
+}
+
+/// A result that was carried over from the run that is replayed. The fields are those of the entries that it stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Its number in this run: these operations are the first ones, in the order in which they were completed.
+    pub op: OpNumber,
+    /// What was asked for.
+    pub kind: Kind,
+    /// The step's id as the author wrote it.
+    pub id: String,
+    /// How many operations had the same id before.
+    pub occurrence: u32,
+    /// The digest of its options.
+    pub digest: u64,
+    /// Their summary.
+    pub summary: String,
+    /// Whether the result counts only for the same options: the code has changed meanwhile, and the options say what was asked for.
+    pub same_options: bool,
+    /// How many results were there before the operation was started: those that a further replay from it carries over.
+    pub before: u32,
+    /// What it worked on, where that is known.
+    pub input: Option<Json>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Attempts that it took.
+    pub attempts: u32,
+    /// When the last attempt began, or the operation itself where there are none.
+    pub started_ms: u64,
+    /// When it was complete.
+    pub at_ms: u64,
 }
 
 /// The id by which a step is unique in its run: `id`, then `id:1`, `id:2`…

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod machine;
 pub mod operation;
 pub mod retry;
+pub mod schema;
 pub mod state;
 
 use std::sync::Arc;

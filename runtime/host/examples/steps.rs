@@ -81,6 +81,8 @@ async fn main() {
         },
         event: event.to_json(),
         gated: false,
+        input: None,
+        schemas: Arc::default(),
     });
     let case = Case {
         host,

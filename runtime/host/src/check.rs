@@ -132,6 +132,7 @@ fn time_of(entry: &Entry) -> Option<u64> {
         | Entry::Cancelled { at_ms, .. }
         | Entry::WorkflowFailed { at_ms, .. }
         | Entry::WorkflowReturned { at_ms, .. } => Some(*at_ms),
-        Entry::Logged { .. } => None,
+        // What was carried over happened in another run.
+        Entry::Logged { .. } | Entry::Input { .. } | Entry::Carried(_) => None,
     }
 }

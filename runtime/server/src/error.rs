@@ -53,6 +53,9 @@ pub enum DeployError {
     /// A rule of `allow-net` cannot be one.
     #[error("{0}")]
     AllowNet(String),
+    /// The app does not go with what is deployed already.
+    #[error("{0}")]
+    Refused(String),
     /// The component is refused.
     #[error(transparent)]
     Component(#[from] abide_host::Error),

@@ -232,6 +232,8 @@ fn info(node: &Inner, run: &Run, events: &Events) -> RunInfo {
         limits: node.limits.clone(),
         event: events.main().to_json(),
         gated: run.is_gated(),
+        input: run.input.as_deref().cloned(),
+        schemas: node.schemas(),
     }
 }
 

@@ -12,6 +12,7 @@ use abide_core::function::{Undecided, is_kebab_case};
 use abide_core::ids::{Digest, EventId, RunId};
 use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
+use abide_core::schema::Schemas;
 use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
 use abide_host::{AllowRule, BarrierBroken, EgressPolicy, Host};
 use abide_store::{Commits, SledOptions, Store, View};
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     settings: RwLock<HashMap<Arc<str>, AppSettings>>,
     egress: EgressPolicy,
     pub(crate) warnings: Warnings,
+    /// What events are checked against.
+    schemas: RwLock<Arc<Schemas>>,
     replies: Mutex<HashMap<ReplyId, oneshot::Sender<Answer>>>,
     next_reply: AtomicU64,
     notices: broadcast::Sender<Notice>,
@@ -156,6 +159,7 @@ impl Node {
             executions: Executions::default(),
             requests: Requests::default(),
             settings: RwLock::default(),
+            schemas: RwLock::default(),
             egress,
             warnings: Warnings::default(),
             replies: Mutex::default(),
@@ -171,9 +175,13 @@ impl Node {
             keep_events: config.keep_events,
             started: Instant::now(),
         });
-        for app in view.apps()? {
-            inner.apply_settings(&app);
+        let apps = view.apps()?;
+        for app in &apps {
+            inner.apply_settings(app);
         }
+        // The engine says so again, but the first event may come before.
+        let (schemas, _) = Schemas::assemble(&apps, &view.schemas()?, &Schemas::default());
+        *inner.schemas.write() = Arc::new(schemas);
         let loop_ = Shard {
             engine: Engine::new(config.engine, rand::random()),
             store,
@@ -203,7 +211,7 @@ impl Node {
         events: Vec<NewEvent>,
         seed: Option<EventIdSeed>,
     ) -> Result<Vec<EventId>, SendError> {
-        let events = ValidEvents::check(events, &self.inner.limits)?;
+        let events = ValidEvents::check(events, &self.inner.limits, &self.inner.schemas())?;
         self.inner.refuse_overload()?;
         let answer = self.ask(|reply| Input::Events {
             events,
@@ -255,10 +263,15 @@ impl Node {
             allow_net: options.allow_net,
             deployments: 0,
         };
-        inner.apply_settings(&app);
+        let earlier = inner.apply_settings(&app);
         let input = Box::new(app);
-        self.ask(|reply| Input::Deploy { app: input, reply })
-            .await?;
+        if let Answer::Refused(reason) = self
+            .ask(|reply| Input::Deploy { app: input, reply })
+            .await?
+        {
+            inner.restore_settings(&options.app, earlier);
+            return Err(DeployError::Refused(reason));
+        }
         let served = inner
             .settings
             .read()
@@ -459,7 +472,8 @@ impl Inner {
         executions::barrier(self.shard.clone()).await
     }
 
-    fn apply_settings(&self, app: &App) {
+    /// Returns the earlier ones.
+    fn apply_settings(&self, app: &App) -> Option<AppSettings> {
         let rules = app.allow_net.iter().filter_map(|rule| rule.parse().ok());
         let egress = rules.fold(self.egress.clone(), EgressPolicy::allow);
         let variables = app
@@ -471,7 +485,20 @@ impl Inner {
             variables: Arc::new(variables.collect()),
             egress: Arc::new(egress),
         };
-        self.settings.write().insert(app.id.clone(), settings);
+        self.settings.write().insert(app.id.clone(), settings)
+    }
+
+    fn restore_settings(&self, app: &str, earlier: Option<AppSettings>) {
+        let mut settings = self.settings.write();
+        match earlier {
+            Some(earlier) => settings.insert(app.into(), earlier),
+            None => settings.remove(app),
+        };
+    }
+
+    /// What events are checked against now.
+    pub(crate) fn schemas(&self) -> Arc<Schemas> {
+        self.schemas.read().clone()
     }
 
     fn refuse_overload(&self) -> Result<(), SendError> {
@@ -517,6 +544,7 @@ impl Act for Actor {
                     let _ = waiting.send(answer);
                 }
             }
+            Effect::Schemas(schemas) => *node.schemas.write() = schemas,
             Effect::Notice(notice) => {
                 if let Notice::Undecided(undecided) = &notice
                     && node.warnings.note(undecided, node.clock.now_ms())

@@ -3,10 +3,19 @@
 use std::sync::Arc;
 
 use super::{Answer, Context, Engine, ReplyId};
-use crate::state::{App, Write};
+use crate::state::{App, ReadError, Write};
 
 impl Engine {
-    pub(super) fn deploy(&mut self, mut app: App, reply: ReplyId, cx: &mut Context<'_>) {
+    pub(super) fn deploy(
+        &mut self,
+        mut app: App,
+        reply: ReplyId,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        if let Some(problem) = self.schemas_refuse(&app) {
+            cx.out.answer(reply, Answer::Refused(problem));
+            return Ok(());
+        }
         let earlier = self.apps.get(&app.id);
         app.deployments = earlier.map_or(0, |app| app.deployments) + 1;
         cx.out.write(Write::PutApp(Arc::new(app.clone())));
@@ -17,6 +26,8 @@ impl Engine {
         for function in functions.cloned().collect::<Vec<_>>() {
             self.queues.limits_changed(&function);
         }
+        self.use_schemas(&cx.read.schemas()?, cx);
         cx.out.answer(reply, Answer::Deployed);
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Executions: which runs have instances, and which get them next.
 
+use super::jobs::Jobs;
 use super::timers::arrival_when_due;
 use super::{Active, Context, Effect, Engine};
 use crate::failure::Failure;
@@ -34,6 +35,8 @@ impl Engine {
         }
         self.recover_schedules(cx)?;
         self.recover_listeners(cx)?;
+        self.use_schemas(&cx.read.schemas()?, cx);
+        self.jobs = Jobs::recovered(cx.read.jobs()?);
         self.recovery = Some(Recovery::Ready(None));
         self.requests_on_disk = true;
         let mut after = None;

@@ -6,6 +6,7 @@ use super::{Answer, Arriving, Context, Effect, Engine, Notice, ReplyId};
 use crate::event::{Event, EventIdSeed, EventSource, InvalidEvent, NewEvent};
 use crate::ids::{EventId, FunctionId};
 use crate::limits::Limits;
+use crate::schema::Schemas;
 use crate::state::{ReadError, Write};
 
 /// Events that passed [`NewEvent::validate`], all of them.
@@ -34,8 +35,12 @@ pub enum InvalidEvents {
 }
 
 impl ValidEvents {
-    /// Checks the events.
-    pub fn check(events: Vec<NewEvent>, limits: &Limits) -> Result<Self, InvalidEvents> {
+    /// Checks the events, also against the schemas that are known.
+    pub fn check(
+        events: Vec<NewEvent>,
+        limits: &Limits,
+        schemas: &Schemas,
+    ) -> Result<Self, InvalidEvents> {
         let limit = limits.events_per_request;
         if events.is_empty() || events.len() > limit {
             return Err(InvalidEvents::Count {
@@ -46,6 +51,7 @@ impl ValidEvents {
         for (index, event) in events.iter().enumerate() {
             event
                 .validate(limits)
+                .and_then(|()| schemas.check(event))
                 .map_err(|fault| InvalidEvents::Event { index, fault })?;
         }
         Ok(Self(events))

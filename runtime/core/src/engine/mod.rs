@@ -51,13 +51,17 @@ use crate::journal::OpNumber;
 use crate::limits::Limits;
 use crate::machine::Progress;
 use crate::operation::SendSignal;
+use crate::schema::Schemas;
 use crate::state::{
     App, EventSchema, JobAction, Read, ReadError, Run, RunFilter, TimerKey, WaitKey,
 };
 use crate::{DAY_MS, Json};
 
 use arriving::Arriving;
+use jobs::Jobs;
+
 pub use ingest::{InvalidEvents, ValidEvents};
+pub use jobs::{Counted, Selection};
 pub use output::{Answer, Effect, Notice, Output, Request};
 use overlay::Step;
 use served::Served;
@@ -274,6 +278,8 @@ pub struct Engine {
     apps: BTreeMap<Arc<str>, App>,
     triggers: TriggerIndex,
     functions: BTreeMap<FunctionId, Arc<Served>>,
+    schemas: Arc<Schemas>,
+    jobs: Jobs,
     active: BTreeMap<RunId, Active>,
     executing: usize,
     next_token: Token,
@@ -306,6 +312,8 @@ impl Engine {
             apps: BTreeMap::new(),
             triggers: TriggerIndex::default(),
             functions: BTreeMap::new(),
+            schemas: Arc::default(),
+            jobs: Jobs::default(),
             active: BTreeMap::new(),
             executing: 0,
             next_token: 1,
@@ -363,6 +371,9 @@ impl Engine {
                 token,
                 failure,
             } => self.broken(run, token, failure, cx),
+            Input::Tick if self.jobs.take_turn(cx.now_ms, self.timers_due_ms()) => {
+                self.work_on_jobs(cx)
+            }
             Input::Tick => self.tick(cx),
             Input::Dispatch => self.dispatch(cx),
             Input::RequestDone {
@@ -391,15 +402,17 @@ impl Engine {
             Input::PutSchema { schema, reply } => self.put_schema(schema, reply, cx),
             Input::DeleteSchema { event, v, reply } => self.delete_schema(event, v, reply, cx),
             Input::Signal { signal, reply } => self.accept_signal(signal, reply, cx),
-            Input::Deploy { app, reply } => {
-                self.deploy(*app, reply, cx);
-                Ok(())
-            }
+            Input::Deploy { app, reply } => self.deploy(*app, reply, cx),
         }
     }
 
     /// When [`Input::Tick`] is due next, in milliseconds since the Unix epoch.
     pub fn next_due_ms(&self) -> Option<u64> {
+        let due = self.timers_due_ms().into_iter();
+        due.chain(self.jobs.due_ms()).min()
+    }
+
+    fn timers_due_ms(&self) -> Option<u64> {
         if !self.timers_late.is_empty() {
             return Some(0);
         }
@@ -437,6 +450,11 @@ impl Engine {
     /// Runs that are about to execute, as far as they have been loaded.
     pub fn queued(&self) -> usize {
         self.ready.len()
+    }
+
+    /// The schemas of events that count.
+    pub fn schemas(&self) -> &Arc<Schemas> {
+        &self.schemas
     }
 
     /// The deployed apps.

@@ -8,6 +8,7 @@ use crate::ids::{EventId, RunId};
 use crate::journal::OpNumber;
 use crate::machine::Arrival;
 use crate::operation::{AiInfer, Fetch};
+use crate::schema::Schemas;
 use crate::state::{Job, Run, RunStatus, Write};
 
 /// What to do outside.
@@ -65,6 +66,8 @@ pub enum Effect {
         /// What.
         answer: Answer,
     },
+    /// Check events against these schemas from now on.
+    Schemas(Arc<Schemas>),
     /// Tell those who watch.
     Notice(Notice),
 }

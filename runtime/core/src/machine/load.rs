@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Asked, Change, Completion, Machine, Occurrences, Op, OpState, Position, RunInfo};
-use crate::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP};
+use super::{
+    Asked, CarriedFrom, Change, Completion, Machine, Occurrences, Op, OpState, Position, RunInfo,
+};
+use crate::journal::{Carried, Entry, OpNumber, Outcome, WORKFLOW_OP};
 use crate::state::RunEnd;
 
 /// A journal that no machine can have written: the store is damaged, or the entries belong to another run.
@@ -50,6 +52,7 @@ impl Machine {
         if !open && !matches!(machine.position, Position::Ended(_)) {
             machine.begin(attempts, now_ms);
         }
+        machine.find_recalls(now_ms);
         for (number, op) in (0..).zip(&machine.ops) {
             match op.state {
                 OpState::BodyDue if op.ticket.is_some() => {
@@ -75,6 +78,8 @@ impl Machine {
             attempt: 0,
             asked: Vec::new(),
             completions: Vec::new(),
+            recalls: BTreeMap::new(),
+            completed: 0,
             recorded_cancels: 0,
             recorded_lines: 0,
             occurrences: Occurrences::default(),
@@ -124,6 +129,7 @@ impl Machine {
         self.clock_ms = at_ms;
         self.asked.clear();
         self.completions.clear();
+        self.recalls.clear();
         self.recorded_cancels = 0;
         self.recorded_lines = 0;
         for op in &mut self.ops {
@@ -165,6 +171,8 @@ impl Machine {
                         outcome: None,
                         started_ms: at_ms,
                         watched: Op::state_at_start(kind) == OpState::Watched,
+                        completed: 0,
+                        carried: None,
                     });
                 } else {
                     self.known(op)?.ticket = Some(ticket);
@@ -178,6 +186,11 @@ impl Machine {
                     told: false,
                 });
             }
+            Entry::Input { op, input, .. } => {
+                self.state_bytes += input.len();
+                self.known(op)?;
+            }
+            Entry::Carried(carried) => self.carry(*carried)?,
             Entry::BodyStarted { op, .. } => {
                 self.known(op)?;
             }
@@ -199,7 +212,10 @@ impl Machine {
                 if let Outcome::Done(json) = &outcome {
                     self.state_bytes += json.len();
                 }
+                self.completed += 1;
+                let completed = self.completed;
                 let record = self.known(op)?;
+                record.completed = completed;
                 record.state = OpState::Complete;
                 record.outcome = Some(outcome);
                 record.watched = false;
@@ -236,6 +252,56 @@ impl Machine {
             }
         }
         Ok(())
+    }
+
+    /// Takes in a result of the run that this one replays.
+    fn carry(&mut self, carried: Carried) -> Result<(), String> {
+        if carried.op as usize != self.ops.len() || !self.asked.is_empty() {
+            return Err("a result is carried over in the wrong place".into());
+        }
+        if let Outcome::Done(json) = &carried.outcome {
+            self.state_bytes += json.len();
+        }
+        self.completed += 1;
+        let id: Arc<str> = carried.id.into();
+        self.by_key
+            .insert((id.clone(), carried.occurrence), carried.op);
+        self.ops.push(Op {
+            id,
+            occurrence: carried.occurrence,
+            kind: carried.kind,
+            operation: None,
+            ticket: None,
+            state: OpState::Complete,
+            attempt: 0,
+            retry_at_ms: 0,
+            outcome: Some(carried.outcome),
+            started_ms: carried.started_ms,
+            watched: false,
+            completed: self.completed,
+            carried: Some(CarriedFrom {
+                digest: carried.digest,
+                summary: carried.summary,
+                same_options: carried.same_options,
+            }),
+        });
+        Ok(())
+    }
+
+    /// Finds the results that the current attempt has asked for and that are not recorded as told: the process ended in between.
+    fn find_recalls(&mut self, now_ms: u64) {
+        let asked = |op: &&Op| op.state == OpState::Complete && op.ticket.is_some();
+        if self.ops.iter().filter(asked).count() == self.completions.len() {
+            return;
+        }
+        let queued: BTreeSet<_> = self.completions.iter().map(|c| c.ticket).collect();
+        for (number, op) in (0..).zip(&self.ops) {
+            if let (OpState::Complete, Some(ticket)) = (op.state, op.ticket)
+                && !queued.contains(&ticket)
+            {
+                self.recalls.insert(op.completed, (number, now_ms));
+            }
+        }
     }
 
     fn known(&mut self, op: OpNumber) -> Result<&mut Op, String> {

@@ -40,7 +40,8 @@ use crate::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP};
 use crate::limits::Limits;
 use crate::operation::{Kind, Operation};
 use crate::retry::RetryPolicy;
-use crate::state::{LogLine, Registration};
+use crate::schema::Schemas;
+use crate::state::{LogLine, Registration, StepInput};
 use occurrences::Occurrences;
 
 pub use divergence::{Divergence, FieldDifference};
@@ -76,6 +77,18 @@ pub struct RunInfo {
     pub event: Json,
     /// Whether its steps count against limits: then a body executes only once the engine granted it a slot.
     pub gated: bool,
+    /// What replaces the input of one of its steps.
+    pub input: Option<StepInput>,
+    /// The shapes that events must have which the run sends.
+    pub schemas: Arc<Schemas>,
+}
+
+impl RunInfo {
+    /// What replaces the input of this step.
+    fn input_of(&self, step: &str) -> Option<&Json> {
+        let replaced = self.input.as_ref()?;
+        (replaced.step == step).then_some(&replaced.input)
+    }
 }
 
 /// The time, and new ids, of one call.
@@ -138,6 +151,19 @@ struct Op {
     started_ms: u64,
     /// Whether the engine has been told to watch something for it.
     watched: bool,
+    /// Its place in the order in which operations were completed, from 1.
+    completed: u32,
+    /// Where its result comes from, if from the run that this one replays.
+    carried: Option<CarriedFrom>,
+}
+
+/// What a result was the answer to that is carried over from another run.
+#[derive(Debug)]
+struct CarriedFrom {
+    digest: u64,
+    summary: String,
+    /// Whether it answers nothing else.
+    same_options: bool,
 }
 
 /// One operation of the current attempt, as it is recorded.
@@ -169,6 +195,9 @@ pub struct Machine {
     // The current attempt, as recorded:
     asked: Vec<Asked>,
     completions: Vec<Completion>,
+    /// Results of earlier attempts and of the run that is replayed which this attempt has asked for and is still to be told, in the order in
+    /// which they were completed; each with the time at which it was asked for.
+    recalls: BTreeMap<u32, (OpNumber, u64)>,
     recorded_cancels: u32,
     recorded_lines: u32,
     // The workflow instance, as far as it has come:
@@ -189,6 +218,8 @@ pub struct Machine {
     executing: BTreeSet<OpNumber>,
     /// Operations that wait for an arrival.
     pending: BTreeSet<OpNumber>,
+    /// Operations that were completed in this run and in the one that it replays.
+    completed: u32,
     // Limits:
     state_bytes: usize,
     log_lines: u32,
@@ -292,9 +323,11 @@ impl Machine {
             OpState::Complete | OpState::Cancelled => return,
         };
         let outcome = self.within_limits(op, outcome);
+        self.completed += 1;
         let record = &mut self.ops[op as usize];
         self.executing.remove(&op);
         self.pending.remove(&op);
+        record.completed = self.completed;
         record.state = OpState::Complete;
         record.outcome = Some(outcome.clone());
         let ticket = record.ticket;

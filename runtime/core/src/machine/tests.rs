@@ -19,6 +19,8 @@ fn machine(limits: Limits) -> Machine {
         limits,
         event: "{}".into(),
         gated: false,
+        input: None,
+        schemas: Arc::default(),
     };
     Machine::load(Arc::new(info), Vec::new(), 1_000).expect("an empty journal")
 }

@@ -37,6 +37,8 @@ pub struct Execution {
     pub step_key: String,
     /// The longest that this attempt may take, in milliseconds, if the step sets it.
     pub timeout_ms: Option<u64>,
+    /// What an operator put in place of the step's input.
+    pub input: Option<Json>,
 }
 
 /// What a twin is told.
@@ -157,7 +159,8 @@ impl Machine {
         cursor.executing = Some(op);
         cursor.executed.insert(op);
         let policy = self.body_policy(op);
-        let run = self.info.run;
+        let info = self.info.clone();
+        let run = info.run;
         let record = self.op_mut(op);
         record.state = OpState::Executing {
             started_ms: now_ms,
@@ -170,6 +173,7 @@ impl Machine {
             idempotency_key: format!("{run}/{hash}/{}", record.attempt),
             step_key: format!("{run}/{hash}"),
             timeout_ms: record.run_options().and_then(|options| options.timeout_ms),
+            input: info.input_of(&record.name()).cloned(),
         };
         TwinNext::Execute(record.ticket.unwrap_or(Ticket::MAX), execution)
     }

@@ -151,7 +151,7 @@ pub(crate) fn execution(execution: Execution) -> bindings::News {
         max_attempts: execution.max_attempts,
         idempotency_key: execution.idempotency_key,
         step_key: execution.step_key,
-        input: None,
+        input: execution.input,
     })
 }
 

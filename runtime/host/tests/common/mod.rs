@@ -190,6 +190,8 @@ impl Case {
                 limits: Limits::default(),
                 event: event.to_json(),
                 gated: false,
+                input: None,
+                schemas: Arc::default(),
             }),
             app,
             events: event.into(),

@@ -109,6 +109,9 @@ impl From<DeployError> for ApiError {
         match error {
             DeployError::AppId(_) => Self::invalid("invalid_app_id", detail),
             DeployError::AllowNet(_) => Self::invalid("invalid_allow_net", detail),
+            DeployError::Refused(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", detail)
+            }
             DeployError::Component(_) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_component",

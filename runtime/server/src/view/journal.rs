@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use abide_core::journal::{Entry, OpNumber, Outcome, step_key};
+use abide_core::journal::{Carried, Entry, OpNumber, Outcome, step_key};
 use abide_core::state::{LogLevel, LogLine};
 use serde::Serialize;
 
@@ -63,6 +63,25 @@ enum What {
         op: OpNumber,
         at: Time,
     },
+    Input {
+        op: OpNumber,
+        input: Embedded,
+        /// Whether an operator put it in place of what the code gave.
+        replaced: bool,
+    },
+    /// A result of the run that this one replays.
+    Carried {
+        op: OpNumber,
+        id: String,
+        kind: &'static str,
+        summary: String,
+        outcome: &'static str,
+        result: Option<Embedded>,
+        error: Option<ErrorView>,
+        attempts: u32,
+        started_at: Time,
+        at: Time,
+    },
     Logged {
         lines: u32,
     },
@@ -111,6 +130,16 @@ fn what(entry: &Entry) -> What {
             after: *after,
             at: Time(*at_ms),
         },
+        Entry::Input {
+            op,
+            input,
+            replaced,
+        } => What::Input {
+            op: *op,
+            input: Embedded(input.clone()),
+            replaced: *replaced,
+        },
+        Entry::Carried(carried) => what_carried(carried),
         Entry::BodyStarted { op, attempt, at_ms } => What::BodyStarted {
             op: *op,
             attempt: *attempt,
@@ -163,17 +192,38 @@ fn what(entry: &Entry) -> What {
     }
 }
 
+fn what_carried(carried: &Carried) -> What {
+    let (outcome, result, error) = parts(&carried.outcome);
+    What::Carried {
+        op: carried.op,
+        id: step_key(&carried.id, carried.occurrence),
+        kind: carried.kind.as_str(),
+        summary: carried.summary.clone(),
+        outcome,
+        result,
+        error,
+        attempts: carried.attempts,
+        started_at: Time(carried.started_ms),
+        at: Time(carried.at_ms),
+    }
+}
+
+/// Its name, and the result or the error.
+fn parts(outcome: &Outcome) -> (&'static str, Option<Embedded>, Option<ErrorView>) {
+    match outcome {
+        Outcome::Done(json) => ("done", Some(Embedded(json.clone())), None),
+        Outcome::Failed(failure) => ("failed", None, Some(failure.into())),
+        Outcome::Empty => ("empty", None, None),
+    }
+}
+
 fn completed(
     op: OpNumber,
     outcome: &Outcome,
     attempts: u32,
     (started_ms, at_ms): (u64, u64),
 ) -> What {
-    let (outcome, result, error) = match outcome {
-        Outcome::Done(json) => ("done", Some(Embedded(json.clone())), None),
-        Outcome::Failed(failure) => ("failed", None, Some(failure.into())),
-        Outcome::Empty => ("empty", None, None),
-    };
+    let (outcome, result, error) = parts(outcome);
     What::Completed {
         op,
         outcome,

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use abide_core::Json;
 use abide_core::failure::Failure;
 use abide_core::ids::RunId;
-use abide_core::journal::{Entry, OpNumber, Outcome, step_hash, step_key};
+use abide_core::journal::{Carried, Entry, OpNumber, Outcome, step_hash, step_key};
 use abide_core::operation::Kind;
 use abide_core::state::{Registration, Run, RunStatus};
 use serde::Serialize;
@@ -59,6 +60,12 @@ pub(crate) struct StepView {
     waiting: Option<WaitView>,
     /// The run that it started and waits for.
     child_run_id: Option<RunId>,
+    /// Whether the result was carried over from the run that this one replays: then the times are that run's.
+    carried_over: bool,
+    /// What it works on, where it has an input that an operator can see and replace.
+    input: Option<Embedded>,
+    /// Whether an operator put the input in place of what the code gave.
+    input_replaced: bool,
 }
 
 /// An attempt at a step's body, or at the workflow code. Attempts count from 0.
@@ -92,6 +99,8 @@ pub(super) struct Step {
     started_ms: u64,
     pub(super) attempts: Vec<Attempt>,
     end: Option<(End, u64)>,
+    carried_over: bool,
+    input: Option<(Json, bool)>,
 }
 
 #[derive(Debug, Clone)]
@@ -143,9 +152,21 @@ impl Waterfall {
                         started_ms: *at_ms,
                         attempts: Vec::new(),
                         end: None,
+                        carried_over: false,
+                        input: None,
                     });
                 }
             }
+            Entry::Input {
+                op,
+                input,
+                replaced,
+            } => {
+                if let Some(step) = self.steps.get_mut(*op as usize) {
+                    step.input = Some((input.clone(), *replaced));
+                }
+            }
+            Entry::Carried(carried) => self.carry(carried),
             Entry::BodyStarted { op, attempt, at_ms } => {
                 if let Some(step) = self.steps.get_mut(*op as usize) {
                     attempt_of(&mut step.attempts, *attempt).started_ms = Some(*at_ms);
@@ -199,6 +220,22 @@ impl Waterfall {
             }
             Entry::Recalled { .. } | Entry::Logged { .. } => {}
         }
+    }
+
+    fn carry(&mut self, carried: &Carried) {
+        self.steps.push(Step {
+            id: carried.id.clone(),
+            occurrence: carried.occurrence,
+            kind: carried.kind,
+            summary: carried.summary.clone(),
+            started_ms: carried.started_ms,
+            attempts: Vec::new(),
+            end: None,
+            carried_over: true,
+            input: carried.input.clone().map(|input| (input, false)),
+        });
+        let times = (carried.started_ms, carried.at_ms);
+        self.complete(carried.op, &carried.outcome, carried.attempts, times);
     }
 
     fn complete(
@@ -299,6 +336,12 @@ impl Step {
             result,
             error,
             waiting: pending.and_then(WaitView::of),
+            carried_over: self.carried_over,
+            input: self
+                .input
+                .as_ref()
+                .map(|(input, _)| Embedded(input.clone())),
+            input_replaced: self.input.as_ref().is_some_and(|(_, replaced)| *replaced),
             child_run_id: match pending {
                 Some(Registration::Invoke { child, .. }) => *child,
                 Some(_) | None => None,

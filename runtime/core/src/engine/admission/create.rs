@@ -7,7 +7,7 @@ use super::Arriving;
 use super::singleton::Claim;
 use crate::event::Event;
 use crate::ids::{Digest, EventId, FunctionId, RunId};
-use crate::journal::OpNumber;
+use crate::journal::{Carried, OpNumber};
 use crate::retry::RetryPolicy;
 use crate::state::{ReadError, Run, RunStatus, StepInput, Write};
 
@@ -47,6 +47,8 @@ pub(in crate::engine) struct NewRun {
     pub cron: Option<Arc<str>>,
     /// What replaces the input of one of its steps.
     pub input: Option<Box<StepInput>>,
+    /// The results of what it replays that it keeps: its journal begins with them.
+    pub carried: Vec<Carried>,
     /// What brings it about.
     pub via: Via,
 }
@@ -65,6 +67,7 @@ impl NewRun {
             original: None,
             cron: None,
             input: None,
+            carried: Vec::new(),
             via,
         }
     }
@@ -110,8 +113,12 @@ impl Engine {
         }
         let via = spec.via;
         let quiet = self.is_quiet(&spec);
+        let carried = std::mem::take(&mut spec.carried);
         let mut run = new_run(id, spec, (served.digest, served.policy), cx);
         run.quiet = quiet;
+        if !carried.is_empty() {
+            Self::keep_carried(&mut run, carried, cx);
+        }
         let claim = match via {
             Via::Event | Via::Cron => self.claim_singleton(&served, id, arriving, cx)?,
             Via::Invoke | Via::Replay => Claim::Free,

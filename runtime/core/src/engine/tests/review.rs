@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::machine::{Change, Divergence, Position, Progress};
 use crate::operation::{Fetch, Invoke, Operation, RunOptions, WaitForEvent};
 use crate::retry::RetryPolicy;
+use crate::schema::Schemas;
 use crate::state::{App, Deployed, Registration, Run, RunEnd, RunStatus};
 use crate::{DAY_MS, HOUR_MS, MINUTE_MS};
 
@@ -87,7 +88,8 @@ impl Bench {
             name: name.into(),
             ..NewEvent::default()
         };
-        let events = ValidEvents::check(vec![event], &Limits::default()).expect("a valid event");
+        let events = ValidEvents::check(vec![event], &Limits::default(), &Schemas::default())
+            .expect("a valid event");
         self.input(Input::Events {
             events,
             seed: None,

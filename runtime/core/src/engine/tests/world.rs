@@ -17,6 +17,7 @@ use crate::ids::{Digest, IdGenerator, RunId};
 use crate::journal::{Entry, OpNumber};
 use crate::limits::Limits;
 use crate::machine::{Arrival, Machine, Phase, RunInfo, TwinCursor};
+use crate::schema::Schemas;
 use crate::state::{App, Deployed, Read, Run, RunEnd, RunStatus};
 
 pub(super) const START_MS: u64 = 1_700_000_000_000;
@@ -34,6 +35,7 @@ pub(super) struct World {
     pub engine: Engine,
     pub state: State,
     pub now_ms: u64,
+    pub schemas: Arc<Schemas>,
     ids: IdGenerator,
     programs: BTreeMap<String, Program>,
     executions: BTreeMap<RunId, Execution>,
@@ -77,6 +79,7 @@ impl World {
             engine: Engine::new(EngineConfig::default(), 1),
             state: State::default(),
             now_ms: START_MS,
+            schemas: Arc::default(),
             ids: IdGenerator::new(99),
             programs: BTreeMap::new(),
             executions: BTreeMap::new(),
@@ -184,6 +187,7 @@ impl World {
                 self.requests.retain(|(r, o, ..)| (*r, *o) != (run, op));
             }
             Effect::Answer { answer, .. } => self.answers.push(answer),
+            Effect::Schemas(schemas) => self.schemas = schemas,
             Effect::Notice(notice) => self.notices.push(notice),
         }
     }
@@ -198,6 +202,8 @@ impl World {
             limits: Limits::default(),
             event: event.expect("an event is recorded with its run").to_json(),
             gated: run.is_gated(),
+            input: run.input.as_deref().cloned(),
+            schemas: self.schemas.clone(),
         })
     }
 
@@ -330,7 +336,8 @@ impl World {
     }
 
     pub(super) fn send(&mut self, events: Vec<NewEvent>, seed: Option<EventIdSeed>) {
-        let events = ValidEvents::check(events, &Limits::default()).expect("valid events");
+        let events =
+            ValidEvents::check(events, &Limits::default(), &self.schemas).expect("valid events");
         self.input(Input::Events {
             events,
             seed,

@@ -16,6 +16,7 @@ use crate::ids::{Digest, EventId, RunId};
 use crate::journal::{Entry, WORKFLOW_OP};
 use crate::limits::Limits;
 use crate::machine::{Position, Progress};
+use crate::schema::Schemas;
 use crate::state::{
     App, Control, ControlKind, Deployed, Read, Registration, Run, RunEnd, RunStatus, WaitKey, Write,
 };
@@ -177,6 +178,7 @@ impl Driver {
                 | Effect::Request { .. }
                 | Effect::DropRequest { .. }
                 | Effect::Answer { .. }
+                | Effect::Schemas(_)
                 | Effect::Notice(_) => {}
             }
         }
@@ -192,7 +194,8 @@ impl Driver {
             new.push(new_one);
         }
         self.begin(Some(Happened::Sent(came)));
-        let events = ValidEvents::check(new, &Limits::default()).expect("valid events");
+        let events =
+            ValidEvents::check(new, &Limits::default(), &Schemas::default()).expect("valid events");
         self.step(Input::Events {
             events,
             seed: None,

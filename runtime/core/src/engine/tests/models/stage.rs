@@ -14,6 +14,7 @@ use crate::ids::{Digest, RunId};
 use crate::journal::{Entry, OpNumber};
 use crate::limits::Limits;
 use crate::machine::{Arrival, Change, Position, Progress, Send};
+use crate::schema::Schemas;
 use crate::state::{App, Deployed, RunEnd, RunStatus};
 
 /// See the [module](self). `H` is what a model wants to know of what happened.
@@ -141,6 +142,7 @@ impl<H> Stage<H> {
             Effect::Request { .. }
             | Effect::DropRequest { .. }
             | Effect::Answer { .. }
+            | Effect::Schemas(_)
             | Effect::Notice(_) => {}
         }
     }
@@ -169,7 +171,8 @@ impl<H> Stage<H> {
     }
 
     pub(super) fn send(&mut self, events: Vec<NewEvent>) {
-        let events = ValidEvents::check(events, &Limits::default()).expect("valid events");
+        let events = ValidEvents::check(events, &Limits::default(), &Schemas::default())
+            .expect("valid events");
         self.step(Input::Events {
             events,
             seed: None,
