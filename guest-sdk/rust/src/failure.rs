@@ -15,7 +15,7 @@ use crate::event::Event;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FunctionFailure<T = Value> {
-    /// The function whose run failed.
+    /// The function whose run failed, with its app: `app/function`.
     pub function_id: String,
     /// The run that failed. (The handler's own is [`Context::run_id`].)
     pub run_id: String,

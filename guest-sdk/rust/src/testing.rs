@@ -45,7 +45,7 @@
 //! assert_eq!(run.output(), Some(Ok(json!(2))));
 //!
 //! let run = Run::after_failure_of::<digest>(mention("ada"), Error::retriable("no mail server"));
-//! assert_eq!(run.output(), Some(Ok(json!("digest failed: no mail server"))));
+//! assert_eq!(run.output(), Some(Ok(json!("test/digest failed: no mail server"))));
 //!
 //! assert_eq!(config_of::<digest>()["batch_events"], json!({"max_size": 50, "timeout_ms": 600_000}));
 //! # }
@@ -71,6 +71,9 @@ use crate::testing::scripted::Scripted;
 use crate::testing::view::parse;
 
 pub use events::{Events, event};
+
+/// The app that runs are of in tests.
+const APP: &str = "test";
 
 /// The configuration of a function that was declared with the attribute, as JSON without the options that were not given: durations are in milliseconds and
 /// their names end in `_ms`. The handler of its failures is under `on_failure`. A configuration with faults panics, with all of them.
@@ -150,7 +153,7 @@ impl Run {
         let runtime = Runtime::new(Rc::clone(&host) as Rc<dyn Host>);
         let (event, events) = events.into().of(function).handed();
         let ctx = types::RunContext {
-            app_id: "test".to_owned(),
+            app_id: APP.to_owned(),
             function_id: function.id().to_owned(),
             run_id: "01JTESTRUN000000000000000".to_owned(),
             attempt: 0,

@@ -136,6 +136,6 @@ fn a_failure_handler_is_told_what_failed_and_for_which_event() {
     let error = Error::non_retriable("nothing to pay").named("NothingToPay");
     let mut run = Run::after_failure_of::<charge>(event("order/created", order("o-7", 0)), error);
     run.execute("tell").unwrap();
-    let told = json!("charge of o-7: nothing to pay (NothingToPay)");
+    let told = json!("test/charge of o-7: nothing to pay (NothingToPay)");
     assert_eq!(run.output(), Some(Ok(told)));
 }

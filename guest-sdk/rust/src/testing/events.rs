@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::bindings::types::{self, Failure};
 use crate::error::Error;
 use crate::function::Function;
+use crate::testing::APP;
 use crate::testing::view::parse;
 
 /// An event to start a run with.
@@ -72,7 +73,7 @@ impl Events {
         let error = Failure::from(error);
         let all: Vec<Value> = self.all.iter().map(as_value).collect();
         let data = json!({
-            "function_id": function,
+            "function_id": format!("{APP}/{function}"),
             "run_id": "01JTESTRUNFAILED000000000",
             "error": {"name": error.name, "message": error.message, "stack": error.stack},
             "event": all[self.chosen],
