@@ -36,6 +36,20 @@ pub enum Error {
         reason: String,
     },
 
+    /// Another version of this program wrote the store.
+    #[error(
+        "the data directory was written by another version of Abide: it holds {kind} (version {found} of that record; this program reads version {expected}). Nothing was changed. \
+         Go on with the version that wrote it, or start with an empty data directory"
+    )]
+    OtherVersion {
+        /// The kind of record.
+        kind: &'static str,
+        /// Its version.
+        found: u8,
+        /// The version that this program reads.
+        expected: u8,
+    },
+
     /// One stored row, or the payload file that it refers to, fails its checksum.
     #[error(
         "the stored row {key} is damaged: {reason}; the store does not serve it. Restore the data directory from a backup"

@@ -73,6 +73,7 @@ impl Store {
         report: OpenReport,
     ) -> Result<Self> {
         let committer = Arc::new(Committer::new(backend, blobs));
+        View::new(Arc::clone(&committer)).check_versions()?;
         let thread = match commits {
             Commits::InThread => Some(committer.start()?),
             Commits::ByHand => None,

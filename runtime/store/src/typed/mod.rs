@@ -7,6 +7,7 @@ mod expiry;
 mod flow;
 mod list;
 mod read;
+mod versions;
 
 pub use encode::encode;
 pub use expiry::{Expired, Keep};
