@@ -31,7 +31,7 @@ pub use committer::SPILL_ABOVE;
 pub use error::{Error, PrintedKey, Result};
 pub use memory::{Fault, MemoryBackend, MemoryDisk};
 pub use progress::Ticket;
-pub use sled::{AuditReport, OpenReport, SledBackend, SledOptions};
+pub use sled::{AuditReport, Compacted, OpenReport, Progress, SledBackend, SledOptions};
 pub use stats::{Histogram, Stats};
 pub use store::{Commits, Store};
 pub use sweep::Sweep;

@@ -1,6 +1,11 @@
 //! The store: a backend, its payload files, the committer and views, put together.
 
-use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 
@@ -12,7 +17,7 @@ use crate::{
     error::{Error, Result},
     memory::MemoryDisk,
     progress::Ticket,
-    sled::{OpenReport, SledBackend, SledOptions},
+    sled::{OpenReport, SledBackend, SledOptions, note_alive_bytes},
     stats::Stats,
     sweep::{self, Sweep},
     view::View,
@@ -40,6 +45,8 @@ struct Inner {
     committer: Arc<Committer>,
     thread: Mutex<Option<JoinHandle<()>>>,
     report: OpenReport,
+    /// Where it lies, if on a real disk.
+    dir: Option<PathBuf>,
 }
 
 impl Store {
@@ -53,6 +60,7 @@ impl Store {
             Arc::new(blobs),
             Commits::InThread,
             report,
+            Some(dir.to_owned()),
         )
     }
 
@@ -63,6 +71,7 @@ impl Store {
             disk.blobs(),
             commits,
             OpenReport::default(),
+            None,
         )
     }
 
@@ -71,6 +80,7 @@ impl Store {
         blobs: Arc<dyn Blobs>,
         commits: Commits,
         report: OpenReport,
+        dir: Option<PathBuf>,
     ) -> Result<Self> {
         let committer = Arc::new(Committer::new(backend, blobs));
         View::new(Arc::clone(&committer)).check_versions()?;
@@ -83,6 +93,7 @@ impl Store {
                 committer,
                 thread: Mutex::new(thread),
                 report,
+                dir,
             }),
         })
     }
@@ -142,9 +153,14 @@ impl Store {
         self.inner.committer.overlay.len()
     }
 
-    /// Housekeeping, to be called rarely (once an hour is plenty): removes payload files that no row refers to. Reads every row.
+    /// Housekeeping, to be called rarely (once an hour is plenty): removes payload files that no row refers to, and notes how much is alive,
+    /// so that the next open knows whether a compaction is worth its time. Reads every row.
     pub fn maintain(&self) -> Result<Sweep> {
-        sweep::sweep(&self.inner.committer, None)
+        let swept = sweep::sweep(&self.inner.committer, None)?;
+        if let (Some(dir), Some(alive_bytes)) = (&self.inner.dir, swept.alive_bytes) {
+            note_alive_bytes(dir, alive_bytes)?;
+        }
+        Ok(swept)
     }
 
     /// Makes everything submitted durable and closes the store. Later submissions are refused.

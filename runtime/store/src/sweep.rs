@@ -1,4 +1,4 @@
-//! The sweep: removes payload files that no row refers to.
+//! The sweep: removes payload files that no row refers to, and counts what is alive on the way.
 //!
 //! Safe beside running commits: it lists the files first, then collects the references of all rows. A payload that is written meanwhile
 //! is protected, because the committer notes it before it writes it; the sweep begins while no group is between its payloads and its commit.
@@ -32,6 +32,8 @@ pub struct Sweep {
     pub removed: u64,
     /// Whether it ended early because its time was up; then nothing was removed.
     pub cut_short: bool,
+    /// Bytes of all keys and values, payload files apart, if all rows were read.
+    pub alive_bytes: Option<u64>,
 }
 
 /// Removes unreferenced payloads, or nothing when `budget` does not suffice to read all rows.
@@ -57,13 +59,14 @@ fn run(committer: &Committer, deadline: Option<Instant>) -> Result<Sweep> {
         found: listed.len() as u64,
         ..Sweep::default()
     };
-    if listed.is_empty() {
+    if listed.is_empty() && deadline.is_some() {
         return Ok(report);
     }
-    let Some(referenced) = references(&*committer.backend, deadline)? else {
+    let Some((referenced, alive_bytes)) = survey(&*committer.backend, deadline)? else {
         report.cut_short = true;
         return Ok(report);
     };
+    report.alive_bytes = Some(alive_bytes);
     for digest in listed.iter().filter(|digest| !referenced.contains(*digest)) {
         // Under the lock, so that a payload is either noted before this check or written again after the removal.
         let protected = committer.protected.lock();
@@ -78,9 +81,13 @@ fn run(committer: &Committer, deadline: Option<Instant>) -> Result<Sweep> {
     Ok(report)
 }
 
-/// The payloads that rows refer to; `None` when time is up.
-fn references(backend: &dyn Backend, deadline: Option<Instant>) -> Result<Option<HashSet<Digest>>> {
+/// The payloads that rows refer to, and the bytes of all rows; `None` when time is up.
+fn survey(
+    backend: &dyn Backend,
+    deadline: Option<Instant>,
+) -> Result<Option<(HashSet<Digest>, u64)>> {
     let mut referenced = HashSet::new();
+    let mut alive_bytes = 0;
     let mut range = KeyRange::all();
     loop {
         let mut rows = 0;
@@ -88,6 +95,7 @@ fn references(backend: &dyn Backend, deadline: Option<Instant>) -> Result<Option
         let mut failure = None;
         backend.scan(&range, Direction::Forward, &mut |key, row| {
             rows += 1;
+            alive_bytes += (key.len() + row.len()) as u64;
             match envelope::reference(key, row) {
                 Ok(blob) => referenced.extend(blob.map(|blob| blob.sha256)),
                 Err(error) => failure = Some(error),
@@ -104,7 +112,7 @@ fn references(backend: &dyn Backend, deadline: Option<Instant>) -> Result<Option
             return Err(error);
         }
         let Some(last) = last else {
-            return Ok(Some(referenced));
+            return Ok(Some((referenced, alive_bytes)));
         };
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Ok(None);

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use abide_store::{Backend, Batch, Direction, Error, Fence, KeyRange, MemoryDisk, SPILL_ABOVE};
+use abide_store::{Backend, Batch, Direction, Error, Fence, KeyRange, SPILL_ABOVE};
 use bytes::Bytes;
 use common::{Disk, all_rows, on_both_backends, puts, raw_rows};
 

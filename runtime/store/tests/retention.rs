@@ -270,7 +270,10 @@ fn an_event_outlives_the_runs_and_batches_that_it_belongs_to(disk: &impl Disk) {
     // The run is gone in the same round, and so its event may go.
     assert_eq!(forget_all(&store, &keep(30, 30), NOW), 3);
     assert_eq!(kept(&store), [events[1].id, events[2].id, young.id]);
-    let found = store.view().events_since("shop/order", 0, None, 99).unwrap();
+    let found = store
+        .view()
+        .events_since("shop/order", 0, None, 99)
+        .unwrap();
     assert_eq!(found.len(), 3, "the index by name keeps step");
     write(
         &store,

@@ -4,6 +4,7 @@
 //! DIR/lock         flock and the owner's pid          DIR/log/     sled's own files
 //! DIR/commits      the witness                        DIR/blobs/   payloads above 4 KiB
 //! DIR/accept-loss  made by an operator: serve what is readable, once
+//! DIR/space, DIR/compacting/, DIR/compacted/          see `compact`
 //! ```
 //! What this module must not do: group commits, interpret rows, retry a failed sync.
 //!
@@ -14,6 +15,7 @@
 //! - no panic of sled leaves this module.
 
 mod audit;
+mod compact;
 mod format;
 mod lock;
 mod open;
@@ -31,7 +33,10 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-pub use self::audit::AuditReport;
+pub use self::{
+    audit::AuditReport,
+    compact::{Compacted, Progress},
+};
 use self::{
     format::{SEGMENT_LEN, SEGMENT_LSN},
     lock::DirLock,
@@ -43,6 +48,16 @@ use crate::{
     batch::{Batch, Op},
     error::{Error, PrintedKey, Result},
 };
+
+/// Notes how much of a store is alive, for the next open.
+pub(crate) fn note_alive_bytes(dir: &Path, alive_bytes: u64) -> Result<()> {
+    let known = compact::Space::read(dir).unwrap_or_default();
+    compact::Space {
+        alive_bytes,
+        ..known
+    }
+    .write(dir)
+}
 
 /// The row that holds the commit number: u64 LE, then its crc32. The zero byte keeps it out of every scan.
 const COMMIT_KEY: &[u8] = b"\0commit";
@@ -57,6 +72,10 @@ pub struct SledOptions {
     /// Logs up to this length are audited completely at open, longer ones as far as sled replays them, so that opening does not grow with
     /// what is stored. 256 MiB: half a second on a slow disk. Damage in the rest is refused when it is read.
     pub full_audit_up_to: u64,
+    /// Logs from this length on are compacted at open when little of them is alive. 64 MiB: below, there is nothing worth getting back.
+    pub compact_from: u64,
+    /// At open nothing is compacted if more bytes than these are alive. 1 GiB: some ten seconds in which nobody is served.
+    pub compact_up_to: u64,
 }
 
 impl Default for SledOptions {
@@ -64,6 +83,8 @@ impl Default for SledOptions {
         Self {
             cache_bytes: 64 << 20,
             full_audit_up_to: 256 << 20,
+            compact_from: 64 << 20,
+            compact_up_to: 1 << 30,
         }
     }
 }
@@ -79,6 +100,10 @@ pub struct OpenReport {
     pub replay_time: Duration,
     /// The newest commit in the log.
     pub commit: u64,
+    /// The log's segments.
+    pub segments: u64,
+    /// Those of them that hold something of use.
+    pub used_segments: u64,
     /// Whether damage was found and accepted by the operator.
     pub loss_accepted: bool,
 }
@@ -126,6 +151,60 @@ impl SledBackend {
             .len())
     }
 
+    /// Compacts the store in a directory that nobody serves.
+    pub fn compact(
+        dir: &Path,
+        options: &SledOptions,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Compacted> {
+        let mut observer = compact::Observer {
+            progress: &mut progress,
+            reached: &mut |_| {},
+        };
+        compact::in_directory(dir, options, &mut observer)
+    }
+
+    /// Lets the next commit have the number of the newest one of another log, if that is not a new one.
+    fn continue_from(&self, commit: u64) {
+        if let Some(before) = commit.checked_sub(1) {
+            self.writer.lock().commit = before;
+        }
+    }
+
+    /// An orderly end, after which the lock is still held; nothing when it was ended before.
+    fn close_but_keep_the_lock(&self) -> Result<Option<DirLock>> {
+        let Some(db) = self.db.write().take() else {
+            return Ok(None);
+        };
+        let mut writer = self.writer.lock();
+        let stable_lsn = calling("close", move || {
+            let stable_lsn = db.context.pagecache.log.stable_offset();
+            drop(db);
+            Ok(stable_lsn)
+        })?;
+        if writer.failed.is_some() {
+            return Ok(None);
+        }
+        let settled = open::wait_until_released(&writer.log, &self.dir)?;
+        writer
+            .log
+            .sync_all()
+            .map_err(|error| Error::io("sync", &writer.log_path, error))?;
+        let state = if settled {
+            State::Clean(audit::census(&writer.log, &writer.log_path)?)
+        } else {
+            State::Running
+        };
+        let commit = writer.commit;
+        writer.witness.record_durably(&Testimony {
+            commit,
+            stable_lsn,
+            state,
+            free: FreeSegments::default(),
+        })?;
+        Ok(self.lock.lock().take())
+    }
+
     fn with_db<T>(
         &self,
         action: &'static str,
@@ -167,7 +246,10 @@ impl SledBackend {
             db.flush()?;
             let stable_lsn = db.context.pagecache.log.stable_offset();
             let entered = stable_lsn / SEGMENT_LSN != tip_segment;
-            Ok((stable_lsn, entered.then(|| free_segments(db))))
+            Ok((
+                stable_lsn,
+                entered.then(|| free_segments(&used_segments(db))),
+            ))
         })?;
         if let Some(free) = free {
             writer.free = free;
@@ -254,37 +336,7 @@ impl Backend for SledBackend {
     }
 
     fn close(&self) -> Result<()> {
-        let Some(db) = self.db.write().take() else {
-            return Ok(());
-        };
-        let mut writer = self.writer.lock();
-        let stable_lsn = calling("close", move || {
-            let stable_lsn = db.context.pagecache.log.stable_offset();
-            drop(db);
-            Ok(stable_lsn)
-        })?;
-        if writer.failed.is_some() {
-            return Ok(());
-        }
-        let settled = open::wait_until_released(&writer.log, &self.dir)?;
-        writer
-            .log
-            .sync_all()
-            .map_err(|error| Error::io("sync", &writer.log_path, error))?;
-        let state = if settled {
-            State::Clean(audit::census(&writer.log, &writer.log_path)?)
-        } else {
-            State::Running
-        };
-        let commit = writer.commit;
-        writer.witness.record_durably(&Testimony {
-            commit,
-            stable_lsn,
-            state,
-            free: FreeSegments::default(),
-        })?;
-        self.lock.lock().take();
-        Ok(())
+        self.close_but_keep_the_lock().map(drop)
     }
 }
 
@@ -296,17 +348,15 @@ impl Drop for SledBackend {
     }
 }
 
+/// The indexes of the segments that sled uses.
+fn used_segments(db: &sled::Db) -> BTreeSet<u64> {
+    let segments = db.context.pagecache.log.iter_from(0).segments;
+    let index = |offset| offset / SEGMENT_LEN as u64;
+    segments.into_values().map(index).collect()
+}
+
 /// The first segments below the end of the log that sled does not use. It fills them next, lowest first.
-fn free_segments(db: &sled::Db) -> FreeSegments {
-    let used: BTreeSet<u64> = db
-        .context
-        .pagecache
-        .log
-        .iter_from(0)
-        .segments
-        .into_values()
-        .map(|offset| offset / SEGMENT_LEN as u64)
-        .collect();
+fn free_segments(used: &BTreeSet<u64>) -> FreeSegments {
     let end = used.last().map_or(0, |last| last + 1);
     // The one behind the end is as good as free: it is new, or was cut off.
     FreeSegments::first_of((0..=end).filter(|index| !used.contains(index)))

@@ -13,10 +13,12 @@ use parking_lot::{Mutex, RwLock};
 use rustix::fs::{FlockOperation, flock};
 
 use super::{
-    COMMIT_KEY, OpenReport, SledBackend, SledOptions, Writer, audit, format, free_segments,
+    COMMIT_KEY, OpenReport, SledBackend, SledOptions, Writer, audit, compact, format,
+    free_segments,
     lock::DirLock,
     parse_commit_row,
     quiet::calling,
+    used_segments,
     witness::{State, Testimony, Witness},
 };
 use crate::{
@@ -29,17 +31,21 @@ use crate::{
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where everything lies.
-struct Paths {
-    dir: PathBuf,
-    log_dir: PathBuf,
+pub(super) struct Paths {
+    pub(super) dir: PathBuf,
+    pub(super) log_dir: PathBuf,
     log: PathBuf,
     conf: PathBuf,
-    commits: PathBuf,
+    pub(super) commits: PathBuf,
     accept_loss: PathBuf,
+    /// A compacted store under construction.
+    pub(super) compacting: PathBuf,
+    /// A compacted store that takes the place of this one.
+    pub(super) compacted: PathBuf,
 }
 
 impl Paths {
-    fn new(dir: &Path) -> Self {
+    pub(super) fn new(dir: &Path) -> Self {
         let log_dir = dir.join("log");
         Self {
             dir: dir.to_owned(),
@@ -48,6 +54,8 @@ impl Paths {
             log_dir,
             commits: dir.join("commits"),
             accept_loss: dir.join("accept-loss"),
+            compacting: dir.join("compacting"),
+            compacted: dir.join("compacted"),
         }
     }
 }
@@ -56,12 +64,23 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<SledBackend> {
     fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
     let lock = DirLock::acquire(dir)?;
     let paths = Paths::new(dir);
+    compact::finish(&paths)?;
+    let backend = open_locked(&paths, lock, options)?;
+    compact::at_open(backend, &paths, options)
+}
+
+/// Opens a directory of which the lock is held already.
+pub(super) fn open_locked(
+    paths: &Paths,
+    lock: DirLock,
+    options: &SledOptions,
+) -> Result<SledBackend> {
     let accept_loss = paths.accept_loss.exists();
     let mut report = OpenReport::default();
 
-    let (mut witness, testimony) = open_witness(&paths, accept_loss, &mut report)?;
-    remove_unfinished_snapshots(&paths)?;
-    check_conf(&paths)?;
+    let (mut witness, testimony) = open_witness(paths, accept_loss, &mut report)?;
+    remove_unfinished_snapshots(paths)?;
+    check_conf(paths)?;
     if paths.log.exists() {
         let started = Instant::now();
         match audit::audit(&paths.log_dir, &testimony, options.full_audit_up_to) {
@@ -70,7 +89,7 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<SledBackend> {
         }
         report.audit_time = started.elapsed();
         if report.loss_accepted {
-            drop_damaged_snapshots(&paths)?;
+            drop_damaged_snapshots(paths)?;
         }
     } else if testimony.stable_lsn >= 0 {
         let missing = damaged(&paths.log, "the log is missing".to_owned());
@@ -82,9 +101,9 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<SledBackend> {
         ..testimony
     })?;
     let started = Instant::now();
-    let db = open_sled(&paths, options)?;
+    let db = open_sled(paths, options)?;
     report.replay_time = started.elapsed();
-    let commit = match check_commit(&db, &testimony, &paths) {
+    let commit = match check_commit(&db, &testimony, paths) {
         Ok(commit) => commit,
         Err(error) => {
             accept(error, accept_loss, &mut report)?;
@@ -92,7 +111,7 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<SledBackend> {
         }
     };
     report.commit = commit;
-    finish(&paths, &db, lock, witness, report)
+    finish(paths, &db, lock, witness, report)
 }
 
 /// Makes what opening changed durable, and hands the store over.
@@ -101,13 +120,15 @@ fn finish(
     db: &sled::Db,
     lock: DirLock,
     mut witness: Witness,
-    report: OpenReport,
+    mut report: OpenReport,
 ) -> Result<SledBackend> {
     let db = db.clone();
-    let (stable_lsn, free) = calling("open", || {
+    let (stable_lsn, used) = calling("open", || {
         db.flush()?;
-        Ok((db.context.pagecache.log.stable_offset(), free_segments(&db)))
+        Ok((db.context.pagecache.log.stable_offset(), used_segments(&db)))
     })?;
+    let free = free_segments(&used);
+    report.used_segments = used.len() as u64;
     let log = OpenOptions::new()
         .read(true)
         .write(true)
@@ -115,6 +136,8 @@ fn finish(
         .map_err(|error| Error::io("open", &paths.log, error))?;
     let syncing = |error| Error::io("sync", &paths.log_dir, error);
     log.sync_all().map_err(syncing)?;
+    let log_len = log.metadata().map_err(syncing)?.len();
+    report.segments = log_len.div_ceil(format::SEGMENT_LEN as u64);
     File::open(&paths.conf)
         .and_then(|conf| conf.sync_all())
         .map_err(syncing)?;
