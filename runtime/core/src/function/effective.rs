@@ -22,7 +22,7 @@ pub struct Setting {
 }
 
 /// A length of time for people: `1h 30m`, `1500ms`.
-pub(super) fn span(ms: u64) -> String {
+pub(crate) fn span(ms: u64) -> String {
     let mut rest = ms;
     let mut parts = Vec::new();
     if !ms.is_multiple_of(SECOND_MS) && ms < MINUTE_MS {

@@ -20,7 +20,7 @@ pub use options::Trigger;
 
 pub use check::{InvalidFunction, is_kebab_case, validate_functions};
 pub use effective::Setting;
-use effective::span;
+pub(crate) use effective::span;
 pub use triggers::{TriggerIndex, Undecided};
 
 /// A function as its author configured it.

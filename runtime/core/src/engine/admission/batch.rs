@@ -92,7 +92,7 @@ impl Engine {
             function: function.clone(),
             key,
         });
-        // Events are kept for longer than a batch can last.
+        // The store keeps an event as long as a batch holds on to it.
         let Some(event) = self.event(first, cx)? else {
             return Ok(());
         };

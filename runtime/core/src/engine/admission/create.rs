@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Context, Engine};
+use super::super::{Context, Engine, Served};
 use super::Arriving;
 use super::singleton::Claim;
 use crate::event::Event;
@@ -80,20 +80,21 @@ impl Engine {
         spec: NewRun,
         cx: &mut Context<'_>,
     ) -> Result<Option<RunId>, ReadError> {
+        let Some(served) = self.served(&spec.function).cloned() else {
+            return Ok(None);
+        };
         let arriving = Arriving::new(spec.event.clone());
-        self.create_from(spec, &arriving, cx)
+        self.create_from(&served, spec, &arriving, cx)
     }
 
     /// The same, for an event that may be parsed already.
     pub(super) fn create_from(
         &mut self,
+        served: &Served,
         mut spec: NewRun,
         arriving: &Arriving,
         cx: &mut Context<'_>,
     ) -> Result<Option<RunId>, ReadError> {
-        let Some(served) = self.served(&spec.function).cloned() else {
-            return Ok(None);
-        };
         let id = spec.id.unwrap_or_else(|| RunId(self.ids.next(cx.now_ms)));
         let event = &arriving.event;
         let at_ms = match spec.via {
@@ -120,16 +121,16 @@ impl Engine {
             Self::keep_carried(&mut run, carried, cx);
         }
         let claim = match via {
-            Via::Event | Via::Cron => self.claim_singleton(&served, id, arriving, cx)?,
+            Via::Event | Via::Cron => self.claim_singleton(served, id, arriving, cx)?,
             Via::Invoke | Via::Replay => Claim::Free,
         };
         if let Claim::Taken(reason) = claim {
             Self::skip(run, reason, cx);
             return Ok(None);
         }
-        run.queue = Self::queueing(&served, arriving, at_ms, cx);
+        run.queue = Self::queueing(served, arriving, at_ms, cx);
         if served.guards() {
-            self.register_guards(&mut run, &served, arriving, at_ms, cx);
+            self.register_guards(&mut run, served, arriving, at_ms, cx);
         }
         self.enqueue(run, at_ms, cx);
         if let Claim::Replaces(earlier) = claim {

@@ -77,14 +77,8 @@ impl Engine {
             function: function.clone(),
             key,
         });
-        // What retention has removed meanwhile cannot be handed to the run.
-        let mut kept: Vec<EventId> = Vec::with_capacity(events.len());
-        for (_, id) in events {
-            if self.step.events.contains_key(&id) || cx.read.has_event(id)? {
-                kept.push(id);
-            }
-        }
-        let events = kept;
+        let events: Vec<EventId> = events.into_iter().map(|(_, id)| id).collect();
+        // The store keeps an event as long as a debounce holds on to it.
         let Some(newest) = events.last() else {
             return Ok(());
         };
@@ -97,7 +91,7 @@ impl Engine {
             id: Some(run),
             events: if events.len() > 1 { events } else { Vec::new() },
             event_count,
-            ..NewRun::of(function, event.clone(), Via::Event)
+            ..NewRun::of(function, event, Via::Event)
         };
         self.start_collected(run, spec, &collected, cx)
     }

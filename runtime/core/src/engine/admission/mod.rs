@@ -57,7 +57,7 @@ impl Engine {
         }
         let run = match &served.config.debounce {
             Some(option) => Some(self.debounce(&served, option, arriving, cx)?),
-            None => self.create_from(spec, arriving, cx)?,
+            None => self.create_from(&served, spec, arriving, cx)?,
         };
         if let Some(run) = run {
             self.note_started(function, &arriving.event, run, cx);

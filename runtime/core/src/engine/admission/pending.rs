@@ -103,7 +103,7 @@ impl Engine {
             self.skip_undeployed(run, spec, cx);
             return Ok(());
         };
-        if self.create_from(spec, &arriving, cx)?.is_none() {
+        if self.create_from(&served, spec, &arriving, cx)?.is_none() {
             // It was skipped: what stands for a run that started must not keep others from starting.
             for event in events {
                 if let Some(event) = self.event(*event, cx)? {

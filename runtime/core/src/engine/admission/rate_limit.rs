@@ -11,6 +11,7 @@
 use super::super::{Context, Engine, Served};
 use super::Arriving;
 use crate::function::options::RateLimit;
+use crate::function::span;
 use crate::state::{Control, ControlKind, ReadError};
 
 impl Engine {
@@ -36,13 +37,12 @@ impl Engine {
             Some(_) | None => (cx.now_ms, cx.now_ms.saturating_add(option.period_ms), 0),
         };
         if count >= option.limit {
-            let after_ms = until_ms - cx.now_ms;
             return Ok(Some(format!(
-                "rateLimit: {count} events were let through in this period of {} ms, and the limit is {}{}; the next one is let through \
-                 in {after_ms} ms",
-                option.period_ms,
+                "rateLimit: {count} events were let through in this period of {}, and the limit is {}{}; the next one is let through in {}",
+                span(option.period_ms),
                 option.limit,
                 super::keys::for_people(&key),
+                span(until_ms - cx.now_ms),
             )));
         }
         let count = count + 1;

@@ -119,7 +119,9 @@ fn a_rate_limit_lets_so_many_events_through_and_records_the_rest_as_skipped() {
     let mut world = world(0, |f| f.rate_limit = rate_limit(2, MINUTE_MS, None));
     world.send_all((0..4).map(|_| start("{}")));
     assert_eq!(world.status(), [Completed, Completed, Skipped, Skipped]);
-    assert!(world.reasons()[0].contains("rateLimit: 2 events were let through"));
+    assert!(
+        world.reasons()[0].contains("rateLimit: 2 events were let through in this period of 1m")
+    );
     assert!(world.runs().iter().all(|run| world.links(run) == 1));
     world.advance(MINUTE_MS - 1);
     world.send_all([start("{}")]);
@@ -358,9 +360,10 @@ fn priority_and_keys_of_the_queue_are_evaluated_once_when_the_run_is_created() {
 }
 
 #[test]
-fn five_thousand_events_of_one_request_write_each_record_once() {
+fn five_thousand_events_of_one_request_write_a_record_once() {
     let mut world = world(0, |f| f.rate_limit = rate_limit(10, MINUTE_MS, None));
     world.send_all((0..5_000).map(|_| start("{}")));
+    assert_eq!(world.control_writes, 1);
     let status = world.status();
     assert_eq!(status.iter().filter(|it| **it == Completed).count(), 10);
     assert_eq!(status.iter().filter(|it| **it == Skipped).count(), 4_990);
@@ -392,4 +395,20 @@ fn a_failed_run_frees_its_singleton_and_cancelling_does_too() {
     world.send_all([start("{}")]);
     assert_eq!(world.status()[1..], [Completed, Failed, Failed]);
     assert_eq!(world.controls(ControlKind::Singleton), 0);
+}
+
+#[test]
+fn a_run_that_sends_the_event_of_its_own_singleton_is_replaced_by_what_it_started() {
+    let again = Operation::SendEvents(vec![with_id("again")]);
+    let nap = Operation::Sleep(MINUTE_MS);
+    let mut config = started_by_event("f");
+    config.singleton = singleton(SingletonMode::Cancel, None);
+    let code = program(vec![vec![("send", again)], vec![("nap", nap)]]);
+    let mut world = World::new(&[]);
+    world.deploy_configured(vec![(config, code)], 1);
+    world.send_all([start("{}")]);
+    assert_eq!(world.status(), [Cancelled, Sleeping]);
+    world.advance(MINUTE_MS);
+    assert_eq!(world.status(), [Cancelled, Completed]);
+    world.check_quiet();
 }

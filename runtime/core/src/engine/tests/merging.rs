@@ -1,8 +1,9 @@
 //! Debounces and batches: one run for several events.
 
-use super::admission::{at, singleton, start, with_id, world};
+use super::admission::{at, singleton, sleeper, start, with_id, world};
 use super::world::START_MS;
 use crate::event::NewEvent;
+use crate::function::FunctionConfig;
 use crate::function::options::{BatchEvents, Debounce, SingletonMode};
 use crate::state::{ControlKind, RunStatus};
 use crate::{HOUR_MS, MINUTE_MS};
@@ -260,4 +261,58 @@ fn what_collected_for_a_function_that_is_gone_is_recorded_as_skipped() {
     assert_eq!(world.status(), [Skipped]);
     assert!(world.reasons()[0].contains("no longer deployed"));
     world.check_quiet();
+}
+
+#[test]
+fn what_collects_goes_on_as_it_began_when_a_deployment_changes_the_options() {
+    let mut world = world(0, |f| f.debounce = debounce(10_000, None, None));
+    world.send_all([start("{\"n\":1}"), start("{\"n\":2}")]);
+    world.deploy_configured(vec![sleeper(0, |_| {})], 2);
+    world.send_all([start("{\"n\":3}")]);
+    assert_eq!(world.runs().len(), 1, "new events start runs at once");
+    world.advance(10_000);
+    let counts: Vec<_> = world.runs().iter().map(|run| run.event_count).collect();
+    assert_eq!(counts, [2, 1], "the run that collected is the older one");
+    assert_eq!(world.status(), [Completed, Completed]);
+    assert_eq!(world.controls(ControlKind::Debounce), 0);
+}
+
+#[test]
+fn a_batch_that_has_more_than_a_new_deployment_allows_starts_without_the_next_event() {
+    let sized = |size| move |f: &mut FunctionConfig| f.batch_events = Some(batch(size, 10_000));
+    let mut world = world(0, sized(10));
+    world.send_all((0..5).map(|_| start("{}")));
+    world.deploy_configured(vec![sleeper(0, sized(3))], 2);
+    world.send_all([start("{}")]);
+    world.advance(10_000);
+    let counts: Vec<_> = world.runs().iter().map(|run| run.event_count).collect();
+    assert_eq!(counts, [5, 1]);
+}
+
+#[test]
+fn five_thousand_events_of_one_request_debounce_as_one_and_are_written_as_one() {
+    let mut world = world(0, |f| f.debounce = debounce(1_000, None, None));
+    world.send_all((0..5_000).map(|n| start(&format!("{{\"n\":{n}}}"))));
+    assert_eq!(world.control_writes, 1);
+    world.advance(1_000);
+    let run = world.runs()[0];
+    assert_eq!(
+        (world.runs().len(), run.event_count, world.links(run)),
+        (1, 100, 100)
+    );
+    assert_eq!(world.event_of(run), "{\"n\":4999}");
+}
+
+#[test]
+fn a_batch_condition_that_cannot_be_decided_lets_the_event_run_alone_and_is_warned_about() {
+    let mut world = world(0, |f| {
+        f.batch_events = Some(BatchEvents {
+            if_expr: Some("event.data.wanted".into()),
+            ..batch(2, 10_000)
+        });
+    });
+    world.send_all([start("{}")]);
+    assert_eq!(world.status(), [Completed]);
+    assert!(!world.runs()[0].batch);
+    assert!(world.warnings()[0].contains("batchEvents if"));
 }

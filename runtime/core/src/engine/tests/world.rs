@@ -18,7 +18,7 @@ use crate::journal::{Entry, OpNumber};
 use crate::limits::Limits;
 use crate::machine::{Arrival, Machine, Phase, RunInfo, TwinCursor};
 use crate::schema::Schemas;
-use crate::state::{App, Deployed, Read, Run, RunEnd, RunStatus};
+use crate::state::{App, Deployed, Read, Run, RunEnd, RunStatus, Write};
 
 pub(super) const START_MS: u64 = 1_700_000_000_000;
 
@@ -41,6 +41,8 @@ pub(super) struct World {
     executions: BTreeMap<RunId, Execution>,
     pub answers: Vec<Answer>,
     pub notices: Vec<Notice>,
+    /// How often a control's record was written.
+    pub control_writes: usize,
     pub requests: Vec<(RunId, OpNumber, u32, Request)>,
     /// Every body that executed: run, step, attempt.
     pub executed: Vec<(RunId, String, u32)>,
@@ -85,6 +87,7 @@ impl World {
             executions: BTreeMap::new(),
             answers: Vec::new(),
             notices: Vec::new(),
+            control_writes: 0,
             requests: Vec::new(),
             executed: Vec::new(),
             body: Box::new(|step, _| Ok(format!("\"{}\"", &step[27..31]).into())),
@@ -146,6 +149,9 @@ impl World {
             .step(input, self.now_ms, &self.state, &mut out)
             .expect("maps can always be read");
         for write in out.writes {
+            if matches!(write, Write::PutControl { .. }) {
+                self.control_writes += 1;
+            }
             self.state.apply(write);
         }
         for effect in out.now.into_iter().chain(out.durable) {

@@ -81,6 +81,7 @@ impl Driver {
         };
         let config = EngineConfig {
             limits,
+            timers_per_step: 2,
             ..EngineConfig::default()
         };
         Engine::new(config, seed)
@@ -189,7 +190,7 @@ impl Driver {
         let mut came = Vec::new();
         let mut new = Vec::new();
         for event in events {
-            let (came_one, new_one) = self.event(at, event);
+            let (came_one, new_one) = self.event(at, &event);
             came.push(came_one);
             new.push(new_one);
         }
@@ -203,7 +204,7 @@ impl Driver {
         });
     }
 
-    fn event(&mut self, at: u64, event: Sent) -> (Came, NewEvent) {
+    fn event(&mut self, at: u64, event: &Sent) -> (Came, NewEvent) {
         let n = self.sent;
         self.sent += 1;
         let mut data =

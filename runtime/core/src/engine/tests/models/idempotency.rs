@@ -37,7 +37,7 @@ proptest! {
     #[test]
     fn model_idempotency(ops in ops(DAY_MS), limited in any::<bool>()) {
         // It stands in place of a rate limit.
-        let limit = limited.then(|| RateLimit { limit: 1, period_ms: DAY_MS, key: None });
+        let limit = limited.then_some(RateLimit { limit: 1, period_ms: DAY_MS, key: None });
         compare(
             |f| {
                 f.idempotency = Some("event.data.user".into());

@@ -130,7 +130,9 @@ fn ops(period: u64) -> impl Strategy<Value = Vec<Op>> {
 fn without_ids(mut ops: Vec<Op>) -> Vec<Op> {
     for op in &mut ops {
         if let Op::Send(_, events) = op {
-            events.iter_mut().for_each(|event| event.id = None);
+            for event in events {
+                event.id = None;
+            }
         }
     }
     ops

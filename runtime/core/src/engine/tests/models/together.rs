@@ -50,7 +50,7 @@ impl Options {
             period_ms: PERIOD,
             key: key.clone(),
         });
-        f.debounce = self.debounce.then(|| Debounce {
+        f.debounce = self.debounce.then_some(Debounce {
             period_ms: PERIOD,
             key,
             timeout_ms: Some(2 * PERIOD),
