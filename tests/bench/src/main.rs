@@ -8,6 +8,7 @@ mod flight;
 mod flow;
 mod idle;
 mod machine;
+mod queue;
 mod replay;
 mod report;
 mod restart;
@@ -35,7 +36,7 @@ struct Arguments {
     /// Where the data is kept meanwhile; the disk below it is what is measured. Default: the system's temporary folder.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, deploy.
+    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, queue, deploy.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 }
@@ -49,6 +50,7 @@ struct Scale {
     timers: usize,
     live: usize,
     waits: usize,
+    queued: usize,
     samples: usize,
 }
 
@@ -59,6 +61,7 @@ const FULL: Scale = Scale {
     timers: 10_000,
     live: 100_000,
     waits: 100_000,
+    queued: 1_000_000,
     samples: 200,
 };
 
@@ -69,6 +72,7 @@ const QUICK: Scale = Scale {
     timers: 2_000,
     live: 5_000,
     waits: 5_000,
+    queued: 20_000,
     samples: 30,
 };
 
@@ -112,6 +116,9 @@ async fn measure() -> Result<()> {
     }
     if wanted("waits") {
         waits::matching(&base, scale, &mut report).await?;
+    }
+    if wanted("queue") {
+        queue::full(&base, scale, &mut report).await?;
     }
     if wanted("deploy") {
         deploy::times(&base, &mut report).await?;

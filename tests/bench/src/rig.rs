@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 
 /// The app's id.
-const APP: &str = "bench";
+pub(crate) const APP: &str = "bench";
 
 /// A node and its folder.
 pub(crate) struct Rig {
