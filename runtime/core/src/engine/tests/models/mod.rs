@@ -16,6 +16,7 @@ mod priority;
 mod rate_limit;
 mod singleton;
 mod stage;
+mod timeouts;
 mod together;
 
 use proptest::prelude::*;
