@@ -66,11 +66,12 @@ impl Engine {
         };
         let last = page.last().copied();
         let whole = page.len() < RECOVERY_PAGE;
-        if matches!(recovery, Recovery::Ready(None)) {
-            self.recovered_first = page.len();
-        }
         for run in page {
             self.make_ready_unless_active(run);
+        }
+        if matches!(recovery, Recovery::Ready(None)) {
+            // Not those of the page: some may have begun to execute since the start.
+            self.recovered_first = self.ready.len();
         }
         self.recovery = match (recovery, whole) {
             (Recovery::Ready(_), false) => Some(Recovery::Ready(last)),

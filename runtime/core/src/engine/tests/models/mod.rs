@@ -12,6 +12,8 @@ mod debounce;
 mod dedupe;
 mod driver;
 mod idempotency;
+mod internal;
+mod pause;
 mod priority;
 mod rate_limit;
 mod singleton;
