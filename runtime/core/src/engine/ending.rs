@@ -208,7 +208,9 @@ fn in_words(ms: u64) -> String {
         (MINUTE_MS, "min"),
         (SECOND_MS, "s"),
     ];
-    let fits = units.into_iter().find(|(unit, _)| ms % unit == 0 && ms > 0);
+    let fits = units
+        .into_iter()
+        .find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
     fits.map_or_else(
         || format!("{ms} ms"),
         |(unit, name)| format!("{} {name}", ms / unit),

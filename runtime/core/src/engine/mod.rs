@@ -385,8 +385,14 @@ impl Engine {
             Input::Cancel { run, reason, reply } => self.cancel(run, &reason, reply, cx),
             Input::PauseRun { run, reason, reply } => self.pause_run(run, &reason, reply, cx),
             Input::ResumeRun { run, reply } => self.resume_run(run, reply, cx),
-            Input::PauseFunction { function, reply } => self.pause_function(function, reply, cx),
-            Input::ResumeFunction { function, reply } => self.resume_function(function, reply, cx),
+            Input::PauseFunction { function, reply } => {
+                self.pause_function(function, reply, cx);
+                Ok(())
+            }
+            Input::ResumeFunction { function, reply } => {
+                self.resume_function(function, reply, cx);
+                Ok(())
+            }
             Input::Replay {
                 run,
                 from_step,

@@ -119,7 +119,7 @@ impl Engine {
         function: FunctionId,
         reply: ReplyId,
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         let known = self.served(&function).is_some();
         if known && !self.function_paused(&function) {
             let since_ms = cx.now_ms;
@@ -132,7 +132,6 @@ impl Engine {
             Answer::NoSuchFunction
         };
         cx.out.answer(reply, answer);
-        Ok(())
     }
 
     pub(super) fn resume_function(
@@ -140,7 +139,7 @@ impl Engine {
         function: FunctionId,
         reply: ReplyId,
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         // One that is deployed no more may still be paused.
         let paused = self.function_paused(&function);
         let answer = if paused || self.served(&function).is_some() {
@@ -153,7 +152,6 @@ impl Engine {
             self.queues.unpause(function);
         }
         cx.out.answer(reply, answer);
-        Ok(())
     }
 }
 

@@ -289,6 +289,7 @@ impl Case {
         kept.map(|key| (key.op, Change::Unregister)).collect()
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm an operation")]
     fn apply(&mut self, op: Op) {
         let at = self.stage.at();
         match op {

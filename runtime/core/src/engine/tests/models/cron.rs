@@ -16,8 +16,11 @@ use crate::machine::Position;
 use crate::state::{ControlKind, RunEnd};
 use crate::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
-/// Schedules, and what they say of a minute since 1970.
-const SCHEDULES: [(&str, fn(u64) -> bool); 5] = [
+/// Whether a minute since 1970 is a tick.
+type IsTick = fn(u64) -> bool;
+
+/// Schedules, and what they say of a minute.
+const SCHEDULES: [(&str, IsTick); 5] = [
     ("* * * * *", |_| true),
     ("*/5 * * * *", |minute| minute % 5 == 0),
     ("30 * * * *", |minute| minute % 60 == 30),

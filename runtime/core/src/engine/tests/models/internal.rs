@@ -270,6 +270,7 @@ impl Case {
         run.copied().copied()
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm an operation")]
     fn apply(&mut self, op: Op) {
         match op {
             Op::Send(count) => {

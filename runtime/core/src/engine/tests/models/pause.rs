@@ -65,6 +65,7 @@ enum Happened {
 /// What came of a wait: the event of this time, or nothing.
 type Came = Option<u64>;
 
+#[allow(clippy::struct_excessive_bools, reason = "a model is plain")]
 #[derive(Debug, Default, Clone)]
 struct Modelled {
     ts: u64,
@@ -209,6 +210,7 @@ impl Case {
         self.stage.note(Happened::Waits(run, op, due, event));
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm an operation")]
     fn apply(&mut self, op: Op) {
         let now_ms = self.stage.now_ms;
         let function = FunctionId::new("app", "f");
