@@ -2,13 +2,15 @@
 
 use super::admission::{at, singleton, sleeper, start, with_id, world};
 use super::world::START_MS;
+use crate::engine::Input;
 use crate::event::NewEvent;
 use crate::function::FunctionConfig;
 use crate::function::options::{BatchEvents, Debounce, SingletonMode};
+use crate::ids::FunctionId;
 use crate::state::{ControlKind, RunStatus};
 use crate::{HOUR_MS, MINUTE_MS};
 
-use RunStatus::{Completed, Skipped, Sleeping};
+use RunStatus::{Completed, Queued, Skipped, Sleeping};
 
 #[allow(clippy::unnecessary_wraps, reason = "it is what the field holds")]
 pub(super) fn debounce(
@@ -315,4 +317,25 @@ fn a_batch_condition_that_cannot_be_decided_lets_the_event_run_alone_and_is_warn
     assert_eq!(world.status(), [Completed]);
     assert!(!world.runs()[0].batch);
     assert!(world.warnings()[0].contains("batchEvents if"));
+}
+
+#[test]
+fn a_paused_function_goes_on_collecting_and_its_runs_start_when_it_resumes() {
+    let mut world = world(0, |f| f.batch_events = Some(batch(2, 10_000)));
+    let function = FunctionId::new("app", "f");
+    world.input(Input::PauseFunction {
+        function: function.clone(),
+        reply: 1,
+    });
+    world.send_all((0..3).map(|_| start("{}")));
+    world.advance(10_000);
+    assert_eq!(world.status(), [Queued, Queued]);
+    world.crash();
+    world.settle();
+    assert_eq!(world.status(), [Queued, Queued]);
+    world.input(Input::ResumeFunction { function, reply: 2 });
+    world.settle();
+    let counts: Vec<_> = world.runs().iter().map(|run| run.event_count).collect();
+    assert_eq!((world.status(), counts), (vec![Completed; 2], vec![2, 1]));
+    world.check_quiet();
 }
