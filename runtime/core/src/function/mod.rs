@@ -1,7 +1,7 @@
 //! Functions: their configuration, and which of them an event starts.
 //!
-//! Source of the rules: SEMANTICS, section 2. [`options`] holds the shapes, [`check`] what is allowed, [`triggers`] the index by which an event
-//! finds functions, [`effective`] what is
+//! Source of the rules: SEMANTICS, section 2. [`options`] holds the shapes, `check` what is allowed, `triggers` the index by which an event
+//! finds functions, `effective` what is
 //! in force.
 
 mod check;

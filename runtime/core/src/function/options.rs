@@ -1,6 +1,6 @@
 //! The options of a function, as its author configured them: how runs start, are paced, merged and ended.
 //!
-//! Source of the rules: SEMANTICS, section 2. This file only holds the shapes; [`check`](super::check) says what is allowed, and the engine
+//! Source of the rules: SEMANTICS, section 2. This file only holds the shapes; `check` says what is allowed, and the engine
 //! acts on them. All durations are in milliseconds; every expression is CEL.
 
 use serde::{Deserialize, Serialize};
