@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{Arrival, Machine, Next, Now, RunInfo, Stop, TwinNext};
+use super::{Arrival, Change, Machine, Next, Now, RunInfo, Stop, TwinNext};
 use crate::failure::{Failure, Origin, RetryAdvice};
 use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
-use crate::journal::{Entry, Outcome};
+use crate::journal::{Carried, Entry, Outcome};
 use crate::limits::Limits;
-use crate::operation::{Operation, RunOptions};
+use crate::operation::{AiFormat, AiInfer, Invoke, Kind, Operation, RunOptions};
 use crate::retry::RetryPolicy;
+use crate::state::{Registration, StepInput};
 
 fn machine(limits: Limits) -> Machine {
+    machine_with_input(limits, None)
+}
+
+fn machine_with_input(limits: Limits, input: Option<StepInput>) -> Machine {
     let info = RunInfo {
         run: RunId(7),
         function: FunctionId::new("app", "f"),
@@ -19,7 +24,7 @@ fn machine(limits: Limits) -> Machine {
         limits,
         event: "{}".into(),
         gated: false,
-        input: None,
+        input,
         schemas: Arc::default(),
     };
     Machine::load(Arc::new(info), Vec::new(), 1_000).expect("an empty journal")
@@ -186,4 +191,136 @@ fn word_that_a_retry_is_due_counts_for_that_retry_only() {
     assert_eq!(machine.bodies_waiting(), 0);
     machine.arrive(0, Arrival::Due, 11_000);
     assert_eq!(machine.bodies_waiting(), 1);
+}
+
+fn replaced(step: &str, input: &str) -> Option<StepInput> {
+    Some(StepInput {
+        step: step.into(),
+        input: input.into(),
+    })
+}
+
+fn run_with_input(input: &str) -> Operation {
+    Operation::Run(RunOptions {
+        input: Some(input.into()),
+        ..RunOptions::default()
+    })
+}
+
+/// What is recorded of inputs: the operation, the input, whether an operator gave it.
+fn inputs(machine: &mut Machine) -> Vec<(u32, String, bool)> {
+    let progress = machine.take_progress().expect("something new");
+    let entries = progress.entries.iter();
+    entries
+        .filter_map(|entry| match entry {
+            Entry::Input {
+                op,
+                input,
+                replaced,
+            } => Some((*op, input.to_string(), *replaced)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn an_operators_input_reaches_the_body_of_its_step_only() {
+    let mut machine = machine_with_input(Limits::default(), replaced("a:1", "7"));
+    let ids = &mut IdGenerator::new(1);
+    for _ in 0..2 {
+        let now = Now { ms: 1_000, ids };
+        machine.start("a", run_with_input("1"), now).expect("fine");
+    }
+    assert_eq!(machine.next(), Ok(Next::Blocked));
+    let mut twin = machine.twin();
+    for _ in 0..2 {
+        let started = machine.twin_start(&mut twin, "a", &run_with_input("1"));
+        started.expect("what the workflow started");
+    }
+    let mut told = Vec::new();
+    for ticket in 0..2 {
+        let Ok(TwinNext::Execute(_, execution)) = machine.twin_next(&mut twin, 1_000) else {
+            panic!("a body is due");
+        };
+        told.push(execution.input.map(|input| input.to_string()));
+        let finished = machine.twin_finish(&mut twin, ticket, Ok("1".into()), 1_000);
+        finished.expect("it executes");
+    }
+    assert_eq!(told, [None, Some("7".into())]);
+    let expected = [(0, "1".into(), false), (1, "7".into(), true)];
+    assert_eq!(inputs(&mut machine), expected);
+}
+
+#[test]
+fn an_operators_input_takes_the_place_of_an_invokes_data_and_of_a_models_request() {
+    let invoke = Operation::Invoke(Invoke {
+        function: "f".into(),
+        data: Some("{}".into()),
+        timeout_ms: None,
+    });
+    let infer = Operation::AiInfer(AiInfer {
+        format: AiFormat::OpenAiChat,
+        model: "m".into(),
+        url: None,
+        key_variable: None,
+        body: "{}".into(),
+        timeout_ms: None,
+        retries: None,
+    });
+    for operation in [invoke, infer] {
+        let mut machine = machine_with_input(Limits::default(), replaced("x", r#"{"n":7}"#));
+        let ids = &mut IdGenerator::new(1);
+        let now = Now { ms: 1_000, ids };
+        machine.start("x", operation.clone(), now).expect("fine");
+        let progress = machine.take_progress().expect("something new");
+        let Some((0, Change::Register { registration, .. })) = progress.changes.first() else {
+            panic!("it is watched");
+        };
+        let given = match registration {
+            Registration::Invoke { invoke, .. } => invoke.data.clone(),
+            Registration::AiInfer { infer, .. } => Some(infer.body.clone()),
+            other => panic!("unexpected {other:?}"),
+        };
+        assert_eq!(given.as_deref(), Some(r#"{"n":7}"#));
+        // What the code asked for is what is compared.
+        let mut again = Machine::load(machine.info().clone(), progress.entries, 2_000)
+            .expect("our own journal");
+        let ids = &mut IdGenerator::new(1);
+        let now = Now { ms: 2_000, ids };
+        again.start("x", operation, now).expect("the same again");
+    }
+}
+
+#[test]
+fn a_result_that_was_asked_for_and_not_told_yet_is_told_after_a_restart() {
+    let carried = |op: u32, id: &str| {
+        Entry::Carried(Box::new(Carried {
+            op,
+            kind: Kind::Run,
+            id: id.into(),
+            occurrence: 0,
+            digest: 0,
+            summary: String::new(),
+            same_options: false,
+            before: op,
+            input: None,
+            outcome: Outcome::Done(op.to_string().into()),
+            attempts: 1,
+            started_ms: 1,
+            at_ms: 2,
+        }))
+    };
+    let info = machine(Limits::default()).info().clone();
+    let mut entries = vec![carried(0, "second"), carried(1, "first")];
+    let mut before = Machine::load(info.clone(), entries.clone(), 1_000).expect("a journal");
+    for id in ["first", "second"] {
+        start(&mut before, id).expect("within the limits");
+    }
+    entries.extend(before.take_progress().expect("something new").entries);
+    let mut after = Machine::load(info, entries, 2_000).expect("our own journal");
+    for id in ["first", "second"] {
+        start(&mut after, id).expect("the same again");
+    }
+    assert_eq!(after.next(), Ok(Next::News(1, Outcome::Done("0".into()))));
+    assert_eq!(after.next(), Ok(Next::News(0, Outcome::Done("1".into()))));
 }
