@@ -419,4 +419,27 @@ impl World {
             }
         }
     }
+
+    /// Every run from this one on that its code ended replays from its journal, bit for bit, without a body: it comes to the same end.
+    pub(super) fn check_replays(&self, from: RunId) {
+        for run in self.runs().into_iter().filter(|run| run.id >= from) {
+            let mut entries = self.state.journal(run.id).expect("maps");
+            let end = entries.pop();
+            let Some(Entry::WorkflowReturned { at_ms, .. } | Entry::WorkflowFailed { at_ms, .. }) =
+                end
+            else {
+                continue;
+            };
+            let count = entries.len();
+            let mut machine =
+                Machine::load(self.info(run), entries, at_ms).expect("a journal that we wrote");
+            let program = &self.programs[&*run.function.function];
+            let mut ids = IdGenerator::new(0);
+            Instance::default().drive(program, &mut machine, at_ms, &mut ids);
+            let progress = machine.take_progress().expect("it ends again");
+            assert_eq!(progress.first as usize, count);
+            let again: Vec<_> = progress.entries.into_iter().map(Some).collect();
+            assert_eq!(again, [end], "another end of {}", run.id);
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod internal;
 mod pause;
 mod priority;
 mod rate_limit;
+mod replay;
 mod singleton;
 mod stage;
 mod timeouts;
