@@ -187,6 +187,11 @@ impl IdGenerator {
         }
     }
 
+    /// Makes all further ids greater than this one.
+    pub fn go_past(&mut self, id: u128) {
+        self.last = self.last.max(id);
+    }
+
     /// The next id at `now_ms`.
     pub fn next(&mut self, now_ms: u64) -> u128 {
         let high = u128::from(now_ms & 0xFFFF_FFFF_FFFF) << 80;

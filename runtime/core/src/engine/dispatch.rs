@@ -37,6 +37,10 @@ impl Engine {
         self.recover_listeners(cx)?;
         self.use_schemas(&cx.read.schemas()?, cx);
         self.jobs = Jobs::recovered(cx.read.jobs()?);
+        if let Some(job) = self.jobs.newest() {
+            // Also when the clock went back: new runs are none of its business.
+            self.ids.go_past(job.0);
+        }
         self.recovery = Some(Recovery::Ready(None));
         self.requests_on_disk = true;
         let mut after = None;

@@ -21,9 +21,6 @@ use crate::expr::Expr;
 use crate::ids::RunId;
 use crate::state::{Job, JobAction, JobState, Read, ReadError, Run, RunFilter, RunStatus, Write};
 
-/// Runs that one portion looks at, at most.
-const PORTION: usize = 256;
-
 /// Runs that a portion of a paced job reads, at least.
 const LEAST_PORTION: usize = 8;
 
@@ -159,9 +156,14 @@ impl Jobs {
         let running = Running {
             job,
             selection,
-            portion: PORTION,
+            portion: usize::MAX,
         };
         self.running.insert(running.job.id, running);
+    }
+
+    /// The job that was created last.
+    pub(super) fn newest(&self) -> Option<RunId> {
+        self.running.keys().next_back().copied()
     }
 
     /// When the next portion is due.
@@ -295,8 +297,9 @@ impl Engine {
         let Some(mut running) = self.jobs.next(cx.now_ms) else {
             return Ok(());
         };
-        let page = cx.read.runs_after(running.job.cursor, running.portion)?;
-        let mut over = page.len() < running.portion;
+        let portion = running.portion.min(self.config.runs_per_portion);
+        let page = cx.read.runs_after(running.job.cursor, portion)?;
+        let mut over = page.len() < portion;
         let mut held_up = false;
         for run in page {
             if run.id >= running.job.id {
@@ -324,7 +327,7 @@ impl Engine {
         running.portion = if held_up {
             LEAST_PORTION
         } else {
-            (running.portion * 2).min(PORTION)
+            running.portion.saturating_mul(2)
         };
         cx.out.write(Write::PutJob(Box::new(running.job.clone())));
         if running.job.state == JobState::Running {

@@ -247,6 +247,8 @@ pub struct EngineConfig {
     pub max_requests: usize,
     /// Timers that one step handles: other inputs must have their turn.
     pub timers_per_step: usize,
+    /// Runs that a job looks at in one step, for the same reason.
+    pub runs_per_portion: usize,
 }
 
 impl Default for EngineConfig {
@@ -256,6 +258,7 @@ impl Default for EngineConfig {
             max_executing: 512,
             max_requests: 256,
             timers_per_step: 256,
+            runs_per_portion: 256,
         }
     }
 }

@@ -14,6 +14,7 @@ mod driver;
 mod idempotency;
 mod internal;
 mod pause;
+mod jobs;
 mod priority;
 mod rate_limit;
 mod replay;
