@@ -215,10 +215,11 @@ fn keep_pace(job: &mut Job, now_ms: u64) -> bool {
     if due_ms(job) > now_ms {
         return false;
     }
-    let now_us = now_ms.saturating_mul(1_000);
-    // Less than a millisecond late is the clock's doing. More is not made up for.
-    let late = now_us.saturating_sub(job.next_us) >= 1_000;
-    let from = if late { now_us } else { job.next_us };
+    let clock_us = now_ms.saturating_mul(1_000);
+    // Where every run waits for a millisecond to come, less than one late is the clock's doing. More is not made up for.
+    let clocks = if interval < 1_000 { 0 } else { 999 };
+    let late = clock_us.saturating_sub(job.next_us) > clocks;
+    let from = if late { clock_us } else { job.next_us };
     job.next_us = from.saturating_add(interval);
     true
 }
@@ -231,45 +232,50 @@ impl Engine {
         interval_us: Option<u64>,
         reply: ReplyId,
         cx: &mut Context<'_>,
-    ) -> Result<(), ReadError> {
+    ) {
         let interval_us = interval_us.filter(|interval| *interval > 0);
-        let refused = if self.jobs.running.len() >= MAX_RUNNING {
-            Some(format!(
-                "{MAX_RUNNING} jobs go on already, which is the limit; wait for one to finish, or stop one"
-            ))
-        } else if interval_us.is_some_and(|interval| interval > MAX_INTERVAL_US) {
-            Some("rate: must be at least one run a day".into())
-        } else {
-            None
-        };
-        let selection = match refused {
-            Some(refused) => Err(refused),
-            None => Selection::new(&action, filter.clone()),
-        };
-        let selection = match selection {
-            Ok(selection) => selection,
-            Err(reason) => {
-                cx.out.answer(reply, Answer::Refused(reason));
-                return Ok(());
+        let answer = match self.new_job(action, filter, interval_us, cx.now_ms) {
+            Ok((job, selection)) => {
+                let job = Box::new(job);
+                cx.out.write(Write::PutJob(job.clone()));
+                self.jobs.add((*job).clone(), selection);
+                Answer::Job(job)
             }
+            Err(reason) => Answer::Refused(reason),
         };
+        cx.out.answer(reply, answer);
+    }
+
+    fn new_job(
+        &mut self,
+        action: JobAction,
+        filter: RunFilter,
+        interval_us: Option<u64>,
+        now_ms: u64,
+    ) -> Result<(Job, Selection), String> {
+        if self.jobs.running.len() >= MAX_RUNNING {
+            return Err(format!(
+                "{MAX_RUNNING} jobs go on already, which is the limit; wait for one to finish, or stop one"
+            ));
+        }
+        if interval_us.is_some_and(|interval| interval > MAX_INTERVAL_US) {
+            return Err("rate: must be at least one run a day".into());
+        }
+        let selection = Selection::new(&action, filter.clone())?;
         let job = Job {
-            id: RunId(self.ids.next(cx.now_ms)),
+            id: RunId(self.ids.next(now_ms)),
             action,
             filter,
             interval_us,
-            created_ms: cx.now_ms,
+            created_ms: now_ms,
             state: JobState::Running,
             cursor: None,
             examined: 0,
             done: 0,
-            next_us: cx.now_ms.saturating_mul(1_000),
+            next_us: now_ms.saturating_mul(1_000),
             ended_ms: None,
         };
-        cx.out.write(Write::PutJob(Box::new(job.clone())));
-        cx.out.answer(reply, Answer::Job(Box::new(job.clone())));
-        self.jobs.add(job, selection);
-        Ok(())
+        Ok((job, selection))
     }
 
     pub(super) fn stop_job(

@@ -406,7 +406,10 @@ impl Engine {
                 filter,
                 interval_us,
                 reply,
-            } => self.start_job(action, filter, interval_us, reply, cx),
+            } => {
+                self.start_job(action, filter, interval_us, reply, cx);
+                Ok(())
+            }
             Input::StopJob { job, reply } => self.stop_job(job, reply, cx),
             Input::PutSchema { schema, reply } => self.put_schema(schema, reply, cx),
             Input::DeleteSchema { event, v, reply } => self.delete_schema(event, v, reply, cx),

@@ -193,11 +193,11 @@ fn word_that_a_retry_is_due_counts_for_that_retry_only() {
     assert_eq!(machine.bodies_waiting(), 1);
 }
 
-fn replaced(step: &str, input: &str) -> Option<StepInput> {
-    Some(StepInput {
+fn replaced(step: &str, input: &str) -> StepInput {
+    StepInput {
         step: step.into(),
         input: input.into(),
-    })
+    }
 }
 
 fn run_with_input(input: &str) -> Operation {
@@ -225,7 +225,7 @@ fn inputs(machine: &mut Machine) -> Vec<(u32, String, bool)> {
 
 #[test]
 fn an_operators_input_reaches_the_body_of_its_step_only() {
-    let mut machine = machine_with_input(Limits::default(), replaced("a:1", "7"));
+    let mut machine = machine_with_input(Limits::default(), Some(replaced("a:1", "7")));
     let ids = &mut IdGenerator::new(1);
     for _ in 0..2 {
         let now = Now { ms: 1_000, ids };
@@ -268,7 +268,7 @@ fn an_operators_input_takes_the_place_of_an_invokes_data_and_of_a_models_request
         retries: None,
     });
     for operation in [invoke, infer] {
-        let mut machine = machine_with_input(Limits::default(), replaced("x", r#"{"n":7}"#));
+        let mut machine = machine_with_input(Limits::default(), Some(replaced("x", r#"{"n":7}"#)));
         let ids = &mut IdGenerator::new(1);
         let now = Now { ms: 1_000, ids };
         machine.start("x", operation.clone(), now).expect("fine");

@@ -78,7 +78,7 @@ pub(super) struct Bounds {
 /// The bounds of a schema; an error says why it is refused.
 pub(super) fn of(schema: &Value) -> Result<Bounds, String> {
     let mut graph = Graph::default();
-    graph.walk(schema, String::new())?;
+    graph.walk(schema, "")?;
     graph.resolve(schema)?;
     let order = graph.order()?;
     let mut worst = 1;
@@ -158,7 +158,7 @@ impl Node<'_> {
 
 impl<'a> Graph<'a> {
     /// Adds a schema and those inside it.
-    fn walk(&mut self, value: &'a Value, pointer: String) -> Result<usize, String> {
+    fn walk(&mut self, value: &'a Value, pointer: &str) -> Result<usize, String> {
         if let Some(index) = self.known.get(&std::ptr::from_ref(value)) {
             return Ok(*index);
         }
@@ -166,7 +166,7 @@ impl<'a> Graph<'a> {
         self.known.insert(value, index);
         self.nodes.push(Node {
             value,
-            pointer: pointer.clone(),
+            pointer: pointer.to_owned(),
             own: 1,
             in_place: Vec::new(),
             deeper: Vec::new(),
@@ -174,22 +174,22 @@ impl<'a> Graph<'a> {
         let Value::Object(fields) = value else {
             return Ok(index);
         };
-        self.own_keywords(index, fields, &pointer)?;
+        self.own_keywords(index, fields, pointer)?;
         for keyword in IN_PLACE {
-            let found = self.schemas(fields, keyword, &pointer)?;
+            let found = self.schemas(fields, keyword, pointer)?;
             self.nodes[index].in_place.extend(found);
         }
         for keyword in DEEPER_ALL {
-            let found = self.schemas(fields, keyword, &pointer)?;
+            let found = self.schemas(fields, keyword, pointer)?;
             let groups = found.into_iter().map(|one| vec![one]);
             self.nodes[index].deeper.extend(groups);
         }
         for keyword in DEEPER_ONE {
-            let found = self.schemas(fields, keyword, &pointer)?;
+            let found = self.schemas(fields, keyword, pointer)?;
             self.nodes[index].deeper.push(found);
         }
         for keyword in DEFINITIONS {
-            self.schemas(fields, keyword, &pointer)?;
+            self.schemas(fields, keyword, pointer)?;
         }
         Ok(index)
     }
@@ -246,13 +246,13 @@ impl<'a> Graph<'a> {
             Value::Array(items) => items
                 .iter()
                 .enumerate()
-                .map(|(number, item)| self.walk(item, format!("{pointer}/{number}")))
+                .map(|(number, item)| self.walk(item, &format!("{pointer}/{number}")))
                 .collect(),
             Value::Object(entries) if MAPS.contains(&keyword) => entries
                 .iter()
-                .map(|(name, item)| self.walk(item, format!("{pointer}/{name}")))
+                .map(|(name, item)| self.walk(item, &format!("{pointer}/{name}")))
                 .collect(),
-            Value::Object(_) | Value::Bool(_) => Ok(vec![self.walk(value, pointer)?]),
+            Value::Object(_) | Value::Bool(_) => Ok(vec![self.walk(value, &pointer)?]),
             Value::Null | Value::Number(_) | Value::String(_) => Ok(Vec::new()),
         }
     }
@@ -287,7 +287,7 @@ impl<'a> Graph<'a> {
             return anchor.ok_or_else(|| "there is no such `$anchor`".into());
         }
         let value = root.pointer(&fragment).ok_or("there is no such place")?;
-        self.walk(value, fragment)
+        self.walk(value, &fragment)
     }
 
     /// The nodes in such an order that what is applied in place comes before what applies it.

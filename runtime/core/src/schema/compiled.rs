@@ -1,5 +1,7 @@
 //! One schema, compiled, and what it says about data that does not fit.
 
+use std::fmt::Write as _;
+
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::Value;
@@ -158,7 +160,7 @@ fn describe(fault: &ValidationError<'_>) -> String {
     text.extend(wanted(fault).chars().take(MAX_WANTED_CHARS));
     if let Some(nearest) = nearest(fault) {
         let place = self::place(nearest);
-        text.push_str(&format!("; the nearest one fails at `{place}`, which "));
+        let _ = write!(text, "; the nearest one fails at `{place}`, which ");
         text.extend(wanted(nearest).chars().take(MAX_WANTED_CHARS));
     }
     text

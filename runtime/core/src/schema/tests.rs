@@ -55,6 +55,7 @@ fn event(name: &str, v: Option<&str>, data: &str) -> NewEvent {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn a_fault_names_its_place_and_what_the_schema_wants() {
     // Schema, data, and the fault; empty where there is none.
     let table: &[(&str, &str, &str)] = &[

@@ -2,6 +2,7 @@
 
 mod admission;
 mod faults;
+mod jobs;
 mod merging;
 mod models;
 mod replaying;

@@ -145,9 +145,11 @@ fn what_ran_beside_the_step_is_done_again() {
 fn repeats_of_an_id_are_steps_of_their_own() {
     let mut world = World::new(&[("f", steps(&["a", "a", "a"]))]);
     let last = crate::journal::step_hash("a", 2);
-    world.bodies(move |step, _| match step.ends_with(last.as_str()) {
-        true => Err(guest_error(RetryAdvice::NonRetriable)),
-        false => Ok("1".into()),
+    world.bodies(move |step, _| {
+        if step.ends_with(last.as_str()) {
+            return Err(guest_error(RetryAdvice::NonRetriable));
+        }
+        Ok("1".into())
     });
     world.event("start/f", "{}");
     world.number_bodies(&[]);

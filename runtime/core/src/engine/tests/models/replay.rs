@@ -30,6 +30,7 @@ enum Act {
     Invoke,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 #[derive(Debug, Clone)]
 struct Case {
     /// Ids (one of three, so that they repeat) and acts, in groups.
@@ -198,10 +199,10 @@ impl Case {
         let operations = self.operations();
         let group = operations[from].0;
         // What a run kept was there before anything that it did itself.
-        let mut kept = match earlier.contains_key(&from) {
-            true => BTreeMap::new(),
-            false => earlier.clone(),
-        };
+        let mut kept = BTreeMap::new();
+        if !earlier.contains_key(&from) {
+            kept.clone_from(earlier);
+        }
         for (place, (of, _, act)) in operations.iter().enumerate() {
             if *of < group {
                 kept.insert(place, story.fates[&place].clone());
