@@ -70,12 +70,13 @@ impl Engine {
         };
         let last = page.last().copied();
         let whole = page.len() < RECOVERY_PAGE;
+        if matches!(recovery, Recovery::Ready(None)) {
+            // Some may have begun to execute since the start.
+            let waiting = page.iter().filter(|run| !self.active.contains_key(run));
+            self.recovered_first = waiting.copied().collect();
+        }
         for run in page {
             self.make_ready_unless_active(run);
-        }
-        if matches!(recovery, Recovery::Ready(None)) {
-            // Not those of the page: some may have begun to execute since the start.
-            self.recovered_first = self.ready.len();
         }
         self.recovery = match (recovery, whole) {
             (Recovery::Ready(_), false) => Some(Recovery::Ready(last)),
@@ -110,6 +111,14 @@ impl Engine {
     /// Gives instances to runs, oldest first, as long as there is room; then requests.
     pub(super) fn dispatch(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
         self.discover(cx)?;
+        self.issue_from_disk(cx)?;
+        if let Some(recovery @ Recovery::Ready(None)) = self.recovery {
+            self.load_page(recovery, cx)?;
+        }
+        if !self.recovered_first.is_empty() {
+            // Runs in flight before a restart say first which slots they need.
+            while self.execute_next(cx)? {}
+        }
         for _ in 0..TURNS {
             // In turn, so that neither holds up the other.
             let tried = self.try_candidate(cx)?;
@@ -117,7 +126,7 @@ impl Engine {
                 break;
             }
         }
-        self.issue_from_disk(cx)
+        Ok(())
     }
 
     /// Gives instances to the first of the runs that are ready; `false` if there is none, or no room.
@@ -134,12 +143,12 @@ impl Engine {
         if let Some(run) = self.ready.pop_front() {
             self.is_ready.remove(&run);
             self.execute(run, cx)?;
-            self.recovered_first = self.recovered_first.saturating_sub(1);
         }
         Ok(true)
     }
 
     fn execute(&mut self, id: RunId, cx: &mut Context<'_>) -> Result<(), ReadError> {
+        let recovered = self.recovered_first.remove(&id);
         if self.active.contains_key(&id) {
             return Ok(());
         }
@@ -163,7 +172,7 @@ impl Engine {
         let mut arrivals = arrivals;
         if run.is_gated() {
             arrivals.extend(self.grants(id));
-            if self.recovered_first > 0 {
+            if recovered {
                 self.queues.await_word(&run);
             }
         }
@@ -248,6 +257,13 @@ impl Engine {
         }
         let missed = run.is_listed_ready() && !gated
             || match Self::arrivals(&run, cx)? {
+                // A retry that came due stays registered until its body was executed.
+                Some(mut arrivals) if gated => {
+                    arrivals.retain(|(op, arrival)| {
+                        *arrival != Arrival::Due || !self.step_waits(id, *op)
+                    });
+                    !arrivals.is_empty()
+                }
                 Some(arrivals) => {
                     !arrivals.is_empty() || cx.read.registration(id, WORKFLOW_OP)?.is_some()
                 }

@@ -293,7 +293,7 @@ pub struct Engine {
     /// How far the runs that a former process left have been taken up; `None`: all of them.
     recovery: Option<dispatch::Recovery>,
     /// Those of the first page of them that have no instances yet: they go before runs that are queued.
-    recovered_first: usize,
+    recovered_first: BTreeSet<RunId>,
     queues: queue::Queues,
     timers_fired: Option<TimerKey>,
     timers_late: BTreeSet<TimerKey>,
@@ -324,7 +324,7 @@ impl Engine {
             is_ready: BTreeSet::new(),
             fresh: BTreeMap::new(),
             recovery: None,
-            recovered_first: 0,
+            recovered_first: BTreeSet::new(),
             queues: queue::Queues::default(),
             timers_fired: None,
             timers_late: BTreeSet::new(),
@@ -440,7 +440,7 @@ impl Engine {
     pub fn wants_dispatch(&self) -> bool {
         let room = self.has_room();
         room && (!self.ready.is_empty() || self.recovery.is_some())
-            || self.queues.wants_dispatch(room && !self.lanes_wait())
+            || self.queues.wants_dispatch(room)
             || self.requests_on_disk && self.requests.len() < self.config.max_requests
     }
 

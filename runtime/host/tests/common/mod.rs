@@ -103,6 +103,8 @@ pub(crate) struct Record {
     pub(crate) flushes: usize,
     pub(crate) barriers: usize,
     pub(crate) parks: usize,
+    /// What was asked for and given back, in order: an operation, and whether it was asked for.
+    pub(crate) gate: Vec<(OpNumber, bool)>,
 }
 
 /// The node of one run.
@@ -110,7 +112,7 @@ pub(crate) struct Record {
 pub(crate) struct Node {
     pub(crate) record: Mutex<Record>,
     clock_ms: AtomicU64,
-    changed: Notify,
+    pub(crate) changed: Notify,
 }
 
 impl Port for Node {
@@ -133,6 +135,9 @@ impl Port for Node {
             }
         }
         record.logs.extend(progress.logs);
+        let releases = progress.releases.into_iter().map(|op| (op, false));
+        let wants = progress.wants.into_iter().map(|op| (op, true));
+        record.gate.extend(releases.chain(wants));
         record.parks += usize::from(matches!(progress.position, Position::Parked { .. }));
         record.position = Some(progress.position);
         record.flushes += 1;

@@ -21,6 +21,9 @@ use crate::state::{LaneKey, ReadError};
 /// Lanes that are read at once.
 const PAGE: usize = 1_000;
 
+/// Pages that one step reads: other inputs must have their turn.
+const PAGES: usize = 8;
+
 /// What is still to be found.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Discovery(VecDeque<Sweep>);
@@ -89,8 +92,18 @@ impl Discovery {
 }
 
 impl Engine {
-    /// Reads one page of lanes, if there are any left to be found.
+    /// Reads some pages of lanes, if there are any left to be found.
     pub(in crate::engine) fn discover(&mut self, cx: &Context<'_>) -> Result<(), ReadError> {
+        for _ in 0..PAGES {
+            if self.queues.discovery.is_over() {
+                break;
+            }
+            self.discover_page(cx)?;
+        }
+        Ok(())
+    }
+
+    fn discover_page(&mut self, cx: &Context<'_>) -> Result<(), ReadError> {
         let Some(mut sweep) = self.queues.discovery.0.pop_front() else {
             return Ok(());
         };

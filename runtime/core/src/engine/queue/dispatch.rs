@@ -32,18 +32,12 @@ impl Engine {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Result<bool, ReadError> {
-        let room = self.has_room() && !self.lanes_wait();
-        match self.queues.next_candidate(room) {
+        match self.queues.next_candidate(self.has_room()) {
             Some((turn, Who::Lane(key))) => self.try_lane(&key, turn, cx)?,
             Some((turn, Who::Step(run, op))) => self.try_step(run, op, turn, cx)?,
             None => return Ok(false),
         }
         Ok(true)
-    }
-
-    /// Whether lanes let others go first: runs that were in flight before a restart, of which it is not known yet what they hold.
-    pub(in crate::engine) fn lanes_wait(&self) -> bool {
-        self.recovered_first > 0
     }
 
     /// How many there may be at once under a counter of the function: as it is deployed now, where scope, unit and key are the same, else as

@@ -7,11 +7,11 @@
 //! | is a candidate, tried   | a gate does not                           | parked at that gate          |
 //! | is parked               | the gate opens, and it is the first there | among the candidates, offered |
 //!
-//! A gate offers itself to one lane and to one step at a time, the first of each. Whoever it was offered to is tried, in the order of all
+//! A gate offers itself to the first lane and to the first step that wait there. Whoever it was offered to is tried, in the order of all
 //! candidates; then it offers itself to the next, as long as it is open. So a freed slot costs a few look-ups in ordered maps, however many
 //! wait, and what waits at one gate is not looked at because of another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::ids::{FunctionId, RunId};
@@ -65,25 +65,26 @@ pub(super) enum Spot {
 #[derive(Debug, Default)]
 pub(super) struct Line {
     waiting: BTreeMap<u32, BTreeMap<Turn, Who>>,
-    offered: bool,
+    /// The turns of those whom the gate offered itself to.
+    offered: BTreeSet<Turn>,
 }
 
 impl Line {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && !self.offered
+        self.waiting.is_empty() && self.offered.is_empty()
     }
 
-    /// The first of those whose limit is more than what is held.
+    /// The first of those whose limit is more than what is held, unless it was offered to one before.
     fn next(&mut self, held: u32) -> Option<(Turn, Who)> {
-        if self.offered {
-            return None;
-        }
         let firsts = self.waiting.range(held.checked_add(1)?..);
         let (turn, limit) = firsts
             .filter_map(|(limit, line)| Some((*line.first_key_value()?.0, *limit)))
             .min()?;
+        if self.offered.first().is_some_and(|offered| *offered < turn) {
+            return None;
+        }
         let who = self.remove(turn, limit)?;
-        self.offered = true;
+        self.offered.insert(turn);
         Some((turn, who))
     }
 
@@ -132,8 +133,8 @@ impl State {
     }
 
     /// Whoever it was offered to was tried, or left.
-    pub(super) fn answered(&mut self, who: &Who) {
-        self.line(who).offered = false;
+    pub(super) fn answered(&mut self, turn: Turn, who: &Who) {
+        self.line(who).offered.remove(&turn);
     }
 
     /// Those to whom it offers itself now.

@@ -233,6 +233,13 @@ impl Engine {
         })
     }
 
+    /// Whether a step waits for slots.
+    pub(super) fn step_waits(&self, run: RunId, op: OpNumber) -> bool {
+        let flight = self.queues.flights.get(&run);
+        let step = flight.and_then(|flight| flight.steps.get(&op));
+        step.is_some_and(|step| step.spot.is_some())
+    }
+
     /// The slots that were granted to a run while it was not in memory.
     pub(super) fn grants(&self, run: RunId) -> Vec<(OpNumber, Arrival)> {
         let Some(flight) = self.queues.flights.get(&run) else {

@@ -82,6 +82,13 @@ pub(super) fn gates_of(counters: &[Counter]) -> BTreeSet<Gate> {
 }
 
 impl Queues {
+    /// Whether nothing waits and nothing is held.
+    #[cfg(test)]
+    pub(in crate::engine) fn is_idle(&self) -> bool {
+        let busy = self.gates.values().any(|state| !state.is_idle());
+        self.lanes.is_empty() && self.flights.is_empty() && self.apps.is_empty() && !busy
+    }
+
     /// A new step of the engine begins.
     pub(in crate::engine) fn begin_step(&mut self) {
         for gate in std::mem::take(&mut self.idle) {
@@ -159,7 +166,7 @@ impl Queues {
                 }
                 self.put_spot(who, Some(Spot::Hidden));
                 if let Some(gate) = offered {
-                    self.gate(&gate).answered(who);
+                    self.gate(&gate).answered(turn, who);
                     self.offer(&gate);
                 }
             }

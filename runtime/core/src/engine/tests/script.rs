@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ids::IdGenerator;
 use crate::journal::Outcome;
-use crate::machine::{Machine, Next, Now, Stop, Ticket, TwinCursor, TwinNext};
+use crate::machine::{Execution, Machine, Next, Now, Stop, Ticket, TwinCursor, TwinNext};
 use crate::operation::Operation;
 use crate::{Json, failure::Failure};
 
@@ -79,31 +79,47 @@ impl Instance {
         now_ms: u64,
         bodies: Bodies<'_>,
     ) -> bool {
+        loop {
+            let (ticket, execution) = match self.drive_to_body(program, machine, cursor, now_ms) {
+                Ok(Some(body)) => body,
+                Ok(None) => return true,
+                Err(_) => return false,
+            };
+            let outcome = bodies(&execution.step_key, execution.attempt);
+            let failed = outcome.is_err();
+            let finished = machine.twin_finish(cursor, ticket, outcome, now_ms);
+            // A twin is replaced after a failed body.
+            if failed || finished.is_err() {
+                return false;
+            }
+        }
+    }
+
+    /// Runs a twin until it is to execute a body, or as far as it can go; an error when it has to be replaced.
+    pub(super) fn drive_to_body(
+        &mut self,
+        program: &Program,
+        machine: &mut Machine,
+        cursor: &mut TwinCursor,
+        now_ms: u64,
+    ) -> Result<Option<(Ticket, Execution)>, Stop> {
         let attempt = machine.attempt();
-        let result = self.advance(program, attempt, |ask| {
+        let mut body = None;
+        self.advance(program, attempt, |ask| {
             let Some((id, operation)) = ask else {
-                loop {
-                    match machine.twin_next(cursor, now_ms)? {
-                        TwinNext::News(ticket, outcome) => return Ok(Step::News(ticket, outcome)),
-                        TwinNext::Blocked => return Ok(Step::Blocked),
-                        TwinNext::Execute(ticket, execution) => {
-                            let outcome = bodies(&execution.step_key, execution.attempt);
-                            let failed = outcome.is_err();
-                            machine.twin_finish(cursor, ticket, outcome, now_ms)?;
-                            if failed {
-                                return Err(Stop::Failed(Failure::platform(
-                                    crate::failure::Origin::Guest,
-                                    "a twin is replaced after a failed body",
-                                )));
-                            }
-                        }
+                return Ok(match machine.twin_next(cursor, now_ms)? {
+                    TwinNext::News(ticket, outcome) => Step::News(ticket, outcome),
+                    TwinNext::Blocked => Step::Blocked,
+                    TwinNext::Execute(ticket, execution) => {
+                        body = Some((ticket, execution));
+                        Step::Blocked
                     }
-                }
+                });
             };
             let ticket = machine.twin_start(cursor, id, operation)?;
             Ok(Step::News(ticket, Outcome::Empty))
-        });
-        result.is_ok()
+        })?;
+        Ok(body)
     }
 
     /// `ask(Some(operation))` starts it, `ask(None)` asks for news. Returns the function's result once it has one.

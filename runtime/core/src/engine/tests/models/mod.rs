@@ -11,17 +11,20 @@ mod cron;
 mod debounce;
 mod dedupe;
 mod driver;
+mod floor;
 mod idempotency;
 mod internal;
 mod jobs;
 mod pause;
 mod priority;
+mod queue;
 mod rate_limit;
 mod replay;
 mod singleton;
 mod stage;
 mod timeouts;
 mod together;
+mod turns;
 
 use proptest::prelude::*;
 
