@@ -14,12 +14,13 @@ use crate::engine::{Effect, Engine, EngineConfig, Input, Output, ValidEvents};
 use crate::event::NewEvent;
 use crate::failure::RetryAdvice;
 use crate::function::FunctionConfig;
-use crate::ids::{Digest, IdGenerator, RunId};
+use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
 use crate::journal::OpNumber;
 use crate::limits::Limits;
 use crate::machine::{Arrival, Machine, Phase, RunInfo, Ticket, TwinCursor};
 use crate::operation::{Fetch, Operation, RunOptions};
-use crate::state::{App, Deployed, Read, Run, Write};
+use crate::schema::Schemas;
+use crate::state::{App, Deployed, Read, Run};
 
 /// How long after its failure a body is tried again.
 pub(super) const RETRY_MS: u64 = 2_000;
@@ -165,7 +166,7 @@ impl Floor {
             Effect::DropRequest { run, op } => {
                 self.requests.remove(&(run, op));
             }
-            Effect::Answer { .. } | Effect::Notice(_) => {}
+            Effect::Answer { .. } | Effect::Notice(_) | Effect::Schemas(_) => {}
         }
     }
 
@@ -179,6 +180,8 @@ impl Floor {
             limits: Limits::default(),
             event: event.to_json(),
             gated: run.is_gated(),
+            input: None,
+            schemas: Arc::default(),
         });
         let entries = self.state.journal(run.id).expect("maps can always be read");
         let mut machine = Machine::load(info, entries, self.now_ms).expect("our own journal");
@@ -321,7 +324,8 @@ impl Floor {
             data: Some(data.into()),
             ..NewEvent::default()
         };
-        let events = ValidEvents::check(vec![event], &Limits::default()).expect("valid events");
+        let events = ValidEvents::check(vec![event], &Limits::default(), &Schemas::default())
+            .expect("valid events");
         self.input(Input::Events {
             events,
             seed: None,
@@ -349,22 +353,12 @@ impl Floor {
     }
 
     /// Has a function's queued runs wait, or go on.
-    pub(super) fn set_paused(&mut self, function: &crate::ids::FunctionId, paused: bool) {
-        let key = crate::state::ControlKey {
-            kind: crate::state::ControlKind::Pause,
-            function: function.clone(),
-            key: String::new(),
-        };
-        if paused {
-            let control = crate::state::Control::Paused {
-                since_ms: self.now_ms,
-            };
-            self.state.apply(Write::PutControl { key, control });
-            self.engine.queues.pause(function.clone());
+    pub(super) fn set_paused(&mut self, function: FunctionId, paused: bool) {
+        self.input(if paused {
+            Input::PauseFunction { function, reply: 0 }
         } else {
-            self.state.apply(Write::DeleteControl(key));
-            self.engine.queues.unpause(function.clone());
-        }
+            Input::ResumeFunction { function, reply: 0 }
+        });
     }
 }
 

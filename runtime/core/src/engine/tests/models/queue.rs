@@ -16,7 +16,7 @@ use crate::state::RunStatus;
 
 /// What happens to the node.
 #[derive(Debug, Clone)]
-pub(super) enum Op {
+enum Op {
     Send {
         function: usize,
         key: u32,
@@ -31,7 +31,7 @@ pub(super) enum Op {
     Resume(usize),
 }
 
-pub(super) fn op() -> impl Strategy<Value = Op> {
+fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         10 => (0..3_usize, 0..3_u32, -3..4_i64)
             .prop_map(|(function, key, priority)| Op::Send { function, key, priority }),
@@ -80,13 +80,13 @@ fn groups() -> impl Strategy<Value = Vec<Vec<String>>> {
 
 /// What functions may be like.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    pub concurrency: usize,
-    pub throttles: bool,
-    pub priorities: bool,
+struct Shape {
+    concurrency: usize,
+    throttles: bool,
+    priorities: bool,
 }
 
-pub(super) fn functions(shape: Shape) -> impl Strategy<Value = Vec<Function>> {
+fn functions(shape: Shape) -> impl Strategy<Value = Vec<Function>> {
     let limits = prop::collection::vec(concurrency(), 0..=shape.concurrency);
     let throttle = prop::option::of(throttle());
     let function = (limits, throttle, any::<bool>(), groups()).prop_map(
@@ -115,7 +115,7 @@ pub(super) fn functions(shape: Shape) -> impl Strategy<Value = Vec<Function>> {
 }
 
 /// Both of them.
-pub(super) struct Both {
+struct Both {
     floor: Floor,
     model: Model,
     saved: Option<(State, Model)>,
@@ -123,7 +123,7 @@ pub(super) struct Both {
 }
 
 impl Both {
-    pub(super) fn new(functions: Vec<Function>, evicting: bool) -> Self {
+    fn new(functions: Vec<Function>, evicting: bool) -> Self {
         let mut floor = Floor::new(EngineConfig::default());
         floor.evicting = evicting;
         let deployed = functions.iter().map(|function| {
@@ -144,9 +144,9 @@ impl Both {
         }
     }
 
-    pub(super) fn apply(&mut self, op: Op) {
+    fn apply(&mut self, op: &Op) {
         let name = |function: usize| FunctionId::new("app", format!("f{function}").as_str());
-        match op {
+        match *op {
             Op::Send {
                 function,
                 key,
@@ -183,12 +183,12 @@ impl Both {
             }
             Op::Pause(function) => {
                 if self.model.paused.insert(function) {
-                    self.floor.set_paused(&name(function), true);
+                    self.floor.set_paused(name(function), true);
                 }
             }
             Op::Resume(function) => {
                 if self.model.paused.remove(&function) {
-                    self.floor.set_paused(&name(function), false);
+                    self.floor.set_paused(name(function), false);
                 }
             }
         }
@@ -248,9 +248,9 @@ impl Both {
     }
 
     /// Everything ends, and nothing is left of it.
-    pub(super) fn finish(&mut self) {
+    fn finish(&mut self) {
         for function in 0..3 {
-            self.apply(Op::Resume(function));
+            self.apply(&Op::Resume(function));
         }
         self.pass(3_600_000);
         let all: BTreeSet<_> = self.floor.state.runs.keys().copied().collect();
@@ -266,51 +266,46 @@ impl Both {
     }
 }
 
-fn cases(debug: u32) -> ProptestConfig {
-    ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::with_cases(
-            std::env::var("PROPTEST_CASES")
-                .ok()
-                .and_then(|n| n.parse().ok())
-                .unwrap_or(debug),
-        )
+/// One history, to its end.
+fn history(functions: Vec<Function>, evicting: bool, ops: &[Op]) {
+    let mut both = Both::new(functions, evicting);
+    for op in ops {
+        both.apply(op);
     }
+    both.finish();
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(op(), 1..40)
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(super::config())]
 
     #[test]
     fn model_queue(
         functions in functions(Shape { concurrency: 2, throttles: true, priorities: true }),
         evicting in any::<bool>(),
-        ops in prop::collection::vec(op(), 1..40),
+        ops in ops(),
     ) {
-        let mut both = Both::new(functions, evicting);
-        ops.into_iter().for_each(|op| both.apply(op));
-        both.finish();
+        history(functions, evicting, &ops);
     }
 
     #[test]
     fn model_concurrency(
         functions in functions(Shape { concurrency: 2, throttles: false, priorities: false }),
         evicting in any::<bool>(),
-        ops in prop::collection::vec(op(), 1..40),
+        ops in ops(),
     ) {
-        let mut both = Both::new(functions, evicting);
-        ops.into_iter().for_each(|op| both.apply(op));
-        both.finish();
+        history(functions, evicting, &ops);
     }
 
     #[test]
     fn model_throttle(
         functions in functions(Shape { concurrency: 0, throttles: true, priorities: false }),
         evicting in any::<bool>(),
-        ops in prop::collection::vec(op(), 1..40),
+        ops in ops(),
     ) {
-        let mut both = Both::new(functions, evicting);
-        ops.into_iter().for_each(|op| both.apply(op));
-        both.finish();
+        history(functions, evicting, &ops);
     }
 }

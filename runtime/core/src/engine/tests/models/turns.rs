@@ -47,6 +47,7 @@ enum Step {
 type Counter = (String, u32, bool);
 
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "naive on purpose")]
 struct Run {
     id: RunId,
     function: usize,
