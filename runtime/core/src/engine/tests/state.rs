@@ -1,5 +1,6 @@
 //! The store as plain maps: applies writes, and answers the engine's questions.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::Event;
@@ -31,9 +32,24 @@ pub(super) struct State {
     pub holders: BTreeSet<(String, RunId)>,
     pub jobs: BTreeMap<RunId, Job>,
     schemas: BTreeMap<(String, Option<String>), EventSchema>,
+    /// Rows of lanes and runs that were read.
+    pub rows_read: Cell<usize>,
 }
 
+const FIRST_PLACE: Place = Place {
+    order_ms: 0,
+    run: RunId(0),
+};
+const LAST_PLACE: Place = Place {
+    order_ms: u64::MAX,
+    run: RunId(u128::MAX),
+};
+
 impl State {
+    fn count(&self, rows: usize) {
+        self.rows_read.set(self.rows_read.get() + rows);
+    }
+
     pub(super) fn apply(&mut self, write: Write) {
         match write {
             Write::PutEvent(event) => {
@@ -195,6 +211,7 @@ impl Read for State {
             .copied())
     }
     fn run(&self, id: RunId) -> Result<Option<Run>> {
+        self.count(1);
         Ok(self.runs.get(&id).cloned())
     }
     fn journal(&self, run: RunId) -> Result<Vec<Entry>> {
@@ -317,22 +334,38 @@ impl Read for State {
         past_function: bool,
         limit: usize,
     ) -> Result<Vec<(LaneKey, Place)>> {
-        let mut heads: Vec<(LaneKey, Place)> = Vec::new();
-        for (lane, place) in &self.queued {
-            let past = after.is_none_or(|after| {
-                lane > after && !(past_function && lane.function == after.function)
-            });
-            if past && heads.last().is_none_or(|(last, _)| last != lane) {
-                heads.push((lane.clone(), *place));
-            }
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let last = |lane: &LaneKey| (lane.clone(), LAST_PLACE);
+        let mut from = after.map_or(Unbounded, |after| Excluded(last(after)));
+        if let (Some(after), true) = (after, past_function) {
+            let mut lanes = self.queued.range((from, Unbounded));
+            let next = lanes.find(|(lane, _)| lane.function != after.function);
+            let Some(next) = next else {
+                return Ok(Vec::new());
+            };
+            from = Included(next.clone());
         }
-        Ok(page(heads.into_iter(), limit))
+        let mut heads: Vec<(LaneKey, Place)> = Vec::new();
+        while heads.len() < limit
+            && let Some((lane, place)) = self.queued.range((from, Unbounded)).next()
+        {
+            from = Excluded(last(lane));
+            heads.push((lane.clone(), *place));
+        }
+        self.count(heads.len());
+        Ok(heads)
     }
     fn queued(&self, lane: &LaneKey, after: Option<Place>, limit: usize) -> Result<Vec<Place>> {
-        let places = self.queued.iter().filter_map(|(of, place)| {
-            (of == lane && after.is_none_or(|after| *place > after)).then_some(*place)
-        });
-        Ok(page(places, limit))
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let from = match after {
+            Some(after) => Excluded((lane.clone(), after)),
+            None => Included((lane.clone(), FIRST_PLACE)),
+        };
+        let places = self.queued.range((from, Unbounded));
+        let places = places.take_while(|(of, _)| of == lane);
+        let places = page(places.map(|(_, place)| *place), limit);
+        self.count(places.len());
+        Ok(places)
     }
     fn holders(&self, counter: &str, limit: usize) -> Result<Vec<RunId>> {
         let holding = self.holders.iter().filter(|(name, _)| name == counter);

@@ -15,6 +15,7 @@ mod floor;
 mod idempotency;
 mod internal;
 mod jobs;
+mod lanes;
 mod pause;
 mod priority;
 mod queue;

@@ -1,0 +1,357 @@
+//! The queue told as stories: what a model of one app and one deployment does not show.
+
+use std::collections::BTreeSet;
+
+use super::super::script::Program;
+use super::super::world::{START_MS, started_by_event};
+use super::floor::{Floor, step};
+use crate::engine::{Effect, Engine, EngineConfig, Input, Output};
+use crate::function::FunctionConfig;
+use crate::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
+use crate::ids::{Digest, FunctionId, RunId};
+use crate::machine::{Position, Progress};
+use crate::state::{App, Deployed, Place, RunEnd, RunStatus, Write};
+
+fn limit(limit: u32, key: Option<&str>, scope: ConcurrencyScope) -> Concurrency {
+    Concurrency {
+        limit,
+        key: key.map(str::to_owned),
+        scope,
+        per: ConcurrencyUnit::Step,
+    }
+}
+
+/// A function whose runs do these steps at once.
+fn function(id: &str, limits: Vec<Concurrency>, steps: &[&str]) -> (FunctionConfig, Program) {
+    let mut config = started_by_event(id);
+    config.concurrency = limits;
+    let program = Program {
+        groups: vec![steps.iter().map(|id| step(id)).collect()],
+        ..Program::default()
+    };
+    (config, program)
+}
+
+fn send(floor: &mut Floor, function: &str, key: u32, count: usize) {
+    for _ in 0..count {
+        floor.send(&format!("start/{function}"), format!(r#"{{"k":{key}}}"#));
+    }
+    floor.settle();
+}
+
+fn pass(floor: &mut Floor, ms: u64) {
+    let until = floor.now_ms + ms;
+    while let Some(next) = floor.next_ms().filter(|next| *next <= until) {
+        floor.now_ms = next.max(floor.now_ms);
+        floor.settle();
+    }
+    floor.now_ms = until;
+    floor.settle();
+}
+
+fn ended(floor: &Floor) -> usize {
+    let runs = floor.state.runs.values();
+    runs.filter(|run| run.status == RunStatus::Completed)
+        .count()
+}
+
+#[test]
+fn three_parallel_bodies_under_a_limit_of_one_execute_one_at_a_time() {
+    let mut floor = Floor::new(EngineConfig::default());
+    let one = limit(1, None, ConcurrencyScope::Fn);
+    floor.deploy(
+        "app",
+        vec![function("f", vec![one], &["b1000", "b1000", "b1000"])],
+    );
+    send(&mut floor, "f", 0, 1);
+    for _ in 0..3 {
+        assert_eq!(floor.executing().len(), 1);
+        pass(&mut floor, 1_000);
+    }
+    assert_eq!((floor.executing().len(), ended(&floor)), (0, 1));
+}
+
+#[test]
+fn a_redeploy_with_another_limit_applies_to_queued_and_running_runs_at_once() {
+    let mut floor = Floor::new(EngineConfig::default());
+    let with = |n| {
+        vec![function(
+            "f",
+            vec![limit(n, None, ConcurrencyScope::Fn)],
+            &["b1000", "b5000"],
+        )]
+    };
+    floor.deploy("app", with(1));
+    send(&mut floor, "f", 0, 3);
+    assert_eq!((floor.executing().len(), floor.queued().len()), (1, 2));
+    floor.deploy("app", with(4));
+    // The running run's second step, and then the next two runs.
+    assert_eq!((floor.executing().len(), floor.queued().len()), (4, 0));
+    floor.deploy("app", with(1));
+    pass(&mut floor, 1_000);
+    assert_eq!(
+        floor.executing().len(),
+        1,
+        "nothing begins while more than one goes on"
+    );
+}
+
+#[test]
+fn functions_of_two_apps_share_a_limit_of_the_environment_and_go_in_turn() {
+    let mut floor = Floor::new(EngineConfig::default());
+    let shared = || vec![limit(2, Some("event.data.k"), ConcurrencyScope::Env)];
+    floor.deploy("a", vec![function("f", shared(), &["b1000"])]);
+    floor.deploy("b", vec![function("g", shared(), &["b1000"])]);
+    send(&mut floor, "f", 1, 6);
+    send(&mut floor, "g", 1, 2);
+    send(&mut floor, "g", 2, 1);
+    assert_eq!(
+        floor.executing().len(),
+        3,
+        "another key has a limit of its own"
+    );
+    for _ in 0..4 {
+        pass(&mut floor, 1_000);
+        assert!(floor.executing().len() <= 2);
+    }
+    assert_eq!(ended(&floor), 9);
+}
+
+#[test]
+fn apps_take_turns_when_there_is_little_room() {
+    let config = EngineConfig {
+        max_executing: 1,
+        ..EngineConfig::default()
+    };
+    let mut floor = Floor::new(config);
+    let own = || vec![limit(9, None, ConcurrencyScope::Fn)];
+    floor.deploy("a", vec![function("f", own(), &["b1000"])]);
+    floor.deploy("b", vec![function("g", own(), &["b1000"])]);
+    send(&mut floor, "f", 0, 10);
+    send(&mut floor, "g", 0, 3);
+    pass(&mut floor, 6_000);
+    let of_g = floor
+        .state
+        .runs
+        .values()
+        .filter(|run| &*run.function.function == "g");
+    assert_eq!(
+        of_g.filter(|run| run.status == RunStatus::Completed)
+            .count(),
+        3
+    );
+}
+
+#[test]
+fn a_paused_function_without_limits_queues_its_runs_and_starts_them_in_order() {
+    let mut floor = Floor::new(EngineConfig::default());
+    floor.deploy("app", vec![function("f", Vec::new(), &["b1000"])]);
+    let f = FunctionId::new("app", "f");
+    send(&mut floor, "f", 0, 1);
+    // This one is ready already, and has not begun.
+    floor.send("start/f", "{}".into());
+    floor.set_paused(f.clone(), true);
+    send(&mut floor, "f", 0, 2);
+    floor.crash();
+    floor.settle();
+    assert_eq!((floor.executing().len(), floor.queued().len()), (1, 3));
+    floor.set_paused(f, false);
+    floor.settle();
+    assert_eq!((floor.executing().len(), floor.queued().len()), (4, 0));
+    pass(&mut floor, 1_000);
+    assert_eq!(ended(&floor), 4);
+}
+
+#[test]
+fn runs_of_a_function_that_was_removed_keep_the_limit_that_they_are_pinned_to() {
+    let mut floor = Floor::new(EngineConfig::default());
+    let one = limit(1, None, ConcurrencyScope::Fn);
+    floor.deploy("app", vec![function("f", vec![one], &["b1000"])]);
+    send(&mut floor, "f", 0, 3);
+    floor.deploy("app", Vec::new());
+    for _ in 0..3 {
+        assert_eq!(floor.executing().len(), 1);
+        pass(&mut floor, 1_000);
+    }
+    assert_eq!(ended(&floor), 3);
+}
+
+const LANES: u32 = 10_000;
+const RUNS_IN_LANE: u32 = 100;
+
+/// A million queued runs over ten thousand keys: their rows, and the first run of each lane.
+fn million() -> Floor {
+    let mut floor = Floor::new(EngineConfig {
+        max_executing: 100,
+        ..EngineConfig::default()
+    });
+    let one = limit(1, Some("event.data.k"), ConcurrencyScope::Fn);
+    floor.deploy("app", vec![function("f", vec![one], &["b1000"])]);
+    floor.send("start/f", r#"{"k":0}"#.into());
+    let run = floor.state.runs.values().next().expect("one").clone();
+    let (lane, place) = run.lane().expect("it queues");
+    floor.state.apply(Write::DeleteQueued {
+        lane: lane.clone(),
+        place,
+    });
+    for key in 0..LANES {
+        let mut queue = (**run.queue.as_ref().expect("it queues")).clone();
+        queue.lane = format!("{}{key}", lane.lane).into();
+        queue.counters[0].name = format!("{}{key}", queue.counters[0].name).into();
+        let mut lane = lane.clone();
+        lane.lane = queue.lane.clone();
+        for number in 0..RUNS_IN_LANE {
+            let id = RunId(place.run.0 + u128::from(number * LANES + key));
+            let place = Place {
+                order_ms: START_MS + u64::from(number),
+                run: id,
+            };
+            floor.state.queued.insert((lane.clone(), place));
+            if number < 2 {
+                let mut run = run.clone();
+                run.id = id;
+                queue.order_ms = place.order_ms;
+                run.queue = Some(Box::new(queue.clone()));
+                floor.state.runs.insert(id, run);
+            }
+        }
+    }
+    assert_eq!(floor.state.queued.len(), 1_000_000);
+    floor
+}
+
+#[test]
+fn a_million_queued_runs_are_neither_read_at_the_start_nor_when_the_next_is_picked() {
+    let mut floor = million();
+    floor.crash();
+    let lanes = LANES as usize;
+    floor.state.rows_read.set(0);
+    floor.settle();
+    assert_eq!(floor.executing().len(), 100);
+    // A row a lane, and for each start its run, and the next places of its lane.
+    let read = floor.state.rows_read.get();
+    assert!(read <= lanes + 100 * (1 + 64) + 200, "{read} rows");
+    let first: BTreeSet<_> = floor.executing();
+    floor.state.rows_read.set(0);
+    pass(&mut floor, 1_000);
+    let read = floor.state.rows_read.get();
+    assert_eq!(floor.executing().len(), 100);
+    assert!(floor.executing().is_disjoint(&first));
+    assert!(read <= 100 * (2 + 64) + 200, "{read} rows for 100 starts");
+}
+
+#[test]
+fn a_run_that_is_stopped_gives_back_its_slot_whatever_stopped_it() {
+    let mut engine = Engine::new(EngineConfig::default(), 1);
+    let mut state = super::super::state::State::default();
+    let mut now = |engine: &mut Engine, input: Input| -> Vec<(RunId, u64)> {
+        let mut out = Output::default();
+        engine
+            .step(input, START_MS, &state, &mut out)
+            .expect("maps");
+        out.writes.into_iter().for_each(|write| state.apply(write));
+        let executions = out.now.into_iter().filter_map(|effect| match effect {
+            Effect::Execute { run, token, .. } => Some((run.id, token)),
+            _ => None,
+        });
+        executions.collect()
+    };
+    now(&mut engine, Input::Recover);
+    let (config, _) = function("f", vec![limit(1, None, ConcurrencyScope::Fn)], &["b1"]);
+    let app = App {
+        id: "app".into(),
+        current: Deployed {
+            digest: Digest([1; 32]),
+            at_ms: START_MS,
+            bytes: 0,
+            functions: vec![config],
+            schemas: Vec::new(),
+        },
+        variables: std::collections::BTreeMap::new(),
+        allow_net: Vec::new(),
+        deployments: 0,
+    };
+    now(
+        &mut engine,
+        Input::Deploy {
+            app: Box::new(app),
+            reply: 0,
+        },
+    );
+    for _ in 0..6 {
+        let event = crate::event::NewEvent {
+            name: "start/f".into(),
+            ..crate::event::NewEvent::default()
+        };
+        let limits = crate::limits::Limits::default();
+        let schemas = crate::schema::Schemas::default();
+        let events =
+            crate::engine::ValidEvents::check(vec![event], &limits, &schemas).expect("valid");
+        now(
+            &mut engine,
+            Input::Events {
+                events,
+                seed: None,
+                reply: 0,
+            },
+        );
+    }
+    let mut next = now(&mut engine, Input::Dispatch);
+    let failure = crate::failure::Failure::permanent(crate::failure::Origin::Limit, "no");
+    let progress = |position| {
+        Box::new(Progress {
+            first: 0,
+            entries: Vec::new(),
+            changes: Vec::new(),
+            sends: Vec::new(),
+            logs: Vec::new(),
+            wants: Vec::new(),
+            releases: Vec::new(),
+            position,
+        })
+    };
+    for number in 0..6 {
+        let [(run, token)] = next[..] else {
+            panic!("one run starts at a time, after ending number {number}: {next:?}");
+        };
+        assert!(
+            now(&mut engine, Input::Dispatch).is_empty(),
+            "the limit is 1"
+        );
+        let ending = match number {
+            0 => Input::Broken {
+                run,
+                token,
+                failure: failure.clone(),
+            },
+            1 => Input::Cancel {
+                run,
+                reason: "by hand".into(),
+                reply: 0,
+            },
+            2 => Input::PauseRun {
+                run,
+                reason: "by hand".into(),
+                reply: 0,
+            },
+            3 => Input::Progress {
+                run,
+                token,
+                progress: progress(Position::Parked { sleeping: true }),
+            },
+            4 => Input::Progress {
+                run,
+                token,
+                progress: progress(Position::RetryLater),
+            },
+            _ => Input::Progress {
+                run,
+                token,
+                progress: progress(Position::Ended(RunEnd::Output("1".into()))),
+            },
+        };
+        now(&mut engine, ending);
+        next = now(&mut engine, Input::Dispatch);
+    }
+    assert!(next.is_empty() && engine.queues.is_idle());
+}
