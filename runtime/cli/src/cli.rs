@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// Lists the apps that are deployed.
     #[command(subcommand)]
     Apps(commands::apps::Apps),
+    /// Counts what a data directory holds, and gives the disk space of what was deleted back.
+    #[command(subcommand)]
+    Store(commands::store::Store),
     /// Explains schedules.
     #[command(subcommand)]
     Cron(commands::cron::Cron),
@@ -102,6 +105,7 @@ impl Command {
             Self::Events(command) => command.run().await,
             Self::Functions(command) => command.run().await,
             Self::Apps(command) => command.run().await,
+            Self::Store(command) => command.run(),
             Self::Cron(command) => command.run(),
         }
     }

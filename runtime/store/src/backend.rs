@@ -114,6 +114,40 @@ fn successor(prefix: &[u8]) -> Option<Bytes> {
 /// Receives the rows of a scan; breaks to end it early.
 pub type Visitor<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>;
 
+/// Visits all rows in order, some at once, so that the backend is free for others in between. `between` may end it after each step; whether
+/// all rows were visited is the answer.
+pub(crate) fn visit_in_steps(
+    backend: &dyn Backend,
+    rows_in_step: usize,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    mut between: impl FnMut() -> ControlFlow<()>,
+) -> Result<bool> {
+    let mut range = KeyRange::all();
+    loop {
+        let mut rows = 0;
+        let mut last = None;
+        let mut outcome = Ok(());
+        backend.scan(&range, Direction::Forward, &mut |key, row| {
+            rows += 1;
+            outcome = visit(key, row);
+            if rows == rows_in_step || outcome.is_err() {
+                last = Some(Bytes::copy_from_slice(key));
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        outcome?;
+        let Some(last) = last else {
+            return Ok(true);
+        };
+        if between() == ControlFlow::Break(()) {
+            return Ok(false);
+        }
+        range = range.after(last, Direction::Forward);
+    }
+}
+
 /// An ordered key-value engine with atomic durable commits.
 pub trait Backend: Send + Sync + 'static {
     /// The value of a key.

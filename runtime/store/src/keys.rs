@@ -101,6 +101,38 @@ impl Tag {
     ];
 }
 
+impl Tag {
+    /// What the rows with this first byte are, for people.
+    pub(crate) fn name_of(byte: u8) -> &'static str {
+        match Self::ALL.into_iter().find(|tag| *tag as u8 == byte) {
+            None => "unknown",
+            Some(Self::Event) => "events",
+            Some(Self::EventByName) => "events by name",
+            Some(Self::EventRun) => "runs by event",
+            Some(Self::Dedupe) => "event ids",
+            Some(Self::Run) => "runs",
+            Some(Self::Ready) => "ready runs",
+            Some(Self::Journal) => "journals",
+            Some(Self::Log) => "log lines",
+            Some(Self::RunEvent) => "events by run",
+            Some(Self::Queued) => "queued runs",
+            Some(Self::Holder) => "counted runs",
+            Some(Self::Registration) => "registrations",
+            Some(Self::Arrival) => "arrivals",
+            Some(Self::Timer) => "timers",
+            Some(Self::Wait) => "waits",
+            Some(Self::WaitMatch) => "waits by value",
+            Some(Self::SignalWait) => "waits for signals",
+            Some(Self::Signal) => "signals",
+            Some(Self::Request) => "requests",
+            Some(Self::App) => "apps",
+            Some(Self::Control) => "controls",
+            Some(Self::Job) => "jobs",
+            Some(Self::Schema) => "schemas",
+        }
+    }
+}
+
 /// The kinds of controls with the bytes that stand for them, which never change. They sort like the kinds.
 const CONTROL_KINDS: [(ControlKind, u8); ControlKind::ALL.len()] = [
     (ControlKind::Throttle, 1),

@@ -10,6 +10,7 @@
 pub mod backend;
 mod batch;
 mod blobs;
+mod census;
 mod codec;
 mod committer;
 mod envelope;
@@ -27,6 +28,7 @@ mod view;
 
 pub use backend::{Backend, CommitWatch, Direction, KeyRange};
 pub use batch::{Batch, Fence, Op};
+pub use census::{Census, Kind};
 pub use committer::SPILL_ABOVE;
 pub use error::{Error, PrintedKey, Result};
 pub use memory::{Fault, MemoryBackend, MemoryDisk};

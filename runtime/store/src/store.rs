@@ -13,6 +13,7 @@ use crate::{
     backend::{Backend, CommitWatch},
     batch::Batch,
     blobs::{Blobs, file::FileBlobs},
+    census::{self, Census},
     committer::{Committer, OnDurable},
     error::{Error, Result},
     memory::MemoryDisk,
@@ -161,6 +162,16 @@ impl Store {
             note_alive_bytes(dir, alive_bytes)?;
         }
         Ok(swept)
+    }
+
+    /// What the store holds: what is applied, without what is still queued. `seen` hears of rows as they are read.
+    pub fn census(&self, seen: impl FnMut(u64)) -> Result<Census> {
+        let log = self.inner.dir.as_ref().map(|dir| dir.join("log/db"));
+        let log_bytes = log.and_then(|log| std::fs::metadata(log).ok());
+        Ok(Census {
+            kinds: census::take(&*self.inner.committer.backend, seen)?,
+            log_bytes: log_bytes.map_or(0, |log| log.len()),
+        })
     }
 
     /// Makes everything submitted durable and closes the store. Later submissions are refused.

@@ -10,10 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-
 use crate::{
-    backend::{Backend, Direction, KeyRange},
+    backend::{Backend, visit_in_steps},
     blobs::Digest,
     committer::Committer,
     envelope,
@@ -88,35 +86,18 @@ fn survey(
 ) -> Result<Option<(HashSet<Digest>, u64)>> {
     let mut referenced = HashSet::new();
     let mut alive_bytes = 0;
-    let mut range = KeyRange::all();
-    loop {
-        let mut rows = 0;
-        let mut last = None;
-        let mut failure = None;
-        backend.scan(&range, Direction::Forward, &mut |key, row| {
-            rows += 1;
-            alive_bytes += (key.len() + row.len()) as u64;
-            match envelope::reference(key, row) {
-                Ok(blob) => referenced.extend(blob.map(|blob| blob.sha256)),
-                Err(error) => failure = Some(error),
-            }
-            if rows == STEP || failure.is_some() {
-                last = Some(Bytes::copy_from_slice(key));
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
-        if let Some(error) = failure {
-            // A row that cannot be read may refer to anything: remove nothing.
-            return Err(error);
-        }
-        let Some(last) = last else {
-            return Ok(Some((referenced, alive_bytes)));
-        };
+    let visit = |key: &[u8], row: &[u8]| {
+        alive_bytes += (key.len() + row.len()) as u64;
+        // A row that cannot be read may refer to anything: remove nothing.
+        referenced.extend(envelope::reference(key, row)?.map(|blob| blob.sha256));
+        Ok(())
+    };
+    let whole = visit_in_steps(backend, STEP, visit, || {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            return Ok(None);
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
-        range = range.after(last, Direction::Forward);
-    }
+    })?;
+    Ok(whole.then_some((referenced, alive_bytes)))
 }

@@ -1,4 +1,4 @@
-//! kill -9 at random instants, also while the store opens: what was acknowledged is there afterwards, and every batch is whole.
+//! kill -9 at random instants, also while the store opens or is compacted: what was acknowledged is there afterwards, and every batch is whole.
 //!
 //! The test runs its own binary as the victim. The victim prints a line for each acknowledgement; the pipe is the witness outside.
 //! `ABIDE_KILL_CYCLES=1000 cargo test --release -p abide-store --test kill` kills more often.
@@ -19,10 +19,12 @@ use std::{
     time::Duration,
 };
 
-use abide_store::{Batch, KeyRange, SPILL_ABOVE, Store};
+use abide_store::{Batch, KeyRange, SPILL_ABOVE, SledBackend, Store};
 use common::{Random, open, options};
 
 const VICTIM_DIR: &str = "ABIDE_KILL_DIR";
+/// With it, the victim compacts the store again and again before it writes.
+const COMPACT: &str = "ABIDE_KILL_COMPACT";
 const CYCLES_IN_CI: u64 = 25;
 const WRITERS: u64 = 6;
 /// Each writer keeps this many rows and replaces the oldest, so that the log is reclaimed all the time.
@@ -67,6 +69,12 @@ fn victim() {
     let Some(dir) = env::var_os(VICTIM_DIR) else {
         return;
     };
+    while env::var_os(COMPACT).is_some() {
+        match SledBackend::compact(Path::new(&dir), &options(), |_| {}) {
+            Ok(_) => println!("compacted"),
+            Err(error) => return println!("refused {error}"),
+        }
+    }
     let store = match Store::open(Path::new(&dir), &options()) {
         Ok(store) => store,
         Err(error) => {
@@ -102,9 +110,19 @@ fn chain(store: &Store, writer: u64, n: u64, done: mpsc::Sender<()>) {
 
 /// Runs the victim for a while, kills it, and returns what it acknowledged last for each writer.
 fn run_and_kill(dir: &Path, after: Duration) -> BTreeMap<u64, u64> {
-    let mut victim = Command::new(env::current_exe().unwrap())
+    kill_victim(victim_in(dir), after)
+}
+
+fn victim_in(dir: &Path) -> Command {
+    let mut victim = Command::new(env::current_exe().unwrap());
+    victim
         .args(["--exact", "victim", "--nocapture", "--test-threads=1"])
-        .env(VICTIM_DIR, dir)
+        .env(VICTIM_DIR, dir);
+    victim
+}
+
+fn kill_victim(mut victim: Command, after: Duration) -> BTreeMap<u64, u64> {
+    let mut victim = victim
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -207,6 +225,32 @@ fn acknowledged_writes_survive_kill_9() {
     }
     println!("{cycles} cycles, acknowledged {total:?}");
     assert!(total.values().sum::<u64>() > 0);
+}
+
+#[test]
+fn a_compaction_that_is_killed_loses_nothing() {
+    if env::var_os(VICTIM_DIR).is_some() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random(u64::from(std::process::id()));
+    println!("seed {}", random.0);
+    let acknowledged = run_and_kill(dir.path(), Duration::from_millis(300));
+    let mut found_half_done = 0;
+    for _ in 0..CYCLES_IN_CI {
+        let mut victim = victim_in(dir.path());
+        victim.env(COMPACT, "1");
+        kill_victim(victim, Duration::from_millis(20 + random.below(200)));
+        let half_done = |name| dir.path().join(name).exists();
+        found_half_done += u32::from(half_done("compacting") || half_done("compacted"));
+        // Looked at in a copy, so that the next victim starts from what this one left.
+        let copied = tempfile::tempdir().unwrap();
+        copy(dir.path(), copied.path());
+        check(&open(copied.path()), &acknowledged);
+    }
+    println!("{found_half_done} of {CYCLES_IN_CI} died in the middle of a compaction");
+    assert!(found_half_done > 0, "no victim died at an interesting time");
+    check(&open(dir.path()), &acknowledged);
 }
 
 fn copy(from: &Path, to: &Path) {

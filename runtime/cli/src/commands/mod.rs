@@ -17,6 +17,7 @@ pub(crate) mod schemas;
 pub(crate) mod selection;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod store;
 
 use std::io::Read;
 use std::path::Path;

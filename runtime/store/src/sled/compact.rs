@@ -15,6 +15,7 @@
 //! where they are, because rows are copied as they are.
 
 use std::{
+    cell::Cell,
     fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -25,7 +26,7 @@ use bytes::Bytes;
 
 use super::{SledBackend, SledOptions, lock::DirLock, open, open::Paths};
 use crate::{
-    backend::{Backend, Direction, KeyRange},
+    backend::{Backend, visit_in_steps},
     batch::Batch,
     blobs::file::sync_dir,
     error::{Error, Result},
@@ -266,41 +267,30 @@ fn read_all(
     progress: &mut dyn FnMut(Progress),
     each: EachRow<'_>,
 ) -> Result<Total> {
-    let mut total = Total::default();
     let mut hasher = crc32fast::Hasher::new();
-    let mut range = KeyRange::all();
-    loop {
-        let mut rows = 0;
-        let mut last = None;
-        let mut outcome = Ok(());
-        backend.scan(&range, Direction::Forward, &mut |key, row| {
-            rows += 1;
-            total.rows += 1;
-            total.bytes += (key.len() + row.len()) as u64;
-            for part in [key, row] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part);
-            }
-            outcome = each(key, row);
-            if rows == ROWS_IN_STEP || outcome.is_err() {
-                last = Some(Bytes::copy_from_slice(key));
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
-        outcome?;
-        progress(Progress {
-            doing,
-            rows: total.rows,
-            of,
-        });
-        let Some(last) = last else {
-            total.crc = hasher.finalize();
-            return Ok(total);
-        };
-        range = range.after(last, Direction::Forward);
-    }
+    let (mut rows, mut bytes) = (0, 0);
+    let seen = Cell::new(0);
+    let visit = |key: &[u8], row: &[u8]| {
+        rows += 1;
+        bytes += (key.len() + row.len()) as u64;
+        for part in [key, row] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        seen.set(rows);
+        each(key, row)
+    };
+    visit_in_steps(backend, ROWS_IN_STEP, visit, || {
+        let rows = seen.get();
+        progress(Progress { doing, rows, of });
+        ControlFlow::Continue(())
+    })?;
+    progress(Progress { doing, rows, of });
+    Ok(Total {
+        rows,
+        bytes,
+        crc: hasher.finalize(),
+    })
 }
 
 /// Puts the copy in the place of the original, which is closed, and hands out the directory's lock.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{KeyRange, Store};
+use crate::{Direction, KeyRange, Store};
 
 const MB: u64 = 1 << 20;
 
