@@ -219,7 +219,11 @@ pub enum Key<'a> {
         name: Text<'a>,
         wait: WaitKey,
     },
-    Signal(Text<'a>),
+    /// Without a number if it is 0: an earlier version kept one signal a name.
+    Signal {
+        name: Text<'a>,
+        number: u128,
+    },
     Request(WaitKey),
     App(Text<'a>),
     Control {
@@ -331,7 +335,8 @@ impl<'a> Key<'a> {
                 .text(value)
                 .wait(*wait),
             Self::SignalWait { name, wait } => Writer::new(Tag::SignalWait).text(name).wait(*wait),
-            Self::Signal(name) => Writer::new(Tag::Signal).text(name),
+            Self::Signal { name, number: 0 } => Writer::new(Tag::Signal).text(name),
+            Self::Signal { name, number } => Writer::new(Tag::Signal).text(name).id(*number),
             Self::Request(wait) => Writer::new(Tag::Request).wait(*wait),
             Self::App(id) => Writer::new(Tag::App).text(id),
             Self::Control {
@@ -423,7 +428,10 @@ impl<'a> Key<'a> {
                 name: reader.text()?,
                 wait: reader.wait()?,
             },
-            Tag::Signal => Key::Signal(reader.text()?),
+            Tag::Signal => Key::Signal {
+                name: reader.text()?,
+                number: if reader.is_over() { 0 } else { reader.id()? },
+            },
             Tag::Request => Key::Request(reader.wait()?),
             Tag::App => Key::App(reader.text()?),
             Tag::Control => Key::Control {

@@ -109,7 +109,8 @@ fn key() -> impl Strategy<Value = Key<'static>> {
             wait
         }),
         (text(), wait()).prop_map(|(name, wait)| Key::SignalWait { name, wait }),
-        text().prop_map(Key::Signal),
+        (text(), any::<u128>()).prop_map(|(name, number)| Key::Signal { name, number }),
+        text().prop_map(|name| Key::Signal { name, number: 0 }),
         wait().prop_map(Key::Request),
         text().prop_map(Key::App),
         (kind(), text(), text(), text()).prop_map(|(kind, app, function, key)| Key::Control {

@@ -387,6 +387,7 @@ fn controls_and_external_ids_are_forgotten_when_their_time_has_passed(disk: &imp
     };
     let signal = |name: &str, until_ms| Write::PutSignal {
         name: name.to_owned(),
+        number: 1,
         signal: BufferedSignal {
             data: "1".into(),
             until_ms,
@@ -407,7 +408,8 @@ fn controls_and_external_ids_are_forgotten_when_their_time_has_passed(disk: &imp
     for (key, _) in gone {
         assert_eq!(view.control(&key).unwrap(), None);
     }
-    assert!(view.signal("new").unwrap().is_some() && view.signal("old").unwrap().is_none());
+    assert_eq!(view.signals("new", None, 9).unwrap().len(), 1);
+    assert_eq!(view.signals("old", None, 9).unwrap(), []);
     let function = FunctionId::new("shop", "a");
     assert!(view.dedupe(&function, "new").unwrap().is_some());
     assert_eq!(view.dedupe(&function, "old").unwrap(), None);

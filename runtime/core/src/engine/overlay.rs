@@ -25,7 +25,8 @@ pub(super) struct Step {
     pub arrivals: BTreeSet<WaitKey>,
     /// Whether an event of this external id has started the function by now.
     pub deduped: BTreeMap<(FunctionId, String), bool>,
-    pub signals: BTreeMap<String, Option<BufferedSignal>>,
+    /// Signals that it kept, and those that it took or let go, each with its number.
+    pub signals: BTreeMap<(String, u128), Option<BufferedSignal>>,
     pub signal_waits: BTreeMap<String, Option<WaitKey>>,
     /// Events that this step recorded.
     pub events: BTreeMap<EventId, Arc<Event>>,

@@ -72,8 +72,13 @@ pub trait Read {
     fn wait_paths(&self, name: &str) -> Result<Vec<String>, ReadError>;
     /// The run that waits for a signal.
     fn signal_wait(&self, name: &str) -> Result<Option<WaitKey>, ReadError>;
-    /// A signal that is kept.
-    fn signal(&self, name: &str) -> Result<Option<BufferedSignal>, ReadError>;
+    /// The signals of this name that are kept, the oldest first, after `after`, at most `limit`, each with its number.
+    fn signals(
+        &self,
+        name: &str,
+        after: Option<u128>,
+        limit: usize,
+    ) -> Result<Vec<(u128, BufferedSignal)>, ReadError>;
     /// Requests that are to be performed, in order, after `after`, at most `limit`.
     fn requests_after(
         &self,

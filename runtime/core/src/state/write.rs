@@ -157,6 +157,8 @@ pub enum Write {
     PutSignal {
         /// Its name.
         name: String,
+        /// Its place among those of this name: the smallest is the oldest.
+        number: u128,
         /// The signal.
         signal: BufferedSignal,
     },
@@ -164,6 +166,8 @@ pub enum Write {
     DeleteSignal {
         /// Its name.
         name: String,
+        /// Its number.
+        number: u128,
     },
     /// Deploys an app.
     PutApp(Arc<App>),

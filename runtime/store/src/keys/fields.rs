@@ -113,6 +113,10 @@ impl Reader<'_> {
         Some(*field)
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn id(&mut self) -> Option<u128> {
         self.take().map(u128::from_be_bytes)
     }

@@ -112,8 +112,12 @@ fn encode_write(write: &Write, batch: &mut Batch) -> Result<()> {
         Write::DeleteArrival { run, op } => {
             delete(batch, &Key::Arrival(WaitKey { run: *run, op: *op }));
         }
-        Write::PutSignal { name, signal } => put(batch, &Key::Signal(Text::new(name)), signal)?,
-        Write::DeleteSignal { name } => delete(batch, &Key::Signal(Text::new(name))),
+        Write::PutSignal {
+            name,
+            number,
+            signal,
+        } => put(batch, &signal_key(name, *number), signal)?,
+        Write::DeleteSignal { name, number } => delete(batch, &signal_key(name, *number)),
         Write::PutApp(app) => put(batch, &Key::App(Text::new(&app.id)), &**app)?,
     }
     Ok(())
@@ -236,4 +240,11 @@ fn append_log(run: RunId, chunk: u32, lines: &[LogLine], batch: &mut Batch) -> R
         batch.put(Key::Log { run, chunk, part }.encode(), row);
     }
     Ok(())
+}
+
+pub(super) fn signal_key(name: &str, number: u128) -> Key<'_> {
+    Key::Signal {
+        name: Text::new(name),
+        number,
+    }
 }

@@ -186,7 +186,7 @@ impl View {
                 return Ok(Look::expired_if(!self.is_linked(event)?));
             }
             Some(Key::Dedupe { .. }) => Some(codec::decode::<Dedupe>(key, value)?.1),
-            Some(Key::Signal(_)) => Some(codec::decode::<BufferedSignal>(key, value)?.until_ms),
+            Some(Key::Signal { .. }) => Some(codec::decode::<BufferedSignal>(key, value)?.until_ms),
             Some(Key::Control { .. }) => codec::decode::<ControlRow>(key, value)?.1.expires_ms(),
             _ => return Err(unexpected(key)),
         };

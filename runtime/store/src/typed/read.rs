@@ -18,6 +18,7 @@ use crate::{
     codec::{self, Arrival, Dedupe, Record},
     error::{Error, Result},
     keys::{Key, Prefix, Tag, Text},
+    typed::encode::signal_key,
     view::View,
 };
 
@@ -227,8 +228,20 @@ impl Read for View {
         Ok(found.first().copied())
     }
 
-    fn signal(&self, name: &str) -> Answer<Option<BufferedSignal>> {
-        Ok(self.record(&Key::Signal(Text::new(name)))?)
+    fn signals(
+        &self,
+        name: &str,
+        after: Option<u128>,
+        limit: usize,
+    ) -> Answer<Vec<(u128, BufferedSignal)>> {
+        let mut range = Prefix::tag(Tag::Signal).text(name).range();
+        if let Some(after) = after {
+            range.start = Bound::Excluded(signal_key(name, after).encode());
+        }
+        Ok(self.records(&range, limit, |key, signal| match key {
+            Key::Signal { number, .. } => Some((number, signal)),
+            _ => None,
+        })?)
     }
 
     fn requests_after(&self, after: Option<WaitKey>, limit: usize) -> Answer<Vec<WaitKey>> {

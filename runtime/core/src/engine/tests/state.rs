@@ -22,7 +22,7 @@ pub(super) struct State {
     pub ready: BTreeSet<RunId>,
     pub registrations: BTreeMap<WaitKey, Registration>,
     pub arrivals: BTreeMap<WaitKey, (Outcome, u32, u64)>,
-    pub signals: BTreeMap<String, BufferedSignal>,
+    pub signals: BTreeMap<(String, u128), BufferedSignal>,
     dedupes: BTreeMap<(FunctionId, String), (RunId, u64)>,
     apps: BTreeMap<String, App>,
     pub links: BTreeSet<(EventId, RunId)>,
@@ -154,11 +154,15 @@ impl State {
             Write::DeleteArrival { run, op } => {
                 self.arrivals.remove(&WaitKey { run, op });
             }
-            Write::PutSignal { name, signal } => {
-                self.signals.insert(name, signal);
+            Write::PutSignal {
+                name,
+                number,
+                signal,
+            } => {
+                self.signals.insert((name, number), signal);
             }
-            Write::DeleteSignal { name } => {
-                self.signals.remove(&name);
+            Write::DeleteSignal { name, number } => {
+                self.signals.remove(&(name, number));
             }
             Write::PutApp(app) => {
                 self.apps.insert(app.id.to_string(), (*app).clone());
@@ -299,8 +303,18 @@ impl Read for State {
             .find(|(_, registration)| waits(registration))
             .map(|(key, _)| *key))
     }
-    fn signal(&self, name: &str) -> Result<Option<BufferedSignal>> {
-        Ok(self.signals.get(name).cloned())
+    fn signals(
+        &self,
+        name: &str,
+        after: Option<u128>,
+        limit: usize,
+    ) -> Result<Vec<(u128, BufferedSignal)>> {
+        let of_name = self
+            .signals
+            .iter()
+            .filter(|((of, number), _)| of == name && after.is_none_or(|after| *number > after));
+        let found = of_name.map(|((_, number), signal)| (*number, signal.clone()));
+        Ok(page(found, limit))
     }
     fn requests_after(&self, after: Option<WaitKey>, limit: usize) -> Result<Vec<WaitKey>> {
         let requests = self.registrations.iter().filter(|(key, registration)| {

@@ -21,6 +21,7 @@ mod priority;
 mod queue;
 mod rate_limit;
 mod replay;
+mod signals;
 mod singleton;
 mod stage;
 mod timeouts;
