@@ -50,6 +50,7 @@ impl State {
         self.rows_read.set(self.rows_read.get() + rows);
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm a write")]
     pub(super) fn apply(&mut self, write: Write) {
         match write {
             Write::PutEvent(event) => {
