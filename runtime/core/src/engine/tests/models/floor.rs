@@ -51,6 +51,8 @@ pub(super) struct Floor {
     starts: u64,
     /// Whatever rests leaves memory at once.
     pub evicting: bool,
+    /// Executions do nothing.
+    pub idle: bool,
 }
 
 /// A step that does what its id says.
@@ -89,6 +91,7 @@ impl Floor {
             requests: BTreeMap::new(),
             starts: 1,
             evicting: false,
+            idle: false,
         };
         floor.input(Input::Recover);
         floor
@@ -198,6 +201,14 @@ impl Floor {
         assert!(earlier.is_none(), "{} executes twice at once", run.id);
     }
 
+    /// The executions that began since the last call: their runs and tokens.
+    pub(super) fn take_begun(&mut self) -> Vec<(RunId, u64)> {
+        let begun = std::mem::take(&mut self.executions).into_iter();
+        begun
+            .map(|(run, execution)| (run, execution.token))
+            .collect()
+    }
+
     /// Lets everything happen that happens at this instant.
     pub(super) fn settle(&mut self) {
         for round in 0.. {
@@ -262,6 +273,9 @@ impl Floor {
 
     /// Drives one execution until it can't go on; `false` if it had nothing to report.
     fn drive(&mut self, run: RunId) -> bool {
+        if self.idle {
+            return false;
+        }
         let Some(mut execution) = self.executions.remove(&run) else {
             return false;
         };

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::super::script::Program;
 use super::super::world::{START_MS, started_by_event};
 use super::floor::{Floor, step};
-use crate::engine::{Effect, Engine, EngineConfig, Input, Output};
+use crate::engine::{EngineConfig, Input};
+use crate::failure::{Failure, Origin};
 use crate::function::FunctionConfig;
 use crate::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
-use crate::ids::{Digest, FunctionId, RunId};
+use crate::ids::{FunctionId, RunId};
 use crate::machine::{Position, Progress};
-use crate::state::{App, Deployed, Place, RunEnd, RunStatus, Write};
+use crate::state::{Place, RunEnd, RunStatus, Write};
 
 fn limit(limit: u32, key: Option<&str>, scope: ConcurrencyScope) -> Concurrency {
     Concurrency {
@@ -240,118 +241,71 @@ fn a_million_queued_runs_are_neither_read_at_the_start_nor_when_the_next_is_pick
     assert!(read <= 100 * (2 + 64) + 200, "{read} rows for 100 starts");
 }
 
+/// How an execution can come to its end.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Broken,
+    Cancelled,
+    Paused,
+    Rests,
+    RetriesLater,
+    Returns,
+}
+
+fn ending(how: Ending, run: RunId, token: u64) -> Input {
+    let position = match how {
+        Ending::Broken => {
+            let failure = Failure::permanent(Origin::Limit, "no");
+            return Input::Broken {
+                run,
+                token,
+                failure,
+            };
+        }
+        Ending::Cancelled | Ending::Paused => {
+            let (reason, reply) = ("by hand".into(), 0);
+            return match how {
+                Ending::Paused => Input::PauseRun { run, reason, reply },
+                _ => Input::Cancel { run, reason, reply },
+            };
+        }
+        Ending::Rests => Position::Parked { sleeping: true },
+        Ending::RetriesLater => Position::RetryLater,
+        Ending::Returns => Position::Ended(RunEnd::Output("1".into())),
+    };
+    let progress = Progress {
+        first: 0,
+        entries: Vec::new(),
+        changes: Vec::new(),
+        sends: Vec::new(),
+        logs: Vec::new(),
+        wants: Vec::new(),
+        releases: Vec::new(),
+        position,
+    };
+    Input::Progress {
+        run,
+        token,
+        progress: Box::new(progress),
+    }
+}
+
 #[test]
-fn a_run_that_is_stopped_gives_back_its_slot_whatever_stopped_it() {
-    let mut engine = Engine::new(EngineConfig::default(), 1);
-    let mut state = super::super::state::State::default();
-    let mut now = |engine: &mut Engine, input: Input| -> Vec<(RunId, u64)> {
-        let mut out = Output::default();
-        engine
-            .step(input, START_MS, &state, &mut out)
-            .expect("maps");
-        out.writes.into_iter().for_each(|write| state.apply(write));
-        let executions = out.now.into_iter().filter_map(|effect| match effect {
-            Effect::Execute { run, token, .. } => Some((run.id, token)),
-            _ => None,
-        });
-        executions.collect()
-    };
-    now(&mut engine, Input::Recover);
-    let (config, _) = function("f", vec![limit(1, None, ConcurrencyScope::Fn)], &["b1"]);
-    let app = App {
-        id: "app".into(),
-        current: Deployed {
-            digest: Digest([1; 32]),
-            at_ms: START_MS,
-            bytes: 0,
-            functions: vec![config],
-            schemas: Vec::new(),
-        },
-        variables: std::collections::BTreeMap::new(),
-        allow_net: Vec::new(),
-        deployments: 0,
-    };
-    now(
-        &mut engine,
-        Input::Deploy {
-            app: Box::new(app),
-            reply: 0,
-        },
-    );
-    for _ in 0..6 {
-        let event = crate::event::NewEvent {
-            name: "start/f".into(),
-            ..crate::event::NewEvent::default()
+fn a_run_that_stops_gives_back_its_slot_whatever_stopped_it() {
+    use Ending::{Broken, Cancelled, Paused, Rests, RetriesLater, Returns};
+    let endings = [Broken, Cancelled, Paused, Rests, RetriesLater, Returns];
+    let mut floor = Floor::new(EngineConfig::default());
+    // What executes is told to the test only.
+    floor.idle = true;
+    let one = limit(1, None, ConcurrencyScope::Fn);
+    floor.deploy("app", vec![function("f", vec![one], &["b1"])]);
+    send(&mut floor, "f", 0, endings.len());
+    for how in endings {
+        let [(run, token)] = floor.take_begun()[..] else {
+            panic!("one run starts at a time");
         };
-        let limits = crate::limits::Limits::default();
-        let schemas = crate::schema::Schemas::default();
-        let events =
-            crate::engine::ValidEvents::check(vec![event], &limits, &schemas).expect("valid");
-        now(
-            &mut engine,
-            Input::Events {
-                events,
-                seed: None,
-                reply: 0,
-            },
-        );
+        floor.input(ending(how, run, token));
+        floor.settle();
     }
-    let mut next = now(&mut engine, Input::Dispatch);
-    let failure = crate::failure::Failure::permanent(crate::failure::Origin::Limit, "no");
-    let progress = |position| {
-        Box::new(Progress {
-            first: 0,
-            entries: Vec::new(),
-            changes: Vec::new(),
-            sends: Vec::new(),
-            logs: Vec::new(),
-            wants: Vec::new(),
-            releases: Vec::new(),
-            position,
-        })
-    };
-    for number in 0..6 {
-        let [(run, token)] = next[..] else {
-            panic!("one run starts at a time, after ending number {number}: {next:?}");
-        };
-        assert!(
-            now(&mut engine, Input::Dispatch).is_empty(),
-            "the limit is 1"
-        );
-        let ending = match number {
-            0 => Input::Broken {
-                run,
-                token,
-                failure: failure.clone(),
-            },
-            1 => Input::Cancel {
-                run,
-                reason: "by hand".into(),
-                reply: 0,
-            },
-            2 => Input::PauseRun {
-                run,
-                reason: "by hand".into(),
-                reply: 0,
-            },
-            3 => Input::Progress {
-                run,
-                token,
-                progress: progress(Position::Parked { sleeping: true }),
-            },
-            4 => Input::Progress {
-                run,
-                token,
-                progress: progress(Position::RetryLater),
-            },
-            _ => Input::Progress {
-                run,
-                token,
-                progress: progress(Position::Ended(RunEnd::Output("1".into()))),
-            },
-        };
-        now(&mut engine, ending);
-        next = now(&mut engine, Input::Dispatch);
-    }
-    assert!(next.is_empty() && engine.queues.is_idle());
+    assert!(floor.take_begun().is_empty() && floor.engine.queues.is_idle());
 }

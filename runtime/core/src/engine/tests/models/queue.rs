@@ -1,6 +1,6 @@
 //! Random histories of the queue, in which the engine and its [model](super::turns) must do the same at every instant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -10,6 +10,7 @@ use super::super::world::started_by_event;
 use super::floor::{Floor, step};
 use super::turns::{Function, Model};
 use crate::engine::{EngineConfig, Input};
+use crate::function::FunctionConfig;
 use crate::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit, Throttle};
 use crate::ids::{FunctionId, RunId};
 use crate::state::RunStatus;
@@ -126,16 +127,7 @@ impl Both {
     fn new(functions: Vec<Function>, evicting: bool) -> Self {
         let mut floor = Floor::new(EngineConfig::default());
         floor.evicting = evicting;
-        let deployed = functions.iter().map(|function| {
-            let groups = function.groups.iter();
-            let groups = groups.map(|group| group.iter().map(|id| step(id)).collect());
-            let program = Program {
-                groups: groups.collect(),
-                ..Program::default()
-            };
-            (function.config.clone(), program)
-        });
-        floor.deploy("app", deployed.collect());
+        floor.deploy("app", programs(&functions));
         Self {
             floor,
             model: Model::new(functions, evicting),
@@ -266,6 +258,153 @@ impl Both {
     }
 }
 
+/// The same functions in two apps, and room for few executions: whatever the order, limits hold and everything ends.
+struct Crowd {
+    floor: Floor,
+    room: usize,
+}
+
+fn programs(functions: &[Function]) -> Vec<(FunctionConfig, Program)> {
+    let deployed = functions.iter().map(|function| {
+        let groups = function.groups.iter();
+        let groups = groups.map(|group| group.iter().map(|id| step(id)).collect());
+        let program = Program {
+            groups: groups.collect(),
+            ..Program::default()
+        };
+        (function.config.clone(), program)
+    });
+    deployed.collect()
+}
+
+impl Crowd {
+    fn new(functions: &[Function], room: usize) -> Self {
+        let mut floor = Floor::new(EngineConfig {
+            max_executing: room,
+            ..EngineConfig::default()
+        });
+        floor.deploy("a", programs(functions));
+        floor.deploy("b", programs(functions));
+        Self { floor, room }
+    }
+
+    fn nth(&self, nth: usize, which: impl Fn(RunStatus) -> bool) -> Option<RunId> {
+        let runs = self
+            .floor
+            .state
+            .runs
+            .values()
+            .filter(|run| which(run.status));
+        let found: Vec<_> = runs.map(|run| run.id).collect();
+        found.get(nth % found.len().max(1)).copied()
+    }
+
+    fn apply(&mut self, op: &Op, twist: bool) {
+        let app = if twist { "a" } else { "b" };
+        let name = |function: usize| FunctionId::new(app, format!("f{function}").as_str());
+        let reason = || "by hand".to_owned();
+        match *op {
+            Op::Send { function, key, .. } => {
+                let data = format!(r#"{{"k":{key},"p":0}}"#);
+                self.floor.send(&format!("start/f{function}"), data);
+            }
+            Op::Pass(ms) => return self.pass(ms),
+            Op::Crash => self.floor.crash(),
+            // Here it is a run that is paused, or goes on.
+            Op::Save if twist => {
+                if let Some(run) = self.nth(3, |status| !status.is_final()) {
+                    self.floor.input(Input::PauseRun {
+                        run,
+                        reason: reason(),
+                        reply: 0,
+                    });
+                }
+            }
+            Op::Save => self.resume(0),
+            Op::Cancel(nth) => {
+                if let Some(run) = self.nth(nth, |status| !status.is_final()) {
+                    self.floor.input(Input::Cancel {
+                        run,
+                        reason: reason(),
+                        reply: 0,
+                    });
+                }
+            }
+            Op::Pause(function) => self.floor.set_paused(name(function), true),
+            Op::Resume(function) => self.floor.set_paused(name(function), false),
+        }
+        self.settle();
+    }
+
+    fn resume(&mut self, nth: usize) {
+        if let Some(run) = self.nth(nth, |status| status == RunStatus::Paused) {
+            self.floor.input(Input::ResumeRun { run, reply: 0 });
+            self.settle();
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let until = self.floor.now_ms + ms;
+        while let Some(next) = self.floor.next_ms().filter(|next| *next <= until) {
+            self.floor.now_ms = next.max(self.floor.now_ms);
+            self.settle();
+        }
+        self.floor.now_ms = until;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.floor.settle();
+        let executing = self.floor.executing();
+        let mut held: BTreeMap<&str, (usize, u32)> = BTreeMap::new();
+        for run in self
+            .floor
+            .state
+            .runs
+            .values()
+            .filter(|run| !run.status.is_final())
+        {
+            let steps = executing.iter().filter(|(of, _)| *of == run.id).count();
+            let mut names = BTreeSet::new();
+            for counter in run.queue.iter().flat_map(|queue| &queue.counters) {
+                let begun = usize::from(run.started_ms.is_some());
+                let (count, limit) = held.entry(&counter.name).or_default();
+                if names.insert(&counter.name) {
+                    *count += if counter.is_of_runs() { begun } else { steps };
+                }
+                if begun == 1 {
+                    *limit = (*limit).max(counter.limit);
+                }
+            }
+        }
+        for (name, (count, limit)) in held {
+            assert!(count <= limit as usize, "{name}: {count} of {limit}");
+        }
+    }
+
+    fn finish(&mut self) {
+        for function in 0..3 {
+            self.apply(&Op::Resume(function), true);
+            self.apply(&Op::Resume(function), false);
+        }
+        while self.nth(0, |status| status == RunStatus::Paused).is_some() {
+            self.resume(0);
+        }
+        self.pass(3 * 3_600_000);
+        let hangs = self
+            .floor
+            .state
+            .runs
+            .values()
+            .find(|run| !run.status.is_final());
+        assert_eq!(hangs, None, "a run hangs in a room for {}", self.room);
+        self.floor.input(Input::Tick);
+        let state = &self.floor.state;
+        assert!(state.queued.is_empty() && state.holders.is_empty() && state.ready.is_empty());
+        assert!(self.floor.engine.queues.is_idle(), "something is held");
+    }
+}
+
 /// One history, to its end.
 fn history(functions: Vec<Function>, evicting: bool, ops: &[Op]) {
     let mut both = Both::new(functions, evicting);
@@ -307,5 +446,20 @@ proptest! {
         ops in ops(),
     ) {
         history(functions, evicting, &ops);
+    }
+
+    #[test]
+    fn model_two_apps_with_little_room(
+        functions in functions(Shape { concurrency: 2, throttles: true, priorities: true }),
+        max_executing in 1..4_usize,
+        evicting in any::<bool>(),
+        ops in prop::collection::vec((op(), any::<bool>()), 1..40),
+    ) {
+        let mut crowd = Crowd::new(&functions, max_executing);
+        crowd.floor.evicting = evicting;
+        for (op, twist) in &ops {
+            crowd.apply(op, *twist);
+        }
+        crowd.finish();
     }
 }
