@@ -72,3 +72,95 @@ impl Machine {
         (wants, releases)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::{Arrival, Next, Now, Phase, Position, Progress, RunInfo, TwinNext};
+    use super::*;
+    use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
+    use crate::operation::{Operation, RunOptions};
+    use crate::retry::RetryPolicy;
+
+    fn run() -> Operation {
+        Operation::Run(RunOptions::default())
+    }
+
+    /// A gated machine that has asked for the bodies of these steps.
+    fn asking(ids: &[&str]) -> Machine {
+        let info = RunInfo {
+            run: RunId(7),
+            function: FunctionId::new("app", "f"),
+            digest: Digest([0; 32]),
+            policy: RetryPolicy::default(),
+            limits: crate::limits::Limits::default(),
+            event: "{}".into(),
+            gated: true,
+            input: None,
+            schemas: Arc::default(),
+        };
+        let mut machine = Machine::load(Arc::new(info), Vec::new(), 1_000).expect("empty");
+        for id in ids {
+            let ids = &mut IdGenerator::new(1);
+            let now = Now { ms: 1_000, ids };
+            machine.start(id, run(), now).expect("within the limits");
+        }
+        assert_eq!(machine.next(), Ok(Next::Blocked));
+        machine
+    }
+
+    fn progress(machine: &mut Machine) -> Progress {
+        machine.take_progress().expect("something new")
+    }
+
+    #[test]
+    fn a_body_asks_once_executes_when_it_was_granted_and_gives_its_slot_back() {
+        let mut machine = asking(&["a", "b"]);
+        assert_eq!(
+            (machine.bodies_waiting(), machine.phase()),
+            (0, Phase::Parked)
+        );
+        let asked = progress(&mut machine);
+        assert_eq!((asked.wants, asked.position), (vec![0, 1], Position::Gated));
+        assert_eq!(machine.take_progress(), None);
+        machine.arrive(1, Arrival::Granted, 1_000);
+        assert_eq!(
+            (machine.bodies_waiting(), machine.phase()),
+            (1, Phase::Running)
+        );
+        let mut twin = machine.twin();
+        for id in ["a", "b"] {
+            machine.twin_start(&mut twin, id, &run()).expect("the same");
+        }
+        let next = machine.twin_next(&mut twin, 1_000);
+        assert!(matches!(next, Ok(TwinNext::Execute(1, _))), "{next:?}");
+        // A twin that is given up leaves the slot to the next.
+        machine.body_abandoned(&mut twin);
+        assert_eq!(machine.bodies_waiting(), 1);
+        let mut twin = machine.twin();
+        for id in ["a", "b"] {
+            machine.twin_start(&mut twin, id, &run()).expect("the same");
+        }
+        let next = machine.twin_next(&mut twin, 1_000);
+        assert!(matches!(next, Ok(TwinNext::Execute(1, _))), "{next:?}");
+        let finished = machine.twin_finish(&mut twin, 1, Ok("1".into()), 1_000);
+        assert_eq!(finished, Ok(()));
+        let given_back = progress(&mut machine);
+        assert_eq!((given_back.wants, given_back.releases), (vec![], vec![1]));
+    }
+
+    #[test]
+    fn a_step_that_is_given_up_gives_back_what_it_has_or_waits_for() {
+        let mut machine = asking(&["a", "b", "c"]);
+        progress(&mut machine);
+        machine.arrive(0, Arrival::Granted, 1_000);
+        machine.cancel(0, 1_000).expect("a known ticket");
+        machine.cancel(1, 1_000).expect("a known ticket");
+        assert_eq!(progress(&mut machine).releases, [0, 1]);
+        // One that is granted too late goes back, too.
+        machine.arrive(1, Arrival::Granted, 1_000);
+        assert_eq!(machine.next(), Ok(Next::Blocked));
+        assert_eq!(progress(&mut machine).releases, [1]);
+    }
+}
