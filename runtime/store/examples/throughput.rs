@@ -3,6 +3,11 @@
 //!
 //! `cargo run --release -p abide-store --example throughput [-- DIR]`
 
+mod process;
+#[path = "../tests/common/records.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod records;
+
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
@@ -10,12 +15,8 @@ use std::{
 };
 
 use abide_core::{
-    event::{Event, EventSource},
-    ids::{Digest, EventId, FunctionId, IdGenerator, RunId},
-    journal::{Entry, Outcome},
-    operation::Kind,
-    retry::RetryPolicy,
-    state::{JournalChunk, Registration, Run, RunEnd, RunStatus, Write},
+    ids::{EventId, IdGenerator, RunId},
+    state::{Registration, Write},
 };
 use abide_store::{Batch, SledOptions, Store, encode};
 
@@ -67,91 +68,13 @@ fn sync_latency(dir: &Path) -> Duration {
     times[50]
 }
 
-/// The two batches of a run: it is created, and later it is complete.
-fn run_writes(event: EventId, run: RunId) -> [Vec<Write>; 2] {
-    let now = event.made_at_ms();
-    let record = |status, end| {
-        Write::PutRun(Arc::new(Run {
-            id: run,
-            function: FunctionId::new("bench", "ten-steps"),
-            digest: Digest([7; 32]),
-            policy: RetryPolicy::default(),
-            event,
-            event_count: 1,
-            batch: false,
-            parent: None,
-            original: None,
-            cron: None,
-            queue: None,
-            guarded: false,
-            quiet: false,
-            input: None,
-            status,
-            queued_ms: now,
-            started_ms: Some(now),
-            ended_ms: None,
-            end,
-            entries: 0,
-            log_chunks: 0,
-        }))
-    };
-    let created = vec![
-        Write::PutEvent(Arc::new(Event {
-            id: event,
-            received_ms: now,
-            name: "bench/ten-steps".into(),
-            data: r#"{"order":"o-12345","amount":4200}"#.into(),
-            user: None,
-            ts: now,
-            v: None,
-            external_id: None,
-            source: EventSource::Api,
-        })),
-        Write::LinkEvent { event, run },
-        record(RunStatus::Queued, None),
-        Write::PutReady(run),
-    ];
-    let entries = (0..10)
-        .flat_map(|op| {
-            [
-                Entry::OperationStarted {
-                    op,
-                    after: op,
-                    kind: Kind::Run,
-                    id: format!("step-{op}"),
-                    occurrence: 0,
-                    digest: 0x1234_5678_9abc_def0,
-                    summary: String::new(),
-                    at_ms: now,
-                },
-                Entry::Completed {
-                    op,
-                    outcome: Outcome::Done(r#"{"ok":true,"value":17}"#.into()),
-                    attempts: 1,
-                    started_ms: now,
-                    at_ms: now,
-                },
-            ]
-        })
-        .collect();
-    let completed = vec![
-        Write::AppendJournal {
-            run,
-            chunk: JournalChunk { first: 0, entries },
-        },
-        record(RunStatus::Completed, Some(RunEnd::Output("null".into()))),
-        Write::DeleteReady(run),
-    ];
-    [created, completed]
-}
-
 fn runs(store: &Store, at_once: usize, ids: &mut IdGenerator) {
     let (free, freed) = mpsc::channel();
     for _ in 0..at_once {
         free.send(None).expect("open channel");
     }
     let before = store.stats();
-    let cpu_before = cpu_time();
+    let cpu_before = process::cpu_time();
     let started = Instant::now();
     let mut times = Vec::new();
     while started.elapsed() < FOR {
@@ -160,7 +83,7 @@ fn runs(store: &Store, at_once: usize, ids: &mut IdGenerator) {
         }
         let now_ms = 1_700_000_000_000 + u64::try_from(started.elapsed().as_millis()).unwrap_or(0);
         let (event, run) = (EventId(ids.next(now_ms)), RunId(ids.next(now_ms)));
-        let [created, completed] = run_writes(event, run);
+        let [created, completed] = records::run_of_ten_steps(event, run);
         let began = Instant::now();
         let _ticket = store.submit(encode(&created).expect("encode"));
         let free = free.clone();
@@ -185,7 +108,7 @@ fn runs(store: &Store, at_once: usize, ids: &mut IdGenerator) {
             usize::try_from(after.writes - before.writes).unwrap_or(0),
             done
         ),
-        cpu_time().saturating_sub(cpu_before) / u32::try_from(done).unwrap_or(1),
+        process::cpu_time().saturating_sub(cpu_before) / u32::try_from(done).unwrap_or(1),
     );
 }
 
@@ -214,12 +137,12 @@ fn payloads(store: &Store) {
 fn sleepers(dir: &Path) {
     const RUNS: u32 = 100_000;
     let mut ids = IdGenerator::new(2);
-    let before = resident_bytes();
+    let before = process::resident_bytes();
     let store = open(dir);
     for n in 0..RUNS {
         let now_ms = 1_700_000_000_000 + u64::from(n) / 10;
         let run = RunId(ids.next(now_ms));
-        let [mut writes, _] = run_writes(EventId(ids.next(now_ms)), run);
+        let [mut writes, _] = records::run_of_ten_steps(EventId(ids.next(now_ms)), run);
         let registration = Arc::new(Registration::Sleep {
             due_ms: now_ms + 86_400_000,
         });
@@ -238,7 +161,7 @@ fn sleepers(dir: &Path) {
     let log = std::fs::metadata(dir.join("log/db")).map_or(0, |log| log.len());
     println!(
         "{RUNS} sleeping runs: {} bytes of memory and {} bytes of log each, of which 64 MiB are the page cache",
-        resident_bytes().saturating_sub(before) / u64::from(RUNS),
+        process::resident_bytes().saturating_sub(before) / u64::from(RUNS),
         log / u64::from(RUNS),
     );
     store.close().expect("close");
@@ -289,32 +212,4 @@ fn reopen(dir: &Path) {
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn ratio(a: usize, b: usize) -> f64 {
     a as f64 / b.max(1) as f64
-}
-
-/// The memory of this process, from `/proc`; pages of 4 KiB.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or(0) * 4096
-}
-
-/// The processor time of this process, from `/proc`; its unit there is 1/100 s.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
-    let ticks: u64 = fields
-        .iter()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    Duration::from_millis(ticks * 10)
 }

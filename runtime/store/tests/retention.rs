@@ -10,8 +10,8 @@ use abide_core::{
     ids::{Digest, EventId, FunctionId, RunId},
     journal::Outcome,
     state::{
-        App, BufferedSignal, Control, ControlKey, ControlKind, Counter, Deployed, LogLevel,
-        LogLine, Queue, Read as _, Run, RunStatus, Write,
+        App, BufferedSignal, Control, ControlKey, ControlKind, Counter, Deployed, Job, JobAction,
+        JobState, LogLevel, LogLine, Queue, Read as _, Run, RunFilter, RunStatus, Write,
     },
 };
 use abide_store::{Keep, Store, encode};
@@ -28,6 +28,7 @@ on_both_backends!(
     events_go_by_when_they_were_received_whatever_their_ids_say,
     a_run_or_event_that_changed_since_it_was_found_stays,
     controls_and_external_ids_are_forgotten_when_their_time_has_passed,
+    a_job_goes_as_long_after_its_end_as_a_run,
     pages_end_after_some_rows_and_go_on_from_there,
 );
 
@@ -413,6 +414,30 @@ fn controls_and_external_ids_are_forgotten_when_their_time_has_passed(disk: &imp
     let function = FunctionId::new("shop", "a");
     assert!(view.dedupe(&function, "new").unwrap().is_some());
     assert_eq!(view.dedupe(&function, "old").unwrap(), None);
+}
+
+fn a_job_goes_as_long_after_its_end_as_a_run(disk: &impl Disk) {
+    let store = disk.store();
+    for (id, ended_ms) in [(1, Some(NOW - 30 * DAY)), (2, Some(NOW - DAY)), (3, None)] {
+        let job = Job {
+            id: RunId(id),
+            action: JobAction::Replay,
+            filter: RunFilter::default(),
+            interval_us: None,
+            created_ms: 1,
+            state: ended_ms.map_or(JobState::Running, |_| JobState::Finished),
+            cursor: None,
+            examined: 0,
+            done: 0,
+            next_us: 0,
+            ended_ms,
+        };
+        write(&store, &[Write::PutJob(Box::new(job))]);
+    }
+    assert_eq!(forget_all(&store, &keep(30, 1), NOW), 1);
+    let left = store.view().jobs().unwrap();
+    let left: Vec<_> = left.into_iter().map(|job| job.id).collect();
+    assert_eq!(left, [RunId(2), RunId(3)]);
 }
 
 fn pages_end_after_some_rows_and_go_on_from_there(disk: &impl Disk) {

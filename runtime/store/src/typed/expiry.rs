@@ -1,5 +1,5 @@
-//! What has expired: finished runs and events that were kept long enough, external event ids and controls whose time has passed, and
-//! signals that nobody came for.
+//! What has expired: finished runs, finished jobs and events that were kept long enough, external event ids and controls whose time has
+//! passed, and signals that nobody came for.
 //!
 //! Finding them reads many rows and runs beside the engine; forgetting them looks at each again, on the thread that writes, so that a row
 //! that was written anew in between is kept. Never forgotten: a run that is not final, and an event that any run was started by, or is
@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, ops::Bound, ops::ControlFlow};
 use abide_core::{
     function::options::ConcurrencyUnit,
     ids::{EventId, FunctionId, RunId},
-    state::{App, BufferedSignal, Run},
+    state::{App, BufferedSignal, Job, Run},
 };
 use bytes::Bytes;
 
@@ -25,12 +25,13 @@ use crate::{
 };
 
 /// What is looked at, in this order: runs before the events that they keep.
-const KINDS: [Tag; 5] = [
+const KINDS: [Tag; 6] = [
     Tag::Run,
     Tag::EventByName,
     Tag::Dedupe,
     Tag::Signal,
     Tag::Control,
+    Tag::Job,
 ];
 
 /// How many rows one page looks at, so that whoever asks can pause.
@@ -45,7 +46,7 @@ pub struct Keep {
 }
 
 impl Keep {
-    /// Runs as long as their functions say, as these apps are deployed now; runs of other functions and events as long as given here.
+    /// Runs as long as their functions say, as these apps are deployed now; runs of other functions, jobs and events as long as given here.
     pub fn new(runs_ms: u64, events_ms: u64, apps: &[App]) -> Self {
         let functions = apps.iter().flat_map(|app| {
             app.current.functions.iter().filter_map(|function| {
@@ -188,6 +189,11 @@ impl View {
             Some(Key::Dedupe { .. }) => Some(codec::decode::<Dedupe>(key, value)?.1),
             Some(Key::Signal { .. }) => Some(codec::decode::<BufferedSignal>(key, value)?.until_ms),
             Some(Key::Control { .. }) => codec::decode::<ControlRow>(key, value)?.1.expires_ms(),
+            Some(Key::Job(_)) => {
+                let job: Job = codec::decode(key, value)?;
+                job.ended_ms
+                    .map(|ended_ms| ended_ms.saturating_add(keep.runs_ms))
+            }
             _ => return Err(unexpected(key)),
         };
         Ok(Look::expired_if(

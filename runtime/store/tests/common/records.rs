@@ -7,7 +7,6 @@ use abide_core::{
     ids::{Digest, EventId, FunctionId, RunId},
     journal::{Entry, Outcome},
     operation::Kind,
-    retry::RetryPolicy,
     state::{JournalChunk, Run, RunEnd, RunStatus, Write},
 };
 
@@ -27,29 +26,8 @@ pub(crate) fn event(id: EventId, name: &str, received_ms: u64) -> Event {
 
 /// A run of `shop/FUNCTION` that has just been created.
 pub(crate) fn queued_run(id: RunId, function: &str, event: EventId, now_ms: u64) -> Run {
-    Run {
-        id,
-        function: FunctionId::new("shop", function),
-        digest: Digest([7; 32]),
-        policy: RetryPolicy::default(),
-        event,
-        event_count: 1,
-        batch: false,
-        parent: None,
-        original: None,
-        cron: None,
-        queue: None,
-        guarded: false,
-        quiet: false,
-        input: None,
-        status: RunStatus::Queued,
-        queued_ms: now_ms,
-        started_ms: None,
-        ended_ms: None,
-        end: None,
-        entries: 0,
-        log_chunks: 0,
-    }
+    let function = FunctionId::new("shop", function);
+    Run::queued(id, function, Digest([7; 32]), event, now_ms)
 }
 
 pub(crate) fn put(run: &Run) -> Write {
