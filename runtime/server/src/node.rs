@@ -180,7 +180,7 @@ impl Node {
             inner.apply_settings(app);
         }
         // The engine says so again, but the first event may come before.
-        let (schemas, _) = Schemas::assemble(&apps, &view.schemas()?, &Schemas::default());
+        let (schemas, _) = Schemas::assemble(&apps, &view.schemas()?, &[]);
         *inner.schemas.write() = Arc::new(schemas);
         let loop_ = Shard {
             engine: Engine::new(config.engine, rand::random()),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use cargo_metadata::cargo_platform::Platform;
 use cargo_metadata::{DependencyKind, Metadata};
 
 use crate::tidy::Finding;
@@ -38,6 +39,9 @@ const MUST_NOT_REACH: [(&str, &[&str], &str); 3] = [
         "the store knows nothing of guests, and waits for nobody",
     ),
 ];
+
+/// Edges that are not followed: randomness that only seeds hash tables.
+const SEEDS_TABLES: [(&str, &str); 1] = [("ahash", "getrandom")];
 
 /// A package and what it depends on.
 #[derive(Debug, Default)]
@@ -76,12 +80,11 @@ impl Graph {
             for dependency in &node.deps {
                 let to = &names[&dependency.pkg];
                 from.named.insert(to.clone());
-                // What runs while building never meets the running program.
-                if dependency
-                    .dep_kinds
-                    .iter()
-                    .any(|kind| kind.kind == DependencyKind::Normal)
-                {
+                // What runs while building never meets the running program, which is no web page.
+                let web = |target: &Platform| target.to_string().contains("wasm32");
+                if dependency.dep_kinds.iter().any(|kind| {
+                    kind.kind == DependencyKind::Normal && !kind.target.as_ref().is_some_and(web)
+                }) {
                     from.shipped.insert(to.clone());
                 }
             }
@@ -113,7 +116,8 @@ impl Graph {
                 .iter()
                 .flat_map(|package| &package.shipped)
             {
-                if next != from && !came_from.contains_key(next.as_str()) {
+                let seeds = SEEDS_TABLES.contains(&(name, next.as_str()));
+                if !seeds && next != from && !came_from.contains_key(next.as_str()) {
                     came_from.insert(next, name);
                     open.push(next);
                 }
@@ -204,6 +208,14 @@ mod tests {
             found[0].contains("abide-store must not depend on abide-host"),
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn randomness_is_found_unless_it_seeds_tables() {
+        let ways = [("abide-core", "ahash"), ("ahash", "getrandom")];
+        assert_eq!(findings(&ways), Vec::<String>::new());
+        let ways = [("abide-core", "helper"), ("helper", "getrandom")];
+        assert_eq!(findings(&ways).len(), 1);
     }
 
     #[test]

@@ -12,10 +12,14 @@ impl Engine {
         reply: ReplyId,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        if let Some(problem) = self.schemas_refuse(&app) {
-            cx.out.answer(reply, Answer::Refused(problem));
-            return Ok(());
-        }
+        let schemas = match self.schemas_of(&app) {
+            Ok(schemas) => schemas,
+            Err(problem) => {
+                let answer = Answer::Refused(problem.to_string());
+                cx.out.answer(reply, answer);
+                return Ok(());
+            }
+        };
         let earlier = self.apps.get(&app.id);
         app.deployments = earlier.map_or(0, |app| app.deployments) + 1;
         cx.out.write(Write::PutApp(Arc::new(app.clone())));
@@ -26,7 +30,7 @@ impl Engine {
         for function in functions.cloned().collect::<Vec<_>>() {
             self.queues.limits_changed(&function);
         }
-        self.use_schemas(&cx.read.schemas()?, cx);
+        self.use_schemas(&cx.read.schemas()?, &schemas, cx);
         cx.out.answer(reply, Answer::Deployed);
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::ids::RunId;
 use crate::journal::{OpNumber, WORKFLOW_OP};
 use crate::machine::Arrival;
+use crate::schema::Schemas;
 use crate::state::{ControlKind, ReadError, Run, RunEnd, RunStatus, Write};
 
 /// Runs that are read at once after a start.
@@ -35,7 +36,7 @@ impl Engine {
         }
         self.recover_schedules(cx)?;
         self.recover_listeners(cx)?;
-        self.use_schemas(&cx.read.schemas()?, cx);
+        self.use_schemas(&cx.read.schemas()?, &Schemas::default(), cx);
         self.jobs = Jobs::recovered(cx.read.jobs()?);
         if let Some(job) = self.jobs.newest() {
             // Also when the clock went back: new runs are none of its business.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{Answer, Context, Effect, Engine, ReplyId};
-use crate::schema::{Schemas, check_app, check_schema};
+use crate::schema::{InvalidSchema, Schemas, check_app, check_schema};
 use crate::state::{App, EventSchema, ReadError, Write};
 
 /// The most schemas that operators can set: all of them are in memory.
@@ -19,11 +19,14 @@ impl Engine {
         reply: ReplyId,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        if let Err(problem) = check_schema(&schema) {
-            let answer = Answer::Refused(problem.to_string());
-            cx.out.answer(reply, answer);
-            return Ok(());
-        }
+        let compiled = match check_schema(&schema) {
+            Ok(compiled) => compiled,
+            Err(problem) => {
+                let answer = Answer::Refused(problem.to_string());
+                cx.out.answer(reply, answer);
+                return Ok(());
+            }
+        };
         let mut operators = cx.read.schemas()?;
         operators.retain(|other| !same_key(other, &schema.event, schema.v.as_ref()));
         if operators.len() >= MAX_OPERATORS_SCHEMAS {
@@ -35,7 +38,7 @@ impl Engine {
         }
         operators.push(schema.clone());
         cx.out.write(Write::PutSchema(schema));
-        self.use_schemas(&operators, cx);
+        self.use_schemas(&operators, &compiled, cx);
         cx.out.answer(reply, Answer::SchemaChanged);
         Ok(())
     }
@@ -57,24 +60,29 @@ impl Engine {
             ))
         } else {
             cx.out.write(Write::DeleteSchema { event, v });
-            self.use_schemas(&operators, cx);
+            self.use_schemas(&operators, &Schemas::default(), cx);
             Answer::SchemaChanged
         };
         cx.out.answer(reply, answer);
         Ok(())
     }
 
-    /// Why an app cannot be deployed beside the others, if it can't.
-    pub(super) fn schemas_refuse(&self, app: &App) -> Option<String> {
+    /// The schemas of an app, or why it cannot be deployed beside the others.
+    pub(super) fn schemas_of(&self, app: &App) -> Result<Schemas, InvalidSchema> {
         let others = self.apps.values().filter(|other| other.id != app.id);
-        let problem = check_app(app, others).err()?;
-        Some(problem.to_string())
+        check_app(app, others)
     }
 
-    /// Makes the schemas of the deployed apps and these of operators count. All of them were checked before; one that today's rules refuse
-    /// does not count.
-    pub(super) fn use_schemas(&mut self, operators: &[EventSchema], cx: &mut Context<'_>) {
-        let (schemas, _) = Schemas::assemble(self.apps.values(), operators, &self.schemas);
+    /// Makes the schemas of the deployed apps and these of operators count; some are `compiled` already. All of them were checked before; one
+    /// that today's rules refuse does not count.
+    pub(super) fn use_schemas(
+        &mut self,
+        operators: &[EventSchema],
+        compiled: &Schemas,
+        cx: &mut Context<'_>,
+    ) {
+        let known = [&*self.schemas, compiled];
+        let (schemas, _) = Schemas::assemble(self.apps.values(), operators, &known);
         if schemas != *self.schemas {
             self.schemas = Arc::new(schemas);
             cx.out.durable.push(Effect::Schemas(self.schemas.clone()));

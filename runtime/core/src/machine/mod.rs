@@ -21,6 +21,7 @@
 
 mod divergence;
 mod gate;
+mod given;
 mod load;
 mod occurrences;
 mod outside;

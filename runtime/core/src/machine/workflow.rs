@@ -6,7 +6,6 @@ use super::{
     Asked, Change, Completion, Divergence, FieldDifference, Machine, Now, Op, OpState, Phase,
     Position, Send, Stop, Ticket,
 };
-use crate::event::NewEvent;
 use crate::expr::{Scope, match_key};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP, step_key};
@@ -25,27 +24,6 @@ pub enum Next {
 }
 
 impl Op {
-    /// Why a result that was carried over does not fit what the code asks for now, if it does not.
-    fn misfit(&self, kind: Kind, digest: u64, summary: &str) -> Option<String> {
-        let carried = self.carried.as_ref()?;
-        let was = if self.kind != kind {
-            format!(
-                "was `{}` and is `{}` now",
-                self.kind.as_str(),
-                kind.as_str()
-            )
-        } else if carried.same_options && carried.digest != digest {
-            let (was, is) = (&carried.summary, summary);
-            format!("had other options (`{was}`; now `{is}`)")
-        } else {
-            return None;
-        };
-        Some(format!(
-            "it {was}, in code that has changed since the run that is replayed: the result that was kept answers something else. Nothing was \
-             done again. Replay from this step or from an earlier one, or from the start"
-        ))
-    }
-
     pub(super) fn state_at_start(kind: Kind) -> OpState {
         match kind {
             Kind::Run => OpState::BodyDue,
@@ -153,35 +131,6 @@ impl Machine {
         Ok(ticket)
     }
 
-    /// Records what a new operation works on, and puts an operator's input in place of the code's.
-    fn record_input(&mut self, op: OpNumber) {
-        let record = &mut self.ops[op as usize];
-        let replacement = match &self.info.input {
-            Some(replaced) if replaced.step == record.name() => Some(replaced.input.clone()),
-            Some(_) | None => None,
-        };
-        let replaced = replacement.is_some();
-        let input = match (&mut record.operation, replacement) {
-            (Some(Operation::Run(options)), replacement) => replacement.or(options.input.clone()),
-            (Some(Operation::Invoke(invoke)), Some(input)) => {
-                Some(invoke.data.insert(input).clone())
-            }
-            (Some(Operation::AiInfer(infer)), Some(input)) => {
-                infer.body = input.clone();
-                Some(input)
-            }
-            _ => None,
-        };
-        if let Some(input) = input {
-            self.state_bytes += input.len();
-            self.entries.push(Entry::Input {
-                op,
-                input,
-                replaced,
-            });
-        }
-    }
-
     /// Sets off a new operation.
     #[allow(clippy::too_many_lines, reason = "one arm an operation")]
     fn set_off(&mut self, op: OpNumber, now: &mut Now<'_>) {
@@ -266,16 +215,6 @@ impl Machine {
                 );
             }
         }
-    }
-
-    /// The failure of a `send-events` of which an event breaks its schema. None of the events is sent then.
-    fn schema_fault(&self, events: &[NewEvent]) -> Option<Failure> {
-        let check = |(index, event)| Some((index, self.info.schemas.check(event).err()?));
-        let (index, fault) = events.iter().enumerate().find_map(check)?;
-        Some(Failure {
-            name: "InvalidEvent".into(),
-            ..Failure::permanent(Origin::Limit, format!("event {index}: {fault}"))
-        })
     }
 
     fn sleep(&mut self, op: OpNumber, due_ms: u64, now_ms: u64) {
@@ -465,20 +404,6 @@ impl Machine {
         }
         self.blocked = true;
         Ok(Next::Blocked)
-    }
-
-    /// The next completion to tell. Results that are recalled are told one by one, in the order in which they came about: what the code does
-    /// after one of them may ask for another that came before the rest.
-    fn next_completion(&mut self) -> Option<Completion> {
-        if let Some(completion) = self.completions.get(self.next_completion) {
-            return Some(*completion);
-        }
-        let (_, (op, at_ms)) = self.recalls.pop_first()?;
-        let ticket = self.op(op).ticket?;
-        let completion = Completion { ticket, at_ms };
-        self.entries.push(Entry::Recalled { op, at_ms });
-        self.completions.push(completion);
-        Some(completion)
     }
 
     /// The workflow code gives up on an operation.

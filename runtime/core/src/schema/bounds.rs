@@ -73,6 +73,8 @@ pub(super) struct Bounds {
     pub per_value: u64,
     /// Whether there are choices: of data that fits none of several shapes, each fault of each of them is kept.
     pub choices: bool,
+    /// Patterns that it has.
+    pub patterns: usize,
 }
 
 /// The bounds of a schema; an error says why it is refused.
@@ -113,6 +115,7 @@ pub(super) fn of(schema: &Value) -> Result<Bounds, String> {
     Ok(Bounds {
         per_value: worst,
         choices: graph.nodes.iter().any(is_choice),
+        patterns: graph.patterns,
     })
 }
 

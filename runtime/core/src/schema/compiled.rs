@@ -88,6 +88,10 @@ impl Compiled {
         &self.text
     }
 
+    pub(super) fn patterns(&self) -> usize {
+        self.bounds.patterns
+    }
+
     /// Whether another text is the same schema, however it is written.
     pub(super) fn says_the_same(&self, other: &str) -> bool {
         let parse = |text| serde_json::from_str::<Value>(text).ok();

@@ -3,8 +3,8 @@
 //! A schema says what an event's `data` must look like. Apps describe the events that they know, and an operator may set a schema of his own,
 //! which counts before an app's. Versions live side by side: a schema applies to the events with exactly its `v`, or to those without one.
 //!
-//! Schemas come from guests and data from anybody, so both are bounded: [`bounds`] refuses schemas whose evaluation could take long, go deep, or
-//! never end, [`compiled`] refuses data that is too much for its schema. References stay within the document: nothing is ever read from a
+//! Schemas come from guests and data from anybody, so both are bounded: `bounds` refuses schemas whose evaluation could take long, go deep, or
+//! never end, `compiled` refuses data that is too much for its schema. References stay within the document: nothing is ever read from a
 //! network or a file. Patterns are those of the `regex` crate, which takes time linear in the text, without look-around.
 
 mod bounds;
@@ -27,6 +27,10 @@ pub const MAX_SCHEMAS: usize = 256;
 /// The longest schema in bytes: a schema is a description, not data.
 pub const MAX_SCHEMA_BYTES: usize = 64 << 10;
 
+/// The bytes of an app's schemas together, and their patterns: compiling them holds up everything else.
+const MAX_APP_BYTES: usize = 1 << 20;
+const MAX_APP_PATTERNS: usize = 256;
+
 /// Every schema that counts on a node, compiled.
 #[derive(Default, PartialEq)]
 pub struct Schemas(BTreeMap<String, BTreeMap<Option<String>, Arc<Compiled>>>);
@@ -37,33 +41,35 @@ pub struct Schemas(BTreeMap<String, BTreeMap<Option<String>, Arc<Compiled>>>);
 pub struct InvalidSchema(String);
 
 impl Schemas {
-    /// The schemas of these apps and of the operator, whose count first. What `earlier` has compiled already is taken from there. A schema that
-    /// is refused is left out, and its problem is among those returned.
+    /// The schemas of these apps and of the operator, whose count first. What is `compiled` already is taken from there. A schema that is
+    /// refused is left out, and its problem is among those returned.
     pub fn assemble<'a>(
         apps: impl IntoIterator<Item = &'a App>,
         operator: &[EventSchema],
-        earlier: &Self,
+        compiled: &[&Self],
     ) -> (Self, Vec<InvalidSchema>) {
         let mut schemas = Self::default();
         let mut problems = Vec::new();
         let of_apps = apps.into_iter().flat_map(|app| &app.current.schemas);
         for schema in of_apps.chain(operator) {
-            match earlier.compiled(schema) {
-                Ok(compiled) => {
-                    let versions = schemas.0.entry(schema.event.clone()).or_default();
-                    versions.insert(schema.v.clone(), compiled);
-                }
+            let known = compiled.iter().find_map(|known| known.compiled(schema));
+            match known.map_or_else(|| compile(schema).map(Arc::new), Ok) {
+                Ok(compiled) => drop(schemas.insert(schema, compiled)),
                 Err(problem) => problems.push(problem),
             }
         }
         (schemas, problems)
     }
 
-    fn compiled(&self, schema: &EventSchema) -> Result<Arc<Compiled>, InvalidSchema> {
-        match self.find(&schema.event, schema.v.as_ref()) {
-            Some(known) if known.text() == &*schema.schema => Ok(known.clone()),
-            Some(_) | None => check(schema).map(Arc::new),
-        }
+    /// Returns what was there under the same name and version.
+    fn insert(&mut self, schema: &EventSchema, compiled: Arc<Compiled>) -> Option<Arc<Compiled>> {
+        let versions = self.0.entry(schema.event.clone()).or_default();
+        versions.insert(schema.v.clone(), compiled)
+    }
+
+    fn compiled(&self, schema: &EventSchema) -> Option<Arc<Compiled>> {
+        let known = self.find(&schema.event, schema.v.as_ref())?;
+        (known.text() == &*schema.schema).then(|| known.clone())
     }
 
     fn find(&self, event: &str, v: Option<&String>) -> Option<&Arc<Compiled>> {
@@ -106,7 +112,7 @@ impl fmt::Debug for Schemas {
 }
 
 /// Compiles a schema; refuses one that is wrong, or that could take too long.
-fn check(schema: &EventSchema) -> Result<Compiled, InvalidSchema> {
+fn compile(schema: &EventSchema) -> Result<Compiled, InvalidSchema> {
     let refused = |problem: String| {
         let title = title(&schema.event, schema.v.as_deref());
         InvalidSchema(format!("{title}: {problem}"))
@@ -128,16 +134,18 @@ fn check(schema: &EventSchema) -> Result<Compiled, InvalidSchema> {
     Compiled::new(&schema.schema).map_err(refused)
 }
 
-/// Refuses an operator's schema that is wrong.
-pub fn check_schema(schema: &EventSchema) -> Result<(), InvalidSchema> {
-    check(schema).map(drop)
+/// Compiles an operator's schema, or says what is wrong with it.
+pub fn check_schema(schema: &EventSchema) -> Result<Schemas, InvalidSchema> {
+    let mut own = Schemas::default();
+    own.insert(schema, Arc::new(compile(schema)?));
+    Ok(own)
 }
 
-/// Refuses what is wrong with the schemas that an app describes: by themselves, and beside those of the other apps.
+/// Compiles the schemas that an app describes, or says what is wrong with them: by themselves, and beside those of the other apps.
 pub fn check_app<'a>(
     app: &App,
     others: impl IntoIterator<Item = &'a App>,
-) -> Result<(), InvalidSchema> {
+) -> Result<Schemas, InvalidSchema> {
     let schemas = &app.current.schemas;
     if schemas.len() > MAX_SCHEMAS {
         let count = schemas.len();
@@ -145,19 +153,32 @@ pub fn check_app<'a>(
             "the app describes {count} schemas of events, more than the limit of {MAX_SCHEMAS}"
         )));
     }
-    let mut own: BTreeMap<_, Compiled> = BTreeMap::new();
+    let bytes: usize = schemas.iter().map(|schema| schema.schema.len()).sum();
+    if bytes > MAX_APP_BYTES {
+        return Err(InvalidSchema(format!(
+            "the app's schemas of events have {bytes} bytes together, more than the limit of {MAX_APP_BYTES}"
+        )));
+    }
+    let mut own = Schemas::default();
+    let mut patterns = 0;
     for schema in schemas {
-        let compiled = check(schema)?;
-        if own.insert((&schema.event, &schema.v), compiled).is_some() {
+        let compiled = compile(schema)?;
+        patterns += compiled.patterns();
+        if own.insert(schema, Arc::new(compiled)).is_some() {
             let title = title(&schema.event, schema.v.as_deref());
             return Err(InvalidSchema(format!(
                 "{title}: the app describes it twice; keep one, or give them different versions (`v`)"
             )));
         }
     }
+    if patterns > MAX_APP_PATTERNS {
+        return Err(InvalidSchema(format!(
+            "the app's schemas of events have {patterns} patterns together, more than the limit of {MAX_APP_PATTERNS}"
+        )));
+    }
     for other in others {
         for schema in &other.current.schemas {
-            let Some(mine) = own.get(&(&schema.event, &schema.v)) else {
+            let Some(mine) = own.find(&schema.event, schema.v.as_ref()) else {
                 continue;
             };
             if !mine.says_the_same(&schema.schema) {
@@ -170,7 +191,7 @@ pub fn check_app<'a>(
             }
         }
     }
-    Ok(())
+    Ok(own)
 }
 
 fn title(event: &str, v: Option<&str>) -> String {
