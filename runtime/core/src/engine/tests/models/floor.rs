@@ -53,6 +53,8 @@ pub(super) struct Floor {
     pub evicting: bool,
     /// Executions do nothing.
     pub idle: bool,
+    /// The process dies after so many more inputs.
+    pub dies_after: Option<usize>,
 }
 
 /// A step that does what its id says.
@@ -92,6 +94,7 @@ impl Floor {
             starts: 1,
             evicting: false,
             idle: false,
+            dies_after: None,
         };
         floor.input(Input::Recover);
         floor
@@ -223,17 +226,34 @@ impl Floor {
             let mut moved = self.finish_requests();
             for run in self.executions.keys().copied().collect::<Vec<_>>() {
                 moved |= self.drive(run);
+                moved |= self.dies();
             }
             if moved {
                 continue;
             }
             if self.engine.wants_dispatch() {
                 self.input(Input::Dispatch);
+                self.dies();
                 continue;
             }
             if !(self.evicting && self.evict()) {
                 return;
             }
+        }
+    }
+
+    fn dies(&mut self) -> bool {
+        match self.dies_after {
+            Some(0) => {
+                self.dies_after = None;
+                self.crash();
+                true
+            }
+            Some(left) => {
+                self.dies_after = Some(left - 1);
+                false
+            }
+            None => false,
         }
     }
 

@@ -309,6 +309,8 @@ impl Crowd {
                 self.floor.send(&format!("start/f{function}"), data);
             }
             Op::Pass(ms) => return self.pass(ms),
+            // In the midst of what happens next, or now.
+            Op::Crash if twist => self.floor.dies_after = Some(self.floor.state.runs.len() % 7),
             Op::Crash => self.floor.crash(),
             // Here it is a run that is paused, or goes on.
             Op::Save if twist => {
