@@ -13,7 +13,7 @@ use crate::wait::{eventually, until};
 const ANSWER: Duration = Duration::from_secs(120);
 
 /// Statuses after which nothing more happens to a run.
-const FINAL: [&str; 3] = ["Completed", "Failed", "Cancelled"];
+const FINAL: [&str; 4] = ["Completed", "Failed", "Cancelled", "Skipped"];
 
 /// A client of one server.
 #[derive(Clone)]

@@ -7,5 +7,6 @@ mod commands;
 mod examples;
 mod hostile;
 mod lifecycle;
+mod operate;
 mod refused;
 mod support;
