@@ -327,10 +327,14 @@ async fn a_job_is_counted_before_it_is_started() {
         (json!({ "action": "fly", "filter": {} }), "invalid_body"),
         (
             json!({ "action": "replay", "filter": { "status": "running" } }),
-            "invalid_status",
+            "invalid_filter",
         ),
         (
             json!({ "action": "cancel", "filter": { "status": ["failed"] } }),
+            "invalid_filter",
+        ),
+        (
+            json!({ "action": "cancel", "filter": { "status": "done" } }),
             "invalid_status",
         ),
         (
@@ -339,7 +343,7 @@ async fn a_job_is_counted_before_it_is_started() {
         ),
         (
             json!({ "action": "replay", "filter": { "if": "1 +" } }),
-            "invalid_condition",
+            "invalid_filter",
         ),
         (
             json!({ "action": "replay", "filter": { "since": "1h" } }),

@@ -1,16 +1,16 @@
 //! `/v1/cancellations`: many runs cancelled at once, as Inngest's clients ask for it. Each is a job of ours.
 
 use abide_core::ids::FunctionId;
-use abide_core::state::{JobAction, RunFilter, RunStatus};
+use abide_core::state::{JobAction, RunFilter};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::job_id;
+use super::api::{job_id, selection};
 use super::error::ApiError;
-use super::select::{Selection, time};
+use super::select::time;
 use super::v1::{Answer, envelope};
 use super::{Api, body};
 use crate::view::InngestCancellation;
@@ -50,21 +50,17 @@ pub(super) async fn create(
     let since = wanted.started_after.as_deref();
     let since_ms = since.map(|text| time("started_after", text)).transpose()?;
     known(&api, &app, &function).await?;
-    let selection = Selection::of(RunFilter {
+    let filter = RunFilter {
         function: Some(FunctionId::new(app, function)),
-        app: None,
-        statuses: RunStatus::ALL
-            .into_iter()
-            .filter(|status| !status.is_final())
-            .collect(),
         since_ms,
         until_ms: Some(until_ms),
         if_expr: wanted.if_expr,
-    })?;
+        ..RunFilter::default()
+    };
     let reason = "cancelled in bulk through the API".into();
-    let job = api
-        .start_job(JobAction::Cancel { reason }, selection.filter, None)
-        .await?;
+    let action = JobAction::Cancel { reason };
+    selection(&action, &filter)?;
+    let job = api.start_job(action, filter, None).await?;
     let shown = InngestCancellation::of(&job)
         .ok_or_else(|| ApiError::internal("a cancellation turned into something else"))?;
     Ok(envelope(shown))

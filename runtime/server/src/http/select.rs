@@ -24,7 +24,7 @@ const READ_AT_ONCE: usize = 100;
 /// A filter whose condition is compiled.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Selection {
-    pub(super) filter: RunFilter,
+    filter: RunFilter,
     condition: Option<Expr>,
 }
 

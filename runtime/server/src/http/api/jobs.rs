@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use abide_core::engine::Answer;
+use abide_core::engine::{Answer, Selection};
 use abide_core::ids::RunId;
 use abide_core::state::{Job, JobAction, Read, ReadError, RunFilter, RunStatus};
 use abide_store::{Page, View};
@@ -16,14 +16,14 @@ use serde::{Deserialize, Serialize};
 use super::Params;
 use crate::http::error::{ApiError, Problem};
 use crate::http::page::{Listed, Wanted};
-use crate::http::select::{Selection, function_id, status, time};
+use crate::http::select::{function_id, status, time};
 use crate::http::{Api, body};
 use crate::view::{JobView, interval_of};
 
 /// How long a count may take before it says that it is not complete.
 const LONGEST_COUNT: Duration = Duration::from_secs(20);
 
-/// Runs that a count takes from the store at once.
+/// Runs that a count looks at between two looks at the clock.
 const COUNTED_AT_ONCE: usize = 1_000;
 
 #[derive(Debug, Deserialize)]
@@ -95,11 +95,6 @@ pub(super) async fn create(
         ApiError::invalid("invalid_body", format!("{shape}: {error}"))
     })?;
     let interval_us = wanted.rate_per_second.map(interval).transpose()?;
-    let selection = selection(wanted.action, wanted.filter)?;
-    if wanted.dry_run {
-        let count = api.read(move |view| count(view, &selection)).await?;
-        return Ok(Json(count).into_response());
-    }
     let action = match wanted.action {
         ActionBody::Cancel => JobAction::Cancel {
             reason: wanted
@@ -109,7 +104,13 @@ pub(super) async fn create(
         },
         ActionBody::Replay => JobAction::Replay,
     };
-    let job = api.start_job(action, selection.filter, interval_us).await?;
+    let filter = wanted.filter.filter(&action)?;
+    let selection = selection(&action, &filter)?;
+    if wanted.dry_run {
+        let count = api.read(move |view| count(view, &selection)).await?;
+        return Ok(Json(count).into_response());
+    }
+    let job = api.start_job(action, filter, interval_us).await?;
     Ok(Json(JobView::from(&job)).into_response())
 }
 
@@ -122,73 +123,56 @@ fn interval(rate: f64) -> Result<u64, ApiError> {
     })
 }
 
-/// What the action can be done to at all, unless the filter names statuses.
-fn selection(action: ActionBody, body: FilterBody) -> Result<Selection, ApiError> {
-    let names = match body.status {
-        Names::One(name) => vec![name],
-        Names::Many(names) => names,
-    };
-    let statuses: Vec<_> = names
-        .iter()
-        .map(|name| status(name))
-        .collect::<Result<_, _>>()?;
-    let (usual, wrong): (Vec<_>, _) = match action {
-        ActionBody::Cancel => (
-            RunStatus::ALL
-                .into_iter()
-                .filter(|status| !status.is_final())
-                .collect(),
-            statuses.iter().find(|status| status.is_final()),
-        ),
-        ActionBody::Replay => (
-            vec![RunStatus::Failed],
-            statuses.iter().find(|status| !status.is_final()),
-        ),
-    };
-    if let Some(wrong) = wrong {
-        let why = match action {
-            ActionBody::Cancel => "have ended and cannot be cancelled",
-            ActionBody::Replay => "have not ended and cannot be replayed",
+impl FilterBody {
+    /// The filter. A replay is of runs that failed unless it says otherwise.
+    fn filter(self, action: &JobAction) -> Result<RunFilter, ApiError> {
+        let names = match self.status {
+            Names::One(name) => vec![name],
+            Names::Many(names) => names,
         };
-        return Err(ApiError::invalid(
-            "invalid_status",
-            format!("status: runs that are {} {why}", wrong.as_str()),
-        ));
+        let statuses: Vec<_> = names
+            .iter()
+            .map(|name| status(name))
+            .collect::<Result<_, _>>()?;
+        let of_time = |name, text: Option<&str>| text.map(|text| time(name, text)).transpose();
+        Ok(RunFilter {
+            function: self.function.as_deref().map(function_id).transpose()?,
+            app: self.app,
+            statuses: match action {
+                JobAction::Replay if statuses.is_empty() => vec![RunStatus::Failed],
+                JobAction::Replay | JobAction::Cancel { .. } => statuses,
+            },
+            since_ms: of_time("since", self.since.as_deref())?,
+            until_ms: of_time("until", self.until.as_deref())?,
+            if_expr: self.if_expr,
+        })
     }
-    let statuses = if statuses.is_empty() { usual } else { statuses };
-    Selection::of(RunFilter {
-        function: body.function.as_deref().map(function_id).transpose()?,
-        app: body.app,
-        statuses,
-        since_ms: body
-            .since
-            .as_deref()
-            .map(|text| time("since", text))
-            .transpose()?,
-        until_ms: body
-            .until
-            .as_deref()
-            .map(|text| time("until", text))
-            .transpose()?,
-        if_expr: body.if_expr,
-    })
 }
 
 fn count(view: &View, selection: &Selection) -> Result<Count, ReadError> {
     let began = Instant::now();
-    let (mut matching, mut next) = (0, None);
+    let (mut matching, mut after) = (0, None);
     loop {
-        let part = selection.page(view, next, COUNTED_AT_ONCE)?;
-        matching += part.items.len() as u64;
-        next = part.next;
-        if next.is_none() || began.elapsed() > LONGEST_COUNT {
+        let part = selection.count(after, COUNTED_AT_ONCE, view)?;
+        matching += part.selected;
+        after = part.last;
+        if after.is_none() || began.elapsed() > LONGEST_COUNT {
             return Ok(Count {
                 dry_run: true,
                 matching,
-                complete: next.is_none(),
+                complete: after.is_none(),
             });
         }
     }
+}
+
+/// Which runs the action is for.
+pub(in crate::http) fn selection(
+    action: &JobAction,
+    filter: &RunFilter,
+) -> Result<Selection, ApiError> {
+    Selection::new(action, filter.clone())
+        .map_err(|refused| ApiError::invalid("invalid_filter", refused))
 }
 
 /// Newest first.

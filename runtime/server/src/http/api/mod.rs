@@ -18,7 +18,7 @@ use super::error::{ApiError, Dialect};
 use super::{Api, stream};
 
 pub(super) use functions::paused;
-pub(super) use jobs::job_id;
+pub(super) use jobs::{job_id, selection};
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
