@@ -106,7 +106,10 @@ fn because(queue: &Queue, hold: &Hold, now_ms: u64) -> String {
         .counters
         .iter()
         .filter(|counter| counter.per == ConcurrencyUnit::Step)
-        .map(|counter| format!("one of {}", limit(counter)))
+        .map(|counter| match counter.limit {
+            1 => format!("the {}", limit(counter)),
+            _ => format!("one of {}", limit(counter)),
+        })
         .collect();
     if steps.is_empty() {
         String::new()
@@ -118,10 +121,11 @@ fn because(queue: &Queue, hold: &Hold, now_ms: u64) -> String {
 /// `5 steps for "acme"`
 fn limit(counter: &Counter) -> String {
     let unit = match counter.per {
-        ConcurrencyUnit::Step => "steps",
-        ConcurrencyUnit::Run => "runs",
+        ConcurrencyUnit::Step => "step",
+        ConcurrencyUnit::Run => "run",
     };
-    format!("{} {unit}{}", counter.limit, of_key(key_of(counter)))
+    let plural = if counter.limit == 1 { "" } else { "s" };
+    format!("{} {unit}{plural}{}", counter.limit, of_key(key_of(counter)))
 }
 
 fn of_key(value: &str) -> String {

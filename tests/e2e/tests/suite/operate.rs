@@ -323,7 +323,7 @@ fn a_run_behind_a_limit_says_so_and_other_keys_go_on() {
     assert_eq!(waiting["status"], "Queued");
     assert_eq!(
         text(&waiting, "waiting_for"),
-        r#"is queued: 1 runs for "acme" under way, as many as may be"#
+        r#"is queued: 1 run for "acme" under way, as many as may be"#
     );
     let _ = shop.abide(&["runs", "cancel", &first]).done();
     assert_eq!(shop.api.ended(&second, SOON)["status"], "Completed");
