@@ -102,7 +102,7 @@ fn origin(origin: Origin) -> &'static str {
 pub(super) fn in_short(failure: &Failure) -> String {
     const MOST_CHARS: usize = 200;
     let text = match failure.name.as_str() {
-        "" | "Error" => failure.message.clone(),
+        "" | "Error" | "Paused" => failure.message.clone(),
         name => format!("{name}: {}", failure.message),
     };
     let first_line = text.lines().next().unwrap_or_default();
