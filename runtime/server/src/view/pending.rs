@@ -37,7 +37,16 @@ impl PendingView {
                 pending.count as usize,
                 pending.due_ms,
             ),
-            _ => return None,
+            Registration::Sleep { .. }
+            | Registration::Retry { .. }
+            | Registration::Start { .. }
+            | Registration::Event { .. }
+            | Registration::Signal { .. }
+            | Registration::Invoke { .. }
+            | Registration::Fetch { .. }
+            | Registration::AiInfer { .. }
+            | Registration::CancelOn { .. }
+            | Registration::Timeout { .. } => return None,
         };
         Some(Self {
             run_id: run,
