@@ -33,11 +33,15 @@ impl Engine {
     ) {
         run.guarded = true;
         for (op, option) in (FIRST_CANCEL_ON_OP..).zip(&served.config.cancel_on) {
-            let match_path = option.match_path.as_ref();
+            let match_path = match &option.match_path {
+                Some(path) => Some((path.clone(), match_key(arriving.scope(), path))),
+                None => self.match_of(option.if_expr.as_deref(), |path| {
+                    match_key(arriving.scope(), path)
+                }),
+            };
             let registration = Registration::CancelOn {
                 name: option.event.clone(),
-                match_path: match_path
-                    .map(|path| (path.clone(), match_key(arriving.scope(), path))),
+                match_path,
                 if_expr: option.if_expr.clone(),
                 until_ms: option
                     .timeout_ms

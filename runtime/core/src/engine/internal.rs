@@ -52,7 +52,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 fn internal(name: &str) -> Option<&'static str> {
     // Most names are not even alike.
     let alike = name.starts_with("inngest/") || name.starts_with("abide/");
-    names().find(|internal| alike && *internal == name)
+    alike.then(|| names().find(|internal| *internal == name))?
 }
 
 /// Whether an event of this name tells about the end of a run.

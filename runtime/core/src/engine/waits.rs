@@ -169,16 +169,39 @@ impl Engine {
         Ok(scope.map(|scope| (function, scope)))
     }
 
+    /// What must be equal wherever a condition holds, so that the condition of a wait is decided only for events for which it can hold:
+    /// the path in the event that arrives, and the value there. `value_at` gives the value at a path of the event that started the run.
+    pub(super) fn match_of(
+        &mut self,
+        condition: Option<&str>,
+        value_at: impl FnOnce(&str) -> String,
+    ) -> Option<(String, String)> {
+        let (path, later) = self.conditions.compiled(condition?)?.equal_paths()?;
+        Some((later, value_at(&path)))
+    }
+
     /// Watches for an event, unless one of the recent past satisfies the wait already.
     pub(super) fn wait_for_event(
         &mut self,
         key: WaitKey,
-        registration: Registration,
+        mut registration: Registration,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let Registration::Event { since_ms, .. } = &registration else {
+        let Registration::Event {
+            since_ms,
+            match_path,
+            if_expr,
+            ..
+        } = &mut registration
+        else {
             return Ok(());
         };
+        if match_path.is_none()
+            && if_expr.is_some()
+            && let Some((_, trigger)) = self.trigger_of(key.run, cx)?
+        {
+            *match_path = self.match_of(if_expr.as_deref(), |path| match_key(&trigger, path));
+        }
         if let Some(since_ms) = *since_ms
             && let Some(event) = self.look_back(key, since_ms, &registration, cx)?
         {

@@ -176,6 +176,13 @@ impl Expr {
         self.compiled.uses_async
     }
 
+    /// Two paths, in `event` and in `async`, whose values are equal whenever the condition holds, as in
+    /// `event.data.id == async.data.orderId && …`: an index by that value then finds every event for which it can hold.
+    pub fn equal_paths(&self) -> Option<(String, String)> {
+        let paths = self.compiled.node.equal_paths();
+        paths.filter(|(event, later)| check_path(event).is_ok() && check_path(later).is_ok())
+    }
+
     /// Whether the condition holds. An error means "no match" and deserves a warning on the function.
     pub fn matches(&self, event: &Scope, async_event: Option<&Scope>) -> Result<bool, EvalError> {
         let value = self.evaluate(event, async_event, &mut Meter::new())?;

@@ -117,6 +117,35 @@ impl Operator {
 }
 
 impl Node {
+    /// Two paths, in `event` and in `async`, whose values are equal whenever the condition holds, if that can be seen.
+    pub(super) fn equal_paths(&self) -> Option<(String, String)> {
+        match self {
+            Self::All(parts) => parts.iter().find_map(Self::equal_paths),
+            Self::Binary(Operator::Equal, left, right) => match (left.path()?, right.path()?) {
+                ((false, event), (true, later)) | ((true, later), (false, event)) => {
+                    Some((event, later))
+                }
+                ((true, _), (true, _)) | ((false, _), (false, _)) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether it is a field of `async` and not of `event`, and its dotted path; none for everything else.
+    fn path(&self) -> Option<(bool, String)> {
+        let Self::Select(inner, name) = self else {
+            return None;
+        };
+        Some(match &**inner {
+            Self::Event => (false, name.clone()),
+            Self::Async => (true, name.clone()),
+            inner => {
+                let (later, path) = inner.path()?;
+                (later, format!("{path}.{name}"))
+            }
+        })
+    }
+
     /// What the expression gives whatever the event, when that is known and is never a boolean.
     pub(super) fn never_boolean(&self) -> Option<&'static str> {
         match self {

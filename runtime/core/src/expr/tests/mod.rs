@@ -326,6 +326,35 @@ fn keys_are_equal_exactly_when_values_are() {
 }
 
 #[test]
+fn what_must_be_equal_for_a_condition_to_hold_can_be_seen() {
+    let paths = |source: &str| {
+        let paths = Expr::compile(source).expect("a condition").equal_paths();
+        paths.map(|(event, later)| format!("{event} {later}"))
+    };
+    let same = Some("data.id data.id".to_owned());
+    assert_eq!(paths("event.data.id == async.data.id"), same);
+    assert_eq!(
+        paths("async.data.n > 3 && async.data.id == event.data.id"),
+        same
+    );
+    assert_eq!(
+        paths("event.user.a.b == async.data.c"),
+        Some("user.a.b data.c".to_owned())
+    );
+    for none in [
+        "event.data.id == async.data.id || async.data.all",
+        "!(event.data.id == async.data.id)",
+        "event.data.id != async.data.id",
+        "event.data.id == event.data.other",
+        "async.data.id == 7",
+        "event.data.ids[0] == async.data.id",
+        "event == async",
+    ] {
+        assert_eq!(paths(none), None, "{none}");
+    }
+}
+
+#[test]
 fn paths_find_values_and_their_keys() {
     let event = scope(EVENT);
     for (path, expected) in [

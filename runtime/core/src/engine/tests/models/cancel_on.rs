@@ -16,7 +16,7 @@ use crate::machine::{Change, Position, Send};
 use crate::operation::Invoke;
 use crate::state::{Registration, RunEnd, RunStatus};
 
-/// The four ways in which an event may cancel: by an equal value, by a condition, any, and any for a while.
+/// How long after its creation an event that asks for nothing cancels a run.
 const WINDOW_MS: u64 = 10_000;
 
 fn function(same_name: bool) -> FunctionConfig {
@@ -45,6 +45,10 @@ fn function(same_name: bool) -> FunctionConfig {
             ..on("greater")
         },
         CancelOn {
+            if_expr: Some("async.data.k == event.data.k && async.data.strict".into()),
+            ..on("alike")
+        },
+        CancelOn {
             all: true,
             timeout_ms: Some(WINDOW_MS),
             ..on("soon")
@@ -65,6 +69,7 @@ enum Name {
     Start,
     Equal,
     Greater,
+    Alike,
     Soon,
 }
 
@@ -74,6 +79,7 @@ impl Name {
             Self::Start => "start",
             Self::Equal => "equal",
             Self::Greater => "greater",
+            Self::Alike => "alike",
             Self::Soon => "soon",
         }
     }
@@ -154,6 +160,7 @@ fn cancels(run: &Modelled, at: u64, sent: Sent, same_name: bool) -> bool {
             (Some(later), Some(k)) => later > k && sent.strict == Some(true),
             _ => false,
         },
+        Name::Alike => run.seen.k == sent.k && sent.strict == Some(true),
         Name::Soon => at < run.at + WINDOW_MS,
     }
 }
@@ -423,6 +430,7 @@ fn sent() -> impl Strategy<Value = Sent> {
         4 => Just(Name::Start),
         2 => Just(Name::Equal),
         2 => Just(Name::Greater),
+        2 => Just(Name::Alike),
         1 => Just(Name::Soon),
     ];
     let k = prop::option::weighted(0.8, 0..3_u8);
