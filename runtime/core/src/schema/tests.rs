@@ -1,5 +1,8 @@
 //! What schemas say of data, and which schemas are refused.
 
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
 use super::compiled::Compiled;
 use super::{Schemas, check_app};
 use crate::event::NewEvent;
@@ -459,4 +462,89 @@ fn two_apps_that_contradict_each_other_are_refused_and_named() {
     assert!(problem.to_string().contains("450 patterns"), "{problem}");
     let ours = app("crm", vec![schema("inngest/function.failed", None, "{}")]);
     assert!(check_app(&ours, []).is_err());
+}
+
+/// Anything that looks like a schema: keywords of all kinds, in their right places or not, that refer to each other.
+fn any_schema() -> impl Strategy<Value = Value> {
+    let reference = prop::sample::select(vec![
+        "#",
+        "#/$defs/a",
+        "#/$defs/b",
+        "#/properties/a",
+        "#x",
+        "b",
+    ]);
+    let leaf = prop_oneof![
+        Just(json!(true)),
+        Just(json!(false)),
+        Just(json!({})),
+        Just(json!({"type": "object"})),
+        Just(json!({"type": ["null", "integer"], "minimum": 1, "multipleOf": 0.5})),
+        Just(json!({"enum": [1, "a", null], "const": 1})),
+        Just(json!({"pattern": "^(a+)+$", "maxLength": 3})),
+        Just(json!({"uniqueItems": true, "minContains": 2, "maxItems": 3})),
+        Just(json!({"$anchor": "x", "format": "date"})),
+        Just(json!(7)),
+        reference.prop_map(|reference| json!({ "$ref": reference })),
+    ];
+    leaf.prop_recursive(4, 40, 4, |inner| {
+        let one = prop::sample::select(vec![
+            "not",
+            "if",
+            "then",
+            "else",
+            "items",
+            "contains",
+            "additionalProperties",
+            "unevaluatedProperties",
+            "unevaluatedItems",
+            "propertyNames",
+        ]);
+        let list = prop::sample::select(vec!["allOf", "anyOf", "oneOf", "prefixItems"]);
+        let map = prop::sample::select(vec![
+            "properties",
+            "patternProperties",
+            "$defs",
+            "dependentSchemas",
+        ]);
+        let keyword = prop_oneof![
+            (one, inner.clone()).prop_map(|(keyword, schema)| (keyword, schema)),
+            (list, prop::collection::vec(inner.clone(), 1..3))
+                .prop_map(|(keyword, schemas)| (keyword, json!(schemas))),
+            (map, inner.clone(), inner)
+                .prop_map(|(keyword, a, b)| (keyword, json!({ "a": a, "b": b }))),
+        ];
+        prop::collection::vec(keyword, 1..4).prop_map(|keywords| {
+            let fields = keywords.into_iter();
+            Value::Object(fields.map(|(key, value)| (key.to_owned(), value)).collect())
+        })
+    })
+}
+
+fn any_data() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-2..5_i64).prop_map(Value::from),
+        prop::sample::select(vec!["", "a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"])
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 60, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[ab]", inner, 0..3)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_schema_and_no_data_make_it_panic_or_go_on_for_ever(schema in any_schema(), data in any_data()) {
+        if let Ok(compiled) = Compiled::new(&schema.to_string().into()) {
+            let first = compiled.check(&data.to_string());
+            let again = Compiled::new(&schema.to_string().into()).expect("it was accepted");
+            prop_assert_eq!(first, again.check(&data.to_string()), "the same fault every time");
+        }
+    }
 }

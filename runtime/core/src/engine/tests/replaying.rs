@@ -6,11 +6,12 @@ use super::{program, run, wait};
 use crate::engine::{Answer, FromStep, Input};
 use crate::event::NewEvent;
 use crate::failure::RetryAdvice;
+use crate::function::options::BatchEvents;
 use crate::ids::RunId;
 use crate::journal::{Entry, Outcome};
 use crate::operation::{Invoke, Operation, RunOptions};
 use crate::retry::{Backoff, BackoffKind};
-use crate::state::{RunEnd, RunStatus};
+use crate::state::{Read, RunEnd, RunStatus};
 use crate::{HOUR_MS, MINUTE_MS};
 
 use RunStatus::{Completed, Failed, Sleeping, Waiting};
@@ -260,6 +261,37 @@ fn results_are_told_in_the_order_in_which_they_came_about() {
         .collect();
     assert_eq!(recalled, ["fast", "slow"]);
     assert_eq!(world.status(), [Failed, Completed]);
+}
+
+#[test]
+fn a_replay_of_a_batch_has_all_its_events() {
+    let batch = BatchEvents {
+        max_size: 3,
+        timeout_ms: MINUTE_MS,
+        key: None,
+        if_expr: None,
+    };
+    let mut world = super::admission::world(0, |f| f.batch_events = Some(batch));
+    for n in 0..3 {
+        world.event("start/f", &format!("{{\"n\":{n}}}"));
+    }
+    let first = world.runs()[0].clone();
+    assert_eq!((first.status, first.event_count), (Completed, 3));
+    world.replay(first.id, None, None);
+    let again = world.runs()[1].clone();
+    assert_eq!(
+        (again.status, again.batch, again.event_count),
+        (Completed, true, 3)
+    );
+    let events = |run| world.state.run_events(run).expect("maps");
+    assert_eq!(events(first.id), events(again.id));
+    for event in events(again.id) {
+        assert!(world.state.links.contains(&(event, again.id)));
+    }
+    let lost = events(first.id)[1];
+    world.state.events.remove(&lost);
+    let reason = refused(world.replay(first.id, None, None));
+    assert!(reason.contains(&lost.to_string()), "{reason}");
 }
 
 #[test]
