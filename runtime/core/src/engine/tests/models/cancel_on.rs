@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use super::stage::Stage;
+use super::stage::{Stage, at_once};
 use crate::HOUR_MS;
 use crate::engine::Input;
 use crate::event::NewEvent;
@@ -19,7 +19,7 @@ use crate::state::{Registration, RunEnd, RunStatus};
 /// How long after its creation an event that asks for nothing cancels a run.
 const WINDOW_MS: u64 = 10_000;
 
-fn function(same_name: bool) -> FunctionConfig {
+fn function(same_name: bool, limit: Option<u32>) -> FunctionConfig {
     let on = |event: &str| CancelOn {
         event: event.into(),
         if_expr: None,
@@ -33,6 +33,7 @@ fn function(same_name: bool) -> FunctionConfig {
             event: "start".into(),
             if_expr: None,
         })],
+        concurrency: at_once(limit),
         ..FunctionConfig::default()
     };
     config.cancel_on = vec![
@@ -266,9 +267,9 @@ struct Case {
 }
 
 impl Case {
-    fn new(same_name: bool, room: usize) -> Self {
+    fn new(same_name: bool, room: usize, limit: Option<u32>) -> Self {
         let mut stage = Stage::new(room);
-        stage.deploy(vec![function(same_name)]);
+        stage.deploy(vec![function(same_name, limit)]);
         stage.sync();
         Self { stage, same_name }
     }
@@ -465,9 +466,10 @@ proptest! {
     fn model_cancel_on(
         same_name in any::<bool>(),
         room in 1..4_usize,
+        limit in prop::option::of(1..4_u32),
         ops in prop::collection::vec(op(), 1..30),
     ) {
-        let mut case = Case::new(same_name, room);
+        let mut case = Case::new(same_name, room, limit);
         for op in ops {
             case.apply(op);
             case.check()?;

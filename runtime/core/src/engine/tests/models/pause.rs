@@ -439,26 +439,43 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// Does it all, and compares after each.
+fn compare(ops: Vec<Op>) -> Result<(), TestCaseError> {
+    let mut stage = Stage::new(64);
+    let config = FunctionConfig {
+        id: "f".into(),
+        triggers: vec![Trigger::Event(EventTrigger {
+            event: "start".into(),
+            if_expr: None,
+        })],
+        ..FunctionConfig::default()
+    };
+    stage.deploy(vec![config]);
+    stage.sync();
+    let mut case = Case { stage };
+    for op in ops {
+        case.apply(op);
+        case.check()?;
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(super::config())]
 
     #[test]
     fn model_pause(ops in prop::collection::vec(op(), 1..40)) {
-        let mut stage = Stage::new(64);
-        let config = FunctionConfig {
-            id: "f".into(),
-            triggers: vec![Trigger::Event(EventTrigger {
-                event: "start".into(),
-                if_expr: None,
-            })],
-            ..FunctionConfig::default()
-        };
-        stage.deploy(vec![config]);
-        stage.sync();
-        let mut case = Case { stage };
-        for op in ops {
-            case.apply(op);
-            case.check()?;
-        }
+        compare(ops)?;
     }
+}
+
+#[test]
+fn a_run_that_executes_before_the_first_look_at_what_was_ready_holds_up_no_lane() {
+    let ops = vec![
+        Op::Send(vec![0]),
+        Op::PauseFunction,
+        Op::Send(vec![0]),
+        Op::ResumeFunction,
+    ];
+    compare(ops).expect("as the model says");
 }

@@ -10,6 +10,7 @@ use super::super::world::START_MS;
 use crate::engine::{Effect, Engine, EngineConfig, Input, Output, ValidEvents};
 use crate::event::NewEvent;
 use crate::function::FunctionConfig;
+use crate::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
 use crate::ids::{Digest, RunId};
 use crate::journal::{Entry, OpNumber};
 use crate::limits::Limits;
@@ -339,4 +340,15 @@ impl<H> Stage<H> {
             assert!(!of_ended(key.run), "an ended run has arrivals: {left:?}");
         }
     }
+}
+
+/// So many runs of a function at once, so that they queue in a lane; none: as many as there is room for.
+pub(super) fn at_once(limit: Option<u32>) -> Vec<Concurrency> {
+    let limit = limit.map(|limit| Concurrency {
+        limit,
+        key: None,
+        scope: ConcurrencyScope::Fn,
+        per: ConcurrencyUnit::Run,
+    });
+    limit.into_iter().collect()
 }

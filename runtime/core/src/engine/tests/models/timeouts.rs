@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::stage::Stage;
+use super::stage::{Stage, at_once};
 use crate::engine::Input;
 use crate::event::NewEvent;
 use crate::function::FunctionConfig;
@@ -19,7 +19,7 @@ use crate::state::{RunEnd, RunStatus};
 const START_MS: u64 = 5_000;
 const FINISH_MS: u64 = 8_000;
 
-fn function(timeouts: Timeouts) -> FunctionConfig {
+fn function(timeouts: Timeouts, limit: Option<u32>) -> FunctionConfig {
     FunctionConfig {
         id: "f".into(),
         triggers: vec![Trigger::Event(EventTrigger {
@@ -27,6 +27,7 @@ fn function(timeouts: Timeouts) -> FunctionConfig {
             if_expr: None,
         })],
         timeouts,
+        concurrency: at_once(limit),
         ..FunctionConfig::default()
     }
 }
@@ -317,11 +318,12 @@ proptest! {
         start_ms in prop::option::weighted(0.8, Just(START_MS)),
         finish_ms in prop::option::weighted(0.8, Just(FINISH_MS)),
         room in 1..3_usize,
+        limit in prop::option::of(1..3_u32),
         ops in prop::collection::vec(op(), 1..30),
     ) {
         let timeouts = Timeouts { start_ms, finish_ms };
         let mut stage = Stage::new(room);
-        stage.deploy(vec![function(timeouts)]);
+        stage.deploy(vec![function(timeouts, limit)]);
         stage.sync();
         let mut case = Case { stage, timeouts };
         for op in ops {
