@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "a part of it is used here")]
 mod records;
 
-use std::{path::Path, time::Instant};
+use std::{os::unix::fs::MetadataExt as _, path::Path, time::Instant};
 
 use abide_core::ids::{EventId, IdGenerator, RunId};
 use abide_store::{Keep, SledBackend, SledOptions, Store, encode};

@@ -17,7 +17,7 @@ const STEP: usize = 1024;
 pub struct Census {
     /// The kinds that there are, in the order of their keys.
     pub kinds: Vec<Kind>,
-    /// The log's length; 0 in memory.
+    /// What the log takes on the disk; 0 in memory.
     pub log_bytes: u64,
 }
 

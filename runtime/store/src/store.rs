@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     memory::MemoryDisk,
     progress::Ticket,
-    sled::{OpenReport, SledBackend, SledOptions, note_alive_bytes},
+    sled::{OpenReport, SledBackend, SledOptions, bytes_on_disk, note_alive_bytes},
     stats::Stats,
     sweep::{self, Sweep},
     view::View,
@@ -170,7 +170,7 @@ impl Store {
         let log_bytes = log.and_then(|log| std::fs::metadata(log).ok());
         Ok(Census {
             kinds: census::take(&*self.inner.committer.backend, seen)?,
-            log_bytes: log_bytes.map_or(0, |log| log.len()),
+            log_bytes: log_bytes.as_ref().map_or(0, bytes_on_disk),
         })
     }
 

@@ -4,7 +4,7 @@
 //! ```text
 //! DIR/compacting/   a store of its own under construction; removed when it is found by an open
 //! DIR/compacted/    the same, complete and compared row by row: it is the truth from the moment it has this name
-//! DIR/space         how much was alive when somebody looked, and how long the log was after the last compaction
+//! DIR/space         how much was alive when somebody looked, and what the log took after the last compaction
 //! ```
 //! ```text
 //! copy, compare, close ─► rename compacting to compacted ─► remove log ─► move compacted/log ─► move compacted/commits ─► remove compacted
@@ -36,7 +36,7 @@ use crate::{
 const BATCH_BYTES: usize = 2 << 20;
 /// Rows between two reports.
 const ROWS_IN_STEP: usize = 2_000;
-/// A log is compacted at open when it is this many times longer than what is alive. A fresh one is about twice as long.
+/// A log is compacted at open when it takes this many times as much as what is alive. A fresh one takes about twice as much.
 const TIMES_ALIVE: u64 = 4;
 
 /// How far a compaction is.
@@ -57,9 +57,9 @@ pub struct Compacted {
     pub rows: u64,
     /// Bytes of their keys and values.
     pub alive_bytes: u64,
-    /// The log's length before.
+    /// What the log took on the disk before.
     pub before_bytes: u64,
-    /// The log's length now.
+    /// What the log takes on the disk now.
     pub after_bytes: u64,
     /// How long it took.
     pub took: Duration,
@@ -93,7 +93,7 @@ pub(super) struct Observer<'a> {
 pub(super) struct Space {
     /// Bytes of keys and values when somebody looked last.
     pub(super) alive_bytes: u64,
-    /// The log's length after the last compaction.
+    /// What the log took on the disk after the last compaction.
     pub(super) compacted_bytes: u64,
 }
 

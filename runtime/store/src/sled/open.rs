@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{
     COMMIT_KEY, OpenReport, SledBackend, SledOptions, Writer, audit, compact, format,
-    free_segments,
+    free_segments, holes,
     lock::DirLock,
     parse_commit_row,
     quiet::calling,
@@ -136,6 +136,9 @@ fn finish(
         .map_err(|error| Error::io("open", &paths.log, error))?;
     let syncing = |error| Error::io("sync", &paths.log_dir, error);
     log.sync_all().map_err(syncing)?;
+    if let Err(error) = holes::punch(&log, &used) {
+        tracing::warn!(%error, "the blocks of free segments of the log were not given back");
+    }
     let log_len = log.metadata().map_err(syncing)?.len();
     report.segments = log_len.div_ceil(format::SEGMENT_LEN as u64);
     File::open(&paths.conf)
