@@ -105,7 +105,7 @@ fn measure(
     store.read_barrier().wait().expect("durable");
     let (took, cpu) = (
         started.elapsed() / EVENTS,
-        (process::cpu_time() - cpu) / EVENTS,
+        process::cpu_time().saturating_sub(cpu) / EVENTS,
     );
     let beyond = base.map_or(String::new(), |base| {
         format!(", {:.1?} beyond the event alone", cpu.saturating_sub(base))
