@@ -125,7 +125,11 @@ fn limit(counter: &Counter) -> String {
         ConcurrencyUnit::Run => "run",
     };
     let plural = if counter.limit == 1 { "" } else { "s" };
-    format!("{} {unit}{plural}{}", counter.limit, of_key(key_of(counter)))
+    format!(
+        "{} {unit}{plural}{}",
+        counter.limit,
+        of_key(key_of(counter))
+    )
 }
 
 fn of_key(value: &str) -> String {

@@ -15,7 +15,10 @@ fn components_that_cannot_be_served_are_refused_with_the_reason() {
     let fixtures: [(&str, &[&str]); 7] = [
         ("unknown-import", &["acme:payments/gateway", "turn-back"]),
         ("no-functions", &["abide:durable/functions"]),
-        ("wrong-signature", &["abide:durable/functions", "event-schemas"]),
+        (
+            "wrong-signature",
+            &["abide:durable/functions", "event-schemas"],
+        ),
         ("malformed", &[]),
         ("core-module", &["component"]),
         ("large-memory", &[]),
