@@ -43,7 +43,9 @@ fn filled(data: &Path) -> Store {
         store.submit(batch).wait().expect("it is durable");
     }
     let mut batch = Batch::new();
-    (0..3_990).for_each(|n| drop(batch.delete(key(n))));
+    for n in 0..3_990 {
+        batch.delete(key(n));
+    }
     batch.put(&b"\x22large"[..], [vec![1], vec![7; SPILL_ABOVE]].concat());
     store.submit(batch).wait().expect("it is durable");
     store

@@ -125,19 +125,7 @@ impl Node {
             source,
         };
         std::fs::create_dir_all(&directory).map_err(create)?;
-        let options = SledOptions {
-            cache_bytes: config.cache_bytes,
-            ..SledOptions::default()
-        };
-        let storage = config.storage.clone();
-        let opening = tokio::task::spawn_blocking(move || match storage {
-            Storage::Directory(path) => Store::open(&path, &options),
-            Storage::Simulated(disk, _) => Store::in_memory(&disk, Commits::InThread),
-        });
-        let store = opening.await.map_err(|error| OpenError::Io {
-            action: "open the store".into(),
-            source: std::io::Error::other(error),
-        })??;
+        let store = open_store(&config).await?;
         let egress = config.host.egress.clone();
         let fetch_response_bytes = config.host.limits.fetch_response_bytes;
         let host = Host::new(config.host)?;
@@ -439,6 +427,24 @@ impl Node {
         }
         receiver.await.map_err(|_| SendError::Stopping)
     }
+}
+
+/// Opens the store on a thread that may block.
+async fn open_store(config: &NodeConfig) -> Result<Store, OpenError> {
+    let options = SledOptions {
+        cache_bytes: config.cache_bytes,
+        ..SledOptions::default()
+    };
+    let storage = config.storage.clone();
+    let opening = tokio::task::spawn_blocking(move || match storage {
+        Storage::Directory(path) => Store::open(&path, &options),
+        Storage::Simulated(disk, _) => Store::in_memory(&disk, Commits::InThread),
+    });
+    let store = opening.await.map_err(|error| OpenError::Io {
+        action: "open the store".into(),
+        source: std::io::Error::other(error),
+    })??;
+    Ok(store)
 }
 
 /// An answer of another kind than the question's: impossible, and no reason to end the process.

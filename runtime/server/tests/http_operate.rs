@@ -367,7 +367,7 @@ async fn a_job_is_counted_before_it_is_started() {
 async fn inngests_cancellations_are_refused_in_its_words() {
     let served = served(vec![shop()]).await;
     let post = async |body: Value| served.post("/v1/cancellations", body.to_string()).await;
-    let past = "2026-01-01T00:00:00Z";
+    let long_ago = "2026-01-01T00:00:00Z";
     for (body, status, says) in [
         (json!({}), 400, "app_id is required"),
         (
@@ -381,12 +381,12 @@ async fn inngests_cancellations_are_refused_in_its_words() {
             "in the past",
         ),
         (
-            json!({ "app_id": "shop", "function_id": "fly", "started_before": past }),
+            json!({ "app_id": "shop", "function_id": "fly", "started_before": long_ago }),
             404,
             "no function `fly`",
         ),
         (
-            json!({ "app_id": "shop", "function_id": "pay", "started_before": past, "if": "1 +" }),
+            json!({ "app_id": "shop", "function_id": "pay", "started_before": long_ago, "if": "1 +" }),
             400,
             "if: ",
         ),

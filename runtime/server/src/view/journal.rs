@@ -106,6 +106,7 @@ impl EntryView {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "one short arm a kind of entry")]
 fn what(entry: &Entry) -> What {
     match entry {
         Entry::AttemptStarted { attempt, at_ms } => What::AttemptStarted {

@@ -128,6 +128,7 @@ impl Waterfall {
         waterfall
     }
 
+    #[allow(clippy::too_many_lines, reason = "one short arm a kind of entry")]
     fn add(&mut self, entry: &Entry) {
         match entry {
             Entry::AttemptStarted { attempt, at_ms } => {
