@@ -10,7 +10,7 @@
 //! | waiting       | it is deployed no more                 | forgotten                                           |
 //!
 //! The record of a schedule ([`Control::Ticked`]) says up to which tick everything is done. It is written in the step that creates the run, so
-//! that a crash forgets both or neither: a tick never has two runs. Jitter delays ticks and never makes one overtake another. Memory holds
+//! that a crash forgets both or neither: a tick never has two runs. Jitter delays a tick by less than the time to the next one. Memory holds
 //! every schedule and its next tick, in the order in which they come due.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,12 +52,16 @@ struct Ticker {
 }
 
 impl Ticker {
+    /// When a tick is due: before the one after it comes, so that jitter never changes their order.
     fn due_ms(&self, tick_ms: u64) -> u64 {
-        let jitter = match self.jitter_ms {
-            0 => 0,
-            width => jitter_ms(&self.identity, tick_ms, width),
-        };
-        tick_ms.saturating_add(jitter)
+        if self.jitter_ms == 0 {
+            return tick_ms;
+        }
+        let next = self.schedule.next_after(tick_ms);
+        let width = next.map_or(self.jitter_ms, |next| {
+            self.jitter_ms.min((next - tick_ms).saturating_sub(1))
+        });
+        tick_ms.saturating_add(jitter_ms(&self.identity, tick_ms, width))
     }
 
     fn done_until(&mut self, until_ms: u64) {
@@ -66,7 +70,7 @@ impl Ticker {
         self.next = next.map(|tick_ms| (tick_ms, self.due_ms(tick_ms)));
     }
 
-    /// The latest tick that is due at `now_ms`, if any is. A tick is due only when those before it are.
+    /// The latest tick that is due at `now_ms`, if any is.
     fn latest_due(&self, now_ms: u64) -> Option<u64> {
         let (mut latest, _) = self.next.filter(|(_, due_ms)| *due_ms <= now_ms)?;
         // Whatever lies further back than the jitter reaches is due.

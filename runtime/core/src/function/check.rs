@@ -147,6 +147,7 @@ mod tests {
         )*};
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "as the options hold it")]
     fn key(source: &str) -> Option<String> {
         Some(source.into())
     }
@@ -160,6 +161,7 @@ mod tests {
         }
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "as the options hold it")]
     fn batch(max_size: u32, timeout_ms: u64) -> Option<BatchEvents> {
         Some(BatchEvents {
             max_size,

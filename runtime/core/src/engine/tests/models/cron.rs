@@ -86,25 +86,24 @@ impl Known {
         let (text, is_tick) = SCHEDULES[self.option.schedule];
         let identity = format!("app/f\n{text}");
         let mut due = Vec::new();
-        let mut latest = 0;
         for minute in self.until / MINUTE_MS + 1..=now_ms / MINUTE_MS {
             if !is_tick(minute) {
                 continue;
             }
             let tick = minute * MINUTE_MS;
-            let width = self.option.jitter_ms;
-            let delay = if width == 0 {
-                0
-            } else {
-                crate::cron::jitter_ms(identity.as_bytes(), tick, width)
+            // It comes before the next tick, however large the jitter is.
+            let next = (minute + 1..).find(|later| is_tick(*later));
+            let gap = next.expect("it goes on") * MINUTE_MS - tick;
+            let width = self.option.jitter_ms.min(gap - 1);
+            let delay = match self.option.jitter_ms {
+                0 => 0,
+                _ => crate::cron::jitter_ms(identity.as_bytes(), tick, width),
             };
             assert!(delay <= width);
-            // It does not overtake the one before.
-            latest = latest.max(tick + delay);
-            if latest > now_ms {
+            if tick + delay > now_ms {
                 break;
             }
-            due.push((tick, latest));
+            due.push((tick, tick + delay));
         }
         due
     }
@@ -358,4 +357,21 @@ fn a_month_of_a_schedule_and_of_a_debounce_passes_in_seconds() {
     assert_eq!(of("f"), 30 * 24 * 12);
     assert_eq!(of("g"), 30 * 24);
     assert!(stage.state.runs.values().all(|run| run.status.is_final()));
+}
+
+#[test]
+fn a_jitter_that_is_wider_than_the_time_between_ticks_leaves_none_of_them_out() {
+    let every_minute = Option {
+        schedule: 0,
+        jitter_ms: 5 * MINUTE_MS,
+        catchup: Catchup::Last,
+    };
+    let mut case = Case {
+        stage: Stage::new(8),
+    };
+    case.apply(Op::Deploy(vec![every_minute]))
+        .expect("it is allowed");
+    case.apply(Op::Pass(HOUR_MS)).expect("on time");
+    // The last of them may still be to come.
+    assert!((59..=60).contains(&case.stage.state.runs.len()));
 }
