@@ -92,7 +92,7 @@ impl Known {
             }
             let tick = minute * MINUTE_MS;
             // It comes before the next tick, however large the jitter is.
-            let next = (minute + 1..).find(|later| is_tick(*later));
+            let next = (minute + 1..=minute + 1_440).find(|later| is_tick(*later));
             let gap = next.expect("it goes on") * MINUTE_MS - tick;
             let width = self.option.jitter_ms.min(gap - 1);
             let delay = match self.option.jitter_ms {
