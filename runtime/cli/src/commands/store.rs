@@ -19,7 +19,7 @@ use crate::terminal::{Look, print, print_line};
 const COMPACT_HELP: &str = "\
 The store keeps the disk space of deleted rows for later ones. This copies what is left into a fresh log, compares the two, and puts the
 new one in the place of the old one; interrupted at any time, it loses nothing. It needs room for the copy. Stop the node first. A node
-that starts does the same by itself when a quarter or less of a log of 64 MB or more is in use, and no more than 1 GB.
+that starts does the same by itself when an eighth or less of a log of 64 MB or more is rows, and no more than 1 GB.
 
 Example:
   abide store compact --data /var/lib/abide";
@@ -103,6 +103,13 @@ impl Compact {
 }
 
 fn in_words(done: &Compacted) -> String {
+    if done.after_bytes == done.before_bytes {
+        return format!(
+            "nothing to gain: {} rows take {}, and a copy of them would not take less",
+            done.rows,
+            size(done.before_bytes)
+        );
+    }
     format!(
         "{} are {} now: {} rows, in {:.1} s",
         size(done.before_bytes),

@@ -36,8 +36,8 @@ use crate::{
 const BATCH_BYTES: usize = 2 << 20;
 /// Rows between two reports.
 const ROWS_IN_STEP: usize = 2_000;
-/// A log is compacted at open when it takes this many times as much as what is alive. A fresh one takes about twice as much.
-const TIMES_ALIVE: u64 = 4;
+/// A log is compacted at open when it takes this many times as much as what is alive. A fresh one takes two to three times as much.
+const TIMES_ALIVE: u64 = 8;
 
 /// How far a compaction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub struct Compacted {
     pub alive_bytes: u64,
     /// What the log took on the disk before.
     pub before_bytes: u64,
-    /// What the log takes on the disk now.
+    /// What the log takes on the disk now: as much as before if a copy would not take less, and then the old one was kept.
     pub after_bytes: u64,
     /// How long it took.
     pub took: Duration,
@@ -170,6 +170,11 @@ pub(super) fn in_directory(
     let backend = SledBackend::open(dir, &as_it_is)?;
     let paths = Paths::new(dir);
     match copy(&backend, &paths, &as_it_is, observer) {
+        Ok(copied) if copied.after_bytes >= copied.before_bytes => {
+            remove_dir(&paths.compacting)?;
+            let kept = copied.before_bytes;
+            Ok(copied.done(kept))
+        }
         Ok(copied) => Ok(replace(backend, &paths, &copied, observer)?.1),
         Err(error) => {
             // The first failure is the one that counts: what is left over is removed by the next open.
@@ -199,6 +204,18 @@ struct Copied {
 
 /// Receives every row.
 type EachRow<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
+
+impl Copied {
+    fn done(&self, after_bytes: u64) -> Compacted {
+        Compacted {
+            rows: self.total.rows,
+            alive_bytes: self.total.bytes,
+            before_bytes: self.before_bytes,
+            after_bytes,
+            took: self.began.elapsed(),
+        }
+    }
+}
 
 /// All rows, as one can compare them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -311,14 +328,7 @@ fn replace(
         compacted_bytes: copied.after_bytes,
     }
     .write(&paths.dir)?;
-    let done = Compacted {
-        rows: copied.total.rows,
-        alive_bytes: copied.total.bytes,
-        before_bytes: copied.before_bytes,
-        after_bytes: copied.after_bytes,
-        took: copied.began.elapsed(),
-    };
-    Ok((lock, done))
+    Ok((lock, copied.done(copied.after_bytes)))
 }
 
 /// Moves a complete copy into place. Can be begun again wherever it was interrupted.
