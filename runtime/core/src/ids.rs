@@ -187,18 +187,24 @@ impl IdGenerator {
         }
     }
 
-    /// Makes all further ids greater than this one.
+    /// Makes all further ids greater than this one, which another generator made. They begin a millisecond later: what the other one made
+    /// next, within the same millisecond, follows right upon it.
     pub fn go_past(&mut self, id: u128) {
-        self.last = self.last.max(id);
+        if id > self.last {
+            self.last = ((id >> 80) + 1) << 80 | self.random();
+        }
+    }
+
+    /// The random part of an id. The top bit stays clear, so that a burst within one millisecond has room to count up.
+    fn random(&mut self) -> u128 {
+        (u128::from(self.draw()) << 64 | u128::from(self.draw())) >> 49
     }
 
     /// The next id at `now_ms`.
     pub fn next(&mut self, now_ms: u64) -> u128 {
         let high = u128::from(now_ms & 0xFFFF_FFFF_FFFF) << 80;
         if high > self.last {
-            // The top bit stays clear, so that a burst within one millisecond has room to count up.
-            let random = (u128::from(self.draw()) << 64 | u128::from(self.draw())) >> 49;
-            self.last = high | random;
+            self.last = high | self.random();
         } else {
             self.last += 1;
         }
@@ -218,6 +224,16 @@ impl IdGenerator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_a_restart_do_not_repeat_those_of_the_process_before() {
+        let (mut before, mut after) = (IdGenerator::new(1), IdGenerator::new(2));
+        let known = before.next(5);
+        let unknown = before.next(5);
+        after.go_past(known);
+        let next = after.next(5);
+        assert!(next > known && next != unknown);
+    }
 
     #[test]
     fn ids_grow_even_when_the_clock_goes_back() {

@@ -16,10 +16,10 @@ use super::served::Served;
 use super::{Arriving, Context, Engine};
 use crate::event::Event;
 use crate::expr::match_key;
+use crate::function::span;
 use crate::ids::RunId;
 use crate::journal::{FINISH_TIMEOUT_OP, FIRST_CANCEL_ON_OP, START_TIMEOUT_OP, is_guard};
 use crate::state::{ReadError, Registration, Run, RunStatus, TimeoutKind, WaitKey};
-use crate::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
 
 impl Engine {
     /// Watches for what ends a run that is being created: called for functions with `cancelOn` or `timeouts`. `at_ms` is when the run queues.
@@ -120,7 +120,7 @@ impl Engine {
         let Some(found) = self.find(run, cx)? else {
             return Ok(());
         };
-        let after = in_words(after_ms);
+        let after = span(after_ms);
         let reason = match kind {
             // It has begun in this very moment.
             TimeoutKind::Start if self.active.contains_key(&run) => return Ok(()),
@@ -202,23 +202,6 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// A length of time for people, in the largest unit that gives a whole number.
-fn in_words(ms: u64) -> String {
-    let units = [
-        (DAY_MS, "d"),
-        (HOUR_MS, "h"),
-        (MINUTE_MS, "min"),
-        (SECOND_MS, "s"),
-    ];
-    let fits = units
-        .into_iter()
-        .find(|(unit, _)| ms > 0 && ms.is_multiple_of(*unit));
-    fits.map_or_else(
-        || format!("{ms} ms"),
-        |(unit, name)| format!("{} {name}", ms / unit),
-    )
 }
 
 fn op_of(kind: TimeoutKind) -> crate::journal::OpNumber {

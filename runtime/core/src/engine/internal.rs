@@ -255,7 +255,11 @@ impl Engine {
         let mut omitted = 0;
         if run.event_count > 1 {
             let mut bytes = 0;
-            for id in cx.read.run_events(run.id)? {
+            let ids = match self.step.run_events.get(&run.id) {
+                Some(events) => events.clone(),
+                None => cx.read.run_events(run.id)?,
+            };
+            for id in ids {
                 let Some(event) = self.event(id, cx)? else {
                     continue;
                 };

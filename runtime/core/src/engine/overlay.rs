@@ -30,6 +30,8 @@ pub(super) struct Step {
     pub signal_waits: BTreeMap<String, Option<WaitKey>>,
     /// Events that this step recorded.
     pub events: BTreeMap<EventId, Arc<Event>>,
+    /// Events of the runs that it created, where there are several.
+    pub run_events: BTreeMap<RunId, Vec<EventId>>,
     /// Invoked runs that were given up, still to be cancelled: a list, because one that is cancelled gives up its own.
     pub withdrawn: Vec<RunId>,
     /// Runs that this step created and that are not among the fresh ones.

@@ -158,6 +158,8 @@ pub struct Run {
     pub quiet: bool,
     /// What replaces the input of one of its steps.
     pub input: Option<Box<StepInput>>,
+    /// The value of the singleton's key, as the control's record has it, if it is the live run of one.
+    pub singleton: Option<Arc<str>>,
     /// Where it stands.
     pub status: RunStatus,
     /// When it was created, in milliseconds since the Unix epoch.
@@ -198,6 +200,7 @@ impl Run {
             guarded: false,
             quiet: false,
             input: None,
+            singleton: None,
             status: RunStatus::Queued,
             queued_ms,
             started_ms: None,

@@ -79,6 +79,7 @@ fn run(id: u128, function: &str, status: RunStatus) -> Run {
         guarded: false,
         quiet: false,
         input: None,
+        singleton: None,
         status,
         queued_ms: 1,
         started_ms: Some(2),

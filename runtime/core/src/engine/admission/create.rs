@@ -105,13 +105,7 @@ impl Engine {
         if spec.id.is_none() {
             Self::link(id, &spec, cx);
         }
-        if !spec.events.is_empty() {
-            cx.out.write(Write::PutRunEvents {
-                run: id,
-                first: 0,
-                events: std::mem::take(&mut spec.events),
-            });
-        }
+        self.put_events(id, &mut spec, cx);
         let via = spec.via;
         let quiet = self.is_quiet(&spec);
         let carried = std::mem::take(&mut spec.carried);
@@ -121,7 +115,7 @@ impl Engine {
             Self::keep_carried(&mut run, carried, cx);
         }
         let claim = match via {
-            Via::Event | Via::Cron => self.claim_singleton(served, id, arriving, cx)?,
+            Via::Event | Via::Cron => self.claim_singleton(served, &mut run, arriving, cx)?,
             Via::Invoke | Via::Replay => Claim::Free,
         };
         if let Claim::Taken(reason) = claim {
@@ -137,6 +131,16 @@ impl Engine {
             self.replace_live(*earlier, id, cx)?;
         }
         Ok(Some(id))
+    }
+
+    /// Records the events of a run, if it has several that are not recorded as its yet.
+    pub(super) fn put_events(&mut self, run: RunId, spec: &mut NewRun, cx: &mut Context<'_>) {
+        let events = std::mem::take(&mut spec.events);
+        if !events.is_empty() {
+            self.step.run_events.insert(run, events.clone());
+            let first = 0;
+            cx.out.write(Write::PutRunEvents { run, first, events });
+        }
     }
 
     /// Lets everybody see which run the events brought about.
@@ -173,6 +177,7 @@ pub(super) fn new_run(
         guarded: false,
         quiet: false,
         input: spec.input,
+        singleton: None,
         status: RunStatus::Queued,
         queued_ms: cx.now_ms,
         started_ms: None,

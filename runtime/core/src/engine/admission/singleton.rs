@@ -4,15 +4,14 @@
 //! |-------------------|---------------------------|----------------------------------------|--------------|
 //! | none              | `Live(new)`               | `Live(new)`                            | none         |
 //! | `Live(alive)`     | as it is; new one skipped | `Live(new)`; the one before cancelled  | none         |
-//! | `Live(ended)`     | `Live(new)`               | `Live(new)`                            | none         |
 //!
-//! A record that names a run which has ended counts as none. It can be left behind when a deployment changes the key's expression.
+//! A run keeps the value of its key, so that its record goes with it whatever was deployed meanwhile.
 
 use super::super::{Context, Engine, Served};
 use super::{Arriving, keys};
 use crate::function::options::SingletonMode;
 use crate::ids::RunId;
-use crate::state::{Control, ControlKind, ReadError, Run};
+use crate::state::{Control, ControlKey, ControlKind, ReadError, Run};
 
 /// What becomes of a run that is about to be created.
 pub(super) enum Claim {
@@ -25,11 +24,11 @@ pub(super) enum Claim {
 }
 
 impl Engine {
-    /// Makes `run`, which is about to be created, the live one, unless it is to be skipped.
+    /// Makes a run that is about to be created the live one, unless it is to be skipped.
     pub(super) fn claim_singleton(
         &mut self,
         served: &Served,
-        run: RunId,
+        run: &mut Run,
         arriving: &Arriving,
         cx: &mut Context<'_>,
     ) -> Result<Claim, ReadError> {
@@ -53,7 +52,8 @@ impl Engine {
                 SingletonMode::Cancel => claim = Claim::Replaces(Box::new(earlier)),
             }
         }
-        self.put_control(key, Control::Live(run));
+        run.singleton = Some(key.key.as_str().into());
+        self.put_control(key, Control::Live(run.id));
         Ok(claim)
     }
 
@@ -73,22 +73,16 @@ impl Engine {
     pub(in crate::engine) fn release_singleton(
         &mut self,
         run: &Run,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Result<(), ReadError> {
-        let served = self.served(&run.function);
-        let Some(served) = served.filter(|it| it.config.singleton.is_some()).cloned() else {
+        let Some(value) = &run.singleton else {
             return Ok(());
         };
-        let Some(event) = self.event(run.event, cx)? else {
-            return Ok(());
+        let key = ControlKey {
+            kind: ControlKind::Singleton,
+            function: run.function.clone(),
+            key: value.to_string(),
         };
-        let source = &served.exprs.singleton;
-        let key = keys::quietly(
-            ControlKind::Singleton,
-            &served,
-            source,
-            &Arriving::new(event),
-        );
         if self.control(&key, cx)? == Some(Control::Live(run.id)) {
             self.delete_control(key);
         }

@@ -33,7 +33,8 @@ impl Engine {
     }
 
     /// Records that a run has collected events for a function that a later deployment has left out.
-    pub(super) fn skip_undeployed(&self, run: RunId, spec: NewRun, cx: &mut Context<'_>) {
+    pub(super) fn skip_undeployed(&mut self, run: RunId, mut spec: NewRun, cx: &mut Context<'_>) {
+        self.put_events(run, &mut spec, cx);
         if let Some(app) = self.apps.get(&spec.function.app) {
             let reason = format!(
                 "the function `{}` was no longer deployed when its events were due",

@@ -159,7 +159,7 @@ fn timeouts_cancel_what_does_not_start_or_end_in_time_and_not_what_is_paused() {
     assert_eq!(world.status(), [Cancelled, RunStatus::Paused]);
     assert_eq!(
         reason(&world, 0),
-        "it did not end within 1 h of its start (option `timeouts.finish`)"
+        "it did not end within 1h of its start (option `timeouts.finish`)"
     );
     world.advance(DAY_MS);
     world.input(Input::ResumeRun {

@@ -1,6 +1,7 @@
 //! The engine and the machine together, told as stories of scripted runs.
 
 mod admission;
+mod between;
 mod ending;
 mod faults;
 mod jobs;

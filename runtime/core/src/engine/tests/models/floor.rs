@@ -1,7 +1,8 @@
 //! A node whose bodies and requests take time: engine, maps, machines, and as many twins as bodies want.
 //!
 //! A step's id says what it does: a letter, then how many milliseconds that takes. `b` is a body, `f` one that fails at first and is tried again
-//! [`RETRY_MS`] later, `q` a request of the host. At every instant everything that ended is taken in first, and all code goes on as far as it
+//! [`RETRY_MS`] later, `x` one that always fails, `q` a request of the host, `s` a sleep, `w` a wait for the event `tick`. Two more do something
+//! else: `i` invokes the function `f2` with that much time, `e` sends the event `tick`. At every instant everything that ended is taken in first, and all code goes on as far as it
 //! can; only then the engine hands out what is free. So a model can say in rounds what must happen.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,8 +10,9 @@ use std::sync::Arc;
 
 use super::super::script::{Instance, Program};
 use super::super::state::State;
+use super::super::wait;
 use super::super::world::{START_MS, guest_error};
-use crate::engine::{Effect, Engine, EngineConfig, Input, Output, ValidEvents};
+use crate::engine::{Effect, Engine, EngineConfig, Input, Output, Request, ValidEvents};
 use crate::event::NewEvent;
 use crate::failure::RetryAdvice;
 use crate::function::FunctionConfig;
@@ -18,7 +20,7 @@ use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
 use crate::journal::OpNumber;
 use crate::limits::Limits;
 use crate::machine::{Arrival, Machine, Phase, RunInfo, Ticket, TwinCursor};
-use crate::operation::{Fetch, Operation, RunOptions};
+use crate::operation::{Fetch, Invoke, Operation, RunOptions};
 use crate::schema::Schemas;
 use crate::state::{App, Deployed, Read, Run};
 
@@ -60,10 +62,10 @@ pub(super) struct Floor {
 /// A step that does what its id says.
 pub(super) fn step(id: &str) -> (String, Operation) {
     let operation = match id.split_at(1) {
-        ("b" | "f", _) => Operation::Run(RunOptions::default()),
-        ("q", _) => Operation::Fetch(Fetch {
+        ("b" | "f" | "x", _) => Operation::Run(RunOptions::default()),
+        ("q", ms) => Operation::Fetch(Fetch {
             method: "GET".into(),
-            url: "https://example.com/".into(),
+            url: format!("https://example.com/{ms}"),
             headers: Vec::new(),
             body: None,
             timeout_ms: None,
@@ -71,6 +73,16 @@ pub(super) fn step(id: &str) -> (String, Operation) {
             backoff: None,
         }),
         ("s", ms) => Operation::Sleep(ms.parse().expect("milliseconds")),
+        ("w", ms) => Operation::WaitForEvent(wait("tick", ms.parse().expect("milliseconds"))),
+        ("i", ms) => Operation::Invoke(Invoke {
+            function: "f2".into(),
+            data: None,
+            timeout_ms: Some(ms.parse().expect("milliseconds")),
+        }),
+        ("e", _) => Operation::SendEvents(vec![NewEvent {
+            name: "tick".into(),
+            ..NewEvent::default()
+        }]),
         (other, _) => panic!("no such step: {other}"),
     };
     (id.to_owned(), operation)
@@ -162,11 +174,16 @@ impl Floor {
                 self.executions.remove(&run);
             }
             Effect::Request {
-                run, op, attempt, ..
+                run,
+                op,
+                attempt,
+                request,
             } => {
-                let program = &self.programs[&run.function.to_string()];
-                let id = &program.groups.concat()[op as usize].0;
-                let ends_ms = self.now_ms + duration(id);
+                let Request::Fetch(fetch) = request else {
+                    panic!("no step asks for {request:?}");
+                };
+                let (_, ms) = fetch.url.rsplit_once('/').expect("our own");
+                let ends_ms = self.now_ms + ms.parse::<u64>().expect("milliseconds");
                 self.requests.insert((run.id, op), (attempt, ends_ms));
             }
             Effect::DropRequest { run, op } => {
@@ -186,7 +203,7 @@ impl Floor {
             limits: Limits::default(),
             event: event.to_json(),
             gated: run.is_gated(),
-            input: None,
+            input: run.input.as_deref().cloned(),
             schemas: Arc::default(),
         });
         let entries = self.state.journal(run.id).expect("maps can always be read");
@@ -216,11 +233,12 @@ impl Floor {
     pub(super) fn settle(&mut self) {
         for round in 0.. {
             assert!(round < 1_000, "the instant has no end");
-            while self
-                .engine
-                .next_due_ms()
-                .is_some_and(|due| due <= self.now_ms)
-            {
+            for tick in 0.. {
+                let due_ms = self.engine.next_due_ms();
+                if due_ms.is_none_or(|due_ms| due_ms > self.now_ms) {
+                    break;
+                }
+                assert!(tick < 1_000, "timers are due without end");
                 self.input(Input::Tick);
             }
             let mut moved = self.finish_requests();
@@ -353,12 +371,16 @@ impl Floor {
     }
 
     pub(super) fn send(&mut self, name: &str, data: String) {
-        let event = NewEvent {
+        self.send_all(vec![NewEvent {
             name: name.into(),
             data: Some(data.into()),
             ..NewEvent::default()
-        };
-        let events = ValidEvents::check(vec![event], &Limits::default(), &Schemas::default())
+        }]);
+    }
+
+    /// Sends events in one request.
+    pub(super) fn send_all(&mut self, events: Vec<NewEvent>) {
+        let events = ValidEvents::check(events, &Limits::default(), &Schemas::default())
             .expect("valid events");
         self.input(Input::Events {
             events,
@@ -375,6 +397,19 @@ impl Floor {
             twins.filter_map(|twin| Some((*run, twin.cursor.executing()?)))
         });
         bodies.chain(self.requests.keys().copied()).collect()
+    }
+
+    /// Executions that are there, with their tokens.
+    pub(super) fn executions(&self) -> Vec<(RunId, u64)> {
+        let executions = self.executions.iter();
+        executions
+            .map(|(run, execution)| (*run, execution.token))
+            .collect()
+    }
+
+    /// An execution is lost.
+    pub(super) fn forget(&mut self, run: RunId) {
+        self.executions.remove(&run);
     }
 
     /// Runs that wait in lanes.
@@ -407,12 +442,13 @@ impl Execution {
                 return true;
             }
             twin.body = None;
-            let fails = attempt == 0 && ids[ticket as usize].0.starts_with('f');
-            let outcome = if fails {
-                Err(guest_error(RetryAdvice::After(RETRY_MS)))
-            } else {
-                Ok("1".into())
+            let id = &ids[ticket as usize].0;
+            let outcome = match id.as_bytes()[0] {
+                b'f' if attempt == 0 => Err(guest_error(RetryAdvice::After(RETRY_MS))),
+                b'x' => Err(guest_error(RetryAdvice::NonRetriable)),
+                _ => Ok("1".into()),
             };
+            let fails = outcome.is_err();
             let finished = machine.twin_finish(&mut twin.cursor, ticket, outcome, now_ms);
             finished.is_ok() && !fails
         });

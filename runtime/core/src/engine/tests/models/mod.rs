@@ -7,6 +7,7 @@
 mod batch;
 mod book;
 mod cancel_on;
+mod chaos;
 mod cron;
 mod debounce;
 mod dedupe;
