@@ -180,6 +180,14 @@ pub(crate) struct Step {
     pub(crate) result: Json,
     #[serde(default)]
     pub(crate) error: Option<Failure>,
+    /// Whether the result is that of the run that this one replays.
+    #[serde(default)]
+    pub(crate) carried_over: bool,
+    /// What it works on, and whether an operator gave it that.
+    #[serde(default)]
+    pub(crate) input: Json,
+    #[serde(default)]
+    pub(crate) input_replaced: bool,
 }
 
 /// One attempt at a step's body.

@@ -147,9 +147,11 @@ impl Scale {
         let name = longest
             .clamp(4, NAME_WIDTH)
             .min(room.saturating_sub(BAR_WIDTH).max(4));
-        let begins = run.steps.iter().filter_map(|step| step.started_at);
+        // What was carried over happened in the time of another run.
+        let own = || run.steps.iter().filter(|step| !step.carried_over);
+        let begins = own().filter_map(|step| step.started_at);
         let begin = begins.chain(run.started_at).min().unwrap_or(now);
-        let ends = run.steps.iter().map(|step| step.ended_at.unwrap_or(now));
+        let ends = own().map(|step| step.ended_at.unwrap_or(now));
         let end = run.ended_at.into_iter().chain(ends).max().unwrap_or(now);
         let bar = room.saturating_sub(name).max(BAR_WIDTH);
         Self {
@@ -179,7 +181,7 @@ impl Scale {
                 *cell = with;
             }
         };
-        let Some(started) = step.started_at else {
+        let Some(started) = step.started_at.filter(|_| !step.carried_over) else {
             return cells.into_iter().collect();
         };
         let ended = step.ended_at.unwrap_or(now).max(started);
@@ -243,6 +245,14 @@ fn step_lines(look: Look, scale: &Scale, step: &Step, now: DateTime<Utc>) -> Str
         for line in wrap(&line, width, ERROR_LINES) {
             let _ = writeln!(out, "      {}", look.odd(line));
         }
+    }
+    if step.carried_over {
+        let kept = "kept from the run that this one replays";
+        let _ = writeln!(out, "      {}", look.odd(kept));
+    }
+    if let Some(input) = text_of(&step.input).filter(|_| step.input_replaced) {
+        let input = format!("input, given by an operator: {}", one_line(input));
+        let _ = writeln!(out, "      {}", look.odd(shorten(&input, width)));
     }
     if let Some(error) = &step.error {
         for line in wrap(

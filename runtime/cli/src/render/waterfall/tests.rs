@@ -50,6 +50,35 @@ fn a_completed_run_shows_steps_attempts_and_results() {
 }
 
 #[test]
+fn a_replay_tells_what_it_kept_from_what_it_did() {
+    let replayed = run(
+        r#"{"run_id":"01RUN","function_id":"shop/pay","status":"Completed","original_run_id":"01FIRST","queued_at":"2026-03-01T12:00:00.000Z",
+        "started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:01.000Z","steps":[
+        {"op":0,"id":"validate","kind":"run","status":"completed","started_at":"2026-02-01T12:00:00.000Z","ended_at":"2026-02-01T12:00:02.000Z",
+         "result":true,"carried_over":true},
+        {"op":1,"id":"charge","kind":"run","status":"completed","started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:01.000Z",
+         "result":7,"input":{"amount":5},"input_replaced":true}]}"#,
+    );
+    let text = waterfall(Look::plain(60), &replayed, now());
+    assert!(
+        text.contains("kept from the run that this one replays"),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"input, given by an operator: {"amount":5}"#),
+        "{text}"
+    );
+    // The bars are of this run's time only.
+    let line = |step: &str| {
+        text.lines()
+            .find(|line| line.contains(step))
+            .unwrap_or_default()
+    };
+    assert!(!line("validate").contains('█'), "{text}");
+    assert!(line("charge").contains("│█"), "{text}");
+}
+
+#[test]
 fn a_waiting_run_says_what_it_waits_for() {
     let waiting = run(
         r#"{"run_id":"01RUN","function_id":"shop/pay","status":"Waiting","queued_at":"2026-03-01T12:00:00.000Z",
