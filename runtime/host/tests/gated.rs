@@ -15,8 +15,9 @@ struct Slots {
     limit: usize,
     held: BTreeSet<OpNumber>,
     waiting: VecDeque<OpNumber>,
-    /// Grants altogether.
+    /// Grants altogether, and the most at once.
     granted: usize,
+    most: usize,
 }
 
 impl Slots {
@@ -26,6 +27,7 @@ impl Slots {
             held: BTreeSet::new(),
             waiting: VecDeque::new(),
             granted: 0,
+            most: 0,
         }
     }
 
@@ -44,6 +46,7 @@ impl Slots {
         {
             self.held.insert(op);
             self.granted += 1;
+            self.most = self.most.max(self.held.len());
             mailbox
                 .arrive(op, Arrival::Granted)
                 .expect("it is executed");
@@ -115,7 +118,9 @@ async fn a_limit_of_two_lets_two_bodies_execute_at_once() {
     let mut slots = Slots::new(2);
     let case = finish("parallel", r#"{"n":6,"ms":100}"#, &mut slots, false).await;
     case.ended().expect("an output");
-    assert_eq!(most_at_once(&case), 2);
+    // That a body began is recorded with what happens next: the journal may show fewer at once, and never more.
+    assert!(most_at_once(&case) <= 2);
+    assert_eq!((slots.most, slots.granted), (2, 6));
 }
 
 #[tokio::test(flavor = "multi_thread")]
