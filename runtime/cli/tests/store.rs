@@ -63,7 +63,7 @@ fn a_store_is_counted_and_compacted_and_holds_the_same_afterwards() {
             .to_owned()
     };
     assert!(line(&before, "runs ").contains(" 10 "), "{before}");
-    assert!(line(&before, "journals ").contains(" 1 (4 KB)"), "{before}");
+    assert!(line(&before, "journals ").contains(" 1 (5 KB)"), "{before}");
 
     let done = succeeds(&["compact", "--json"], data.path());
     let done: serde_json::Value = serde_json::from_str(&done).expect("it is JSON");

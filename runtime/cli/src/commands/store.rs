@@ -253,7 +253,7 @@ mod tests {
             as_table(&census, Look::plain(100)),
             "
 KIND    ROWS  SIZE     IN PAYLOAD FILES
-events  1000  250 KB   
+events  1000  250 KB
 runs    7     12.3 MB  2 (9 KB)
 total   1007  12.5 MB  2 (9 KB)
 
