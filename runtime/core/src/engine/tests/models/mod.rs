@@ -22,6 +22,7 @@ mod priority;
 mod queue;
 mod rate_limit;
 mod replay;
+mod setting;
 mod signals;
 mod singleton;
 mod stage;
