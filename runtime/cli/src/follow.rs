@@ -1,13 +1,15 @@
-//! Follows what an event started until all of it has ended.
+//! Follows what events started until all of it has ended.
 //!
 //! An event starts runs at one moment only, when it is accepted: what its runs start (by events of their own, by invoke) is not
 //! its own. The stream says what changes; whenever it breaks, for example because the server restarts, the state is read
 //! again, so nothing is missed.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
+use futures::future::try_join_all;
 use tokio::time::Instant;
 
 use crate::client::model::{Event, Run};
@@ -34,8 +36,52 @@ pub(crate) enum Followed {
     TimedOut(Vec<Run>),
 }
 
-/// Follows the runs of an event until `deadline`.
+/// Follows the runs of all these events until `deadline`. A run that several of them started, as a batch is, is told once.
 pub(crate) async fn follow(
+    client: &Client,
+    events: &[String],
+    deadline: Instant,
+    seen: impl FnMut(Seen<'_>),
+) -> Result<Followed> {
+    let seen = RefCell::new(seen);
+    let tellers = RefCell::new(BTreeMap::new());
+    let away = Cell::new(0_usize);
+    let each = events.iter().enumerate().map(|(nth, event)| {
+        let tell = |what: Seen<'_>| {
+            let is_news = match &what {
+                Seen::Run(run) => {
+                    let mut tellers = tellers.borrow_mut();
+                    *tellers.entry(run.run_id.clone()).or_insert(nth) == nth
+                }
+                Seen::Lost(_) => away.replace(away.get() + 1) == 0,
+                Seen::Back => {
+                    away.set(away.get() - 1);
+                    away.get() == 0
+                }
+            };
+            if is_news {
+                (seen.borrow_mut())(what);
+            }
+        };
+        follow_one(client, event, deadline, tell)
+    });
+    let mut all = BTreeMap::new();
+    let mut timed_out = false;
+    for followed in try_join_all(each).await? {
+        let (Followed::Ended(runs) | Followed::TimedOut(runs)) = &followed;
+        all.extend(runs.iter().map(|run| (run.run_id.clone(), run.clone())));
+        timed_out |= matches!(followed, Followed::TimedOut(_));
+    }
+    let runs = all.into_values().collect();
+    Ok(if timed_out {
+        Followed::TimedOut(runs)
+    } else {
+        Followed::Ended(runs)
+    })
+}
+
+/// Follows the runs of one event until `deadline`.
+async fn follow_one(
     client: &Client,
     event: &str,
     deadline: Instant,

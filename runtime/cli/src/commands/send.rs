@@ -1,5 +1,7 @@
 //! `abide send`.
 
+mod sending;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -20,23 +22,28 @@ use crate::follow::{Followed, Seen, follow};
 use crate::outcome::{Outcome, Usage};
 use crate::render::progress::Progress;
 use crate::terminal::{Look, print_line};
+use sending::{Ids, Sending, Whole, read_events};
 
 const EXAMPLES: &str = "\
 Examples:
   abide send user/signed.up --data '{\"user_id\":\"u-1\"}'
   abide send user/signed.up --data @signup.json --id signup-u-1
   abide send --event examples/payment/event.json --wait
+  abide send --event examples/notifications/event.json --wait     # an array: all of them in one request
 
-With --wait, the exit code is 0 only when every run that the event started has Completed; 1 when one Failed or was Cancelled, when time was
-up, and when no function was started at all.
-With --json it prints {\"event_id\":…,\"runs\":[{\"run_id\",\"function_id\",\"status\",\"output\",\"error\"}]}.";
+With --wait, the exit code is 0 only when every run that the events started has Completed; 1 when one Failed, was Cancelled or Skipped, when
+time was up, and when no function was started at all.
+With --json it prints {\"event_id\":…,\"runs\":[{\"run_id\",\"function_id\",\"status\",\"output\",\"error\"}]}; for an array \"event_ids\", a list,
+in place of \"event_id\".";
 
 /// The key under which events are sent; a development server takes any.
 const EVENT_KEY: &str = "abide-cli";
 /// Events whose names are suggested.
 const SUGGESTED: usize = 8;
+/// Events that one command follows: each takes a connection.
+const FOLLOWED: usize = 100;
 
-/// Sends an event; with --wait, follows the runs that it starts, step by step.
+/// Sends an event, or several at once; with --wait, follows the runs that they start, step by step.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Send {
@@ -55,7 +62,7 @@ pub(crate) struct Send {
         allow_hyphen_values = true
     )]
     data: Option<String>,
-    /// A whole event from a JSON file, or from stdin (-).
+    /// A whole event, or an array of them, from a JSON file or from stdin (-).
     #[arg(long, value_name = "FILE")]
     event: Option<PathBuf>,
     /// An id of your own: within 24 hours, events with the same id start a function only once.
@@ -76,7 +83,8 @@ pub(crate) struct Send {
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report<'a> {
-    event_id: &'a str,
+    #[serde(flatten)]
+    ids: &'a Ids,
     runs: Vec<RunReport<'a>>,
 }
 
@@ -92,87 +100,115 @@ struct RunReport<'a> {
 impl Send {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let deadline = Instant::now() + self.timeout;
-        let event = self.whole_event()?;
-        let name = event
-            .get("name")
-            .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
-            .unwrap_or_default();
+        let sending = self.whole_events()?;
         let client = Client::new(&self.server.url)?;
-        let ids = client
-            .send_events(EVENT_KEY, serde_json::to_string(&event)?)
-            .await?;
-        let id = ids
-            .into_iter()
-            .next()
-            .context("the server accepted the event, but gave it no id")?;
+        let mut ids = client.send_events(EVENT_KEY, sending.as_json()?).await?;
+        if ids.len() != sending.events().len() {
+            anyhow::bail!(
+                "the server accepted {} events, but gave {} ids",
+                sending.events().len(),
+                ids.len()
+            );
+        }
+        let ids = match &sending {
+            Sending::One(_) => Ids::EventId(ids.remove(0)),
+            Sending::Several(_) => Ids::EventIds(ids),
+        };
         if self.wait {
-            return self.follow(&client, &name, &id, deadline).await;
+            return self.follow(&client, &sending, &ids, deadline).await;
         }
         if self.output.json {
-            let text = client.get(&["api", "v1", "events", &id], &[]).await?;
-            print_line(&report(&id, &client.parse::<Event>(&text)?.runs)?)?;
+            let runs = self.started(&client, &ids).await?;
+            print_line(&report(&ids, &runs)?)?;
         } else {
-            print_line(&format!("sent {name} as {id}"))?;
-            let more = self.server.command(&format!("events show {id}"));
-            eprintln!("what it started: {more}");
+            print_line(&sending.told(&ids))?;
+            for id in ids.list().iter().take(SUGGESTED) {
+                let more = self.server.command(&format!("events show {id}"));
+                eprintln!("what it started: {more}");
+            }
         }
         Ok(Outcome::Done)
     }
 
-    /// The event, by the names of its members.
-    fn whole_event(&self) -> Result<BTreeMap<String, Box<RawValue>>> {
-        let mut event: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
-        if let Some(path) = &self.event {
-            let text = read_text(path)?;
-            event = serde_json::from_str(&text).map_err(|error| {
-                Usage(format!(
-                    "{} is no event (a JSON object with a \"name\"): {error}",
-                    path.display()
-                ))
-            })?;
-            if !event.contains_key("name") {
-                return Err(
-                    Usage(format!("the event in {} has no \"name\"", path.display())).into(),
-                );
-            }
+    /// The runs that the events have started so far; those of the first ones, if there are very many.
+    async fn started(&self, client: &Client, ids: &Ids) -> Result<Vec<Run>> {
+        let mut runs: Vec<Run> = Vec::new();
+        for id in ids.list().iter().take(FOLLOWED) {
+            let text = client.get(&["api", "v1", "events", id], &[]).await?;
+            runs.extend(client.parse::<Event>(&text)?.runs);
         }
+        runs.sort_by(|a, b| a.run_id.cmp(&b.run_id));
+        runs.dedup_by(|a, b| a.run_id == b.run_id);
+        Ok(runs)
+    }
+
+    /// What the arguments say.
+    fn whole_events(&self) -> Result<Sending> {
+        if let Some(path) = &self.event {
+            let mut sending = read_events(&path.display().to_string(), &read_text(path)?)?;
+            match &mut sending {
+                Sending::Several(events) if self.wait && events.len() > FOLLOWED => {
+                    return Err(Usage(format!(
+                        "{} holds {} events; at most {FOLLOWED} are followed at once: send them without --wait",
+                        path.display(), events.len()
+                    )).into());
+                }
+                Sending::Several(_) if self.id.is_some() => {
+                    return Err(Usage(format!(
+                        "--id names one event, and {} holds an array: give each its \"id\" there",
+                        path.display()
+                    ))
+                    .into());
+                }
+                Sending::One(event) => self.name_it(event)?,
+                Sending::Several(_) => {}
+            }
+            return Ok(sending);
+        }
+        let mut event = Whole::new();
         if let Some(name) = &self.name {
             event.insert("name".to_owned(), to_raw_value(name)?);
         }
         if let Some(data) = &self.data {
             event.insert("data".to_owned(), data_from(data)?);
         }
+        self.name_it(&mut event)?;
+        Ok(Sending::One(event))
+    }
+
+    /// Gives it the id of the arguments.
+    fn name_it(&self, event: &mut Whole) -> Result<()> {
         if let Some(id) = &self.id {
             event.insert("id".to_owned(), to_raw_value(id)?);
         }
-        Ok(event)
+        Ok(())
     }
 
     async fn follow(
         &self,
         client: &Client,
-        name: &str,
-        id: &str,
+        sending: &Sending,
+        ids: &Ids,
         deadline: Instant,
     ) -> Result<Outcome> {
         let look = Look::stdout();
         let mut shown = Shown::new(look, self.output.json);
-        shown.line(&format!("sent {name} as {id}"));
-        let followed = follow(client, id, deadline, |seen| shown.see(&seen)).await;
+        shown.line(&sending.told(ids));
+        let followed = follow(client, ids.list(), deadline, |seen| shown.see(&seen)).await;
         shown.end();
         let (runs, timed_out) = match followed? {
             Followed::Ended(runs) => (runs, false),
             Followed::TimedOut(runs) => (runs, true),
         };
         if self.output.json {
-            print_line(&report(id, &runs)?)?;
+            print_line(&report(ids, &runs)?)?;
         }
         if timed_out {
             eprintln!("{}", timed_out_text(&self.server, self.timeout, &runs));
             return Ok(Outcome::Failed);
         }
         if runs.is_empty() {
-            eprintln!("{}", nothing_started(client, name).await);
+            eprintln!("{}", nothing_started(client, &sending.names()).await);
             return Ok(Outcome::Failed);
         }
         let all_completed = runs.iter().all(|run| run.status == Status::Completed);
@@ -191,7 +227,7 @@ impl Send {
     }
 }
 
-fn report(event_id: &str, runs: &[Run]) -> Result<String> {
+fn report(ids: &Ids, runs: &[Run]) -> Result<String> {
     let runs = runs.iter().map(|run| RunReport {
         run_id: &run.run_id,
         function_id: &run.function_id,
@@ -200,7 +236,7 @@ fn report(event_id: &str, runs: &[Run]) -> Result<String> {
         error: &run.error,
     });
     Ok(serde_json::to_string(&Report {
-        event_id,
+        ids,
         runs: runs.collect(),
     })?)
 }
@@ -225,9 +261,10 @@ fn timed_out_text(server: &Server, timeout: Duration, runs: &[Run]) -> String {
 }
 
 /// Says so, and what would start something.
-async fn nothing_started(client: &Client, name: &str) -> String {
+async fn nothing_started(client: &Client, sent: &[String]) -> String {
     let mut text = format!(
-        "the event is accepted, but it started no function: none that is deployed is triggered by `{name}`"
+        "the event is accepted, but it started no function: none that is deployed is triggered by `{}`",
+        sent.join("`, `")
     );
     let functions = client.get(&["api", "v1", "functions"], &[]).await.ok();
     let functions = functions
@@ -243,7 +280,7 @@ async fn nothing_started(client: &Client, name: &str) -> String {
     names.dedup();
     if functions.is_empty() {
         text.push_str(". Nothing is deployed: `abide dev` or `abide deploy` does that");
-    } else if names.contains(&name) {
+    } else if sent.iter().any(|name| names.contains(&name.as_str())) {
         text.push_str(
             ", or its condition is not met, or an event with the same id started it already",
         );
@@ -375,7 +412,13 @@ mod tests {
         )
         .unwrap();
         let expected = r#"{"event_id":"01E","runs":[{"run_id":"01R","function_id":"a/b","status":"Completed","output":{"z":1,"a":1.50},"error":null}]}"#;
-        assert_eq!(report("01E", &[run]).unwrap(), expected);
+        assert_eq!(
+            report(&Ids::EventId("01E".to_owned()), &[run]).unwrap(),
+            expected
+        );
+        let several = Ids::EventIds(vec!["01E".to_owned(), "01F".to_owned()]);
+        let expected = r#"{"event_ids":["01E","01F"],"runs":[]}"#;
+        assert_eq!(report(&several, &[]).unwrap(), expected);
     }
 
     #[test]

@@ -49,7 +49,7 @@ async fn followed(client: &Client, timeout: Duration) -> (Result<Followed>, Vec<
         Seen::Lost(_) => story.push("lost".to_owned()),
         Seen::Back => story.push("back".to_owned()),
     };
-    let result = follow(client, "E", Instant::now() + timeout, seen).await;
+    let result = follow(client, &["E".to_owned()], Instant::now() + timeout, seen).await;
     (result, story)
 }
 
@@ -111,4 +111,16 @@ async fn a_server_that_stays_away_is_not_reachable() {
         "{error}"
     );
     assert_eq!(story, ["lost"]);
+}
+
+#[tokio::test]
+async fn a_run_that_two_events_started_is_told_once() {
+    let stream = message("r1", "Running") + &message("r1", "Completed");
+    let client = server(&["r1"], vec![stream.clone(), stream]).await;
+    let mut told = 0;
+    let events = ["E".to_owned(), "E".to_owned()];
+    let deadline = Instant::now() + LONG;
+    let result = follow(&client, &events, deadline, |_| told += 1).await;
+    assert!(matches!(result.unwrap(), Followed::Ended(runs) if runs.len() == 1));
+    assert_eq!(told, 2);
 }

@@ -19,6 +19,7 @@ pub(super) enum Route {
     Health,
     Log,
     SendEmail,
+    SendMessage,
     PatchRecord(String, String),
     GetRecord(String, String),
     Stock(String),
@@ -43,6 +44,7 @@ impl Route {
             | Self::User(..)
             | Self::GetExport(_) => false,
             Self::SendEmail
+            | Self::SendMessage
             | Self::PatchRecord(..)
             | Self::Risk
             | Self::Charge
@@ -69,6 +71,7 @@ pub(super) fn find(method: &str, path: &str) -> Result<Route, Answer> {
         (["health"], "GET") => Route::Health,
         (["log"], "GET") => Route::Log,
         (["emails"], "POST") => Route::SendEmail,
+        (["messages"], "POST") => Route::SendMessage,
         (["records", collection, id], "PATCH") => {
             Route::PatchRecord(segment(collection)?, segment(id)?)
         }
@@ -85,7 +88,10 @@ pub(super) fn find(method: &str, path: &str) -> Result<Route, Answer> {
         (["exports", name], "PUT") => Route::PutExport(segment(name)?),
         (["exports", name], "GET") => Route::GetExport(segment(name)?),
         (
-            ["health" | "log" | "emails" | "risk" | "charges" | "refunds" | "bookings"]
+            [
+                "health" | "log" | "emails" | "messages" | "risk" | "charges" | "refunds"
+                | "bookings",
+            ]
             | ["stock" | "bookings" | "exports", _]
             | ["records" | "users", _, _],
             _,
@@ -146,6 +152,7 @@ pub(super) fn act(
     let body = sent.json;
     match route {
         Route::SendEmail => send_email(key, &read(body)?),
+        Route::SendMessage => send_message(world, key, &read(body)?),
         Route::PatchRecord(collection, name) => {
             let new: Map<String, Value> = read(body)?;
             let fields = world
@@ -223,6 +230,30 @@ fn send_email(key: &str, email: &Email) -> Result<Answer, Answer> {
     ))
 }
 
+#[derive(Deserialize)]
+struct Message {
+    gateway: String,
+    to: String,
+    #[serde(rename = "text")]
+    _text: String,
+}
+
+fn send_message(world: &mut World, key: &str, message: &Message) -> Result<Answer, Answer> {
+    let Message { gateway, to, .. } = message;
+    if let Some(times) = times(gateway, "down-") {
+        let so_far = world.down.entry(gateway.clone()).or_default();
+        if *so_far < times {
+            *so_far += 1;
+            let text = format!("The gateway {gateway} is down.");
+            return Err(Answer::error(503, "unavailable", text));
+        }
+    }
+    Ok(Answer::new(
+        200,
+        &json!({"id": id("message", key), "gateway": gateway, "to": to}),
+    ))
+}
+
 fn stock(sku: &str, query: &str) -> Result<Answer, Answer> {
     let quantity = match parameter(query, "quantity")? {
         None => 1,
@@ -277,7 +308,7 @@ fn charge(world: &mut World, key: &str, charge: &Charge) -> Result<Answer, Answe
             "The card was declined.",
         ));
     }
-    if let Some(times) = busy_times(&charge.card) {
+    if let Some(times) = times(&charge.card, "test-busy-") {
         let so_far = world.busy.entry(key.to_owned()).or_default();
         if *so_far < times {
             *so_far += 1;
@@ -297,10 +328,11 @@ fn charge(world: &mut World, key: &str, charge: &Charge) -> Result<Answer, Answe
     Ok(Answer::new(201, &charged))
 }
 
-/// N of the card `test-busy-N`.
-fn busy_times(card: &str) -> Option<u32> {
-    let times = card.strip_prefix("test-busy-")?;
-    matches!(times.as_bytes(), [b'1'..=b'9']).then(|| times.parse().ok())?
+/// The N of `PREFIX` and one digit from 1 on, which may be followed by a `-` and anything.
+fn times(name: &str, prefix: &str) -> Option<u32> {
+    let rest = name.strip_prefix(prefix)?;
+    let digits = rest.split_once('-').map_or(rest, |(digits, _)| digits);
+    matches!(digits.as_bytes(), [b'1'..=b'9']).then(|| digits.parse().ok())?
 }
 
 #[derive(Deserialize)]

@@ -65,6 +65,13 @@ fn routes_with_an_effect_answer_as_the_contract_says() {
             json!({"id": format!("email_{HASH}"), "to": "a@b", "subject": "s"}),
         ),
         (
+            "POST",
+            "/messages",
+            json!({"gateway": "sms", "to": "+49", "text": "t"}),
+            200,
+            json!({"id": format!("message_{HASH}"), "gateway": "sms", "to": "+49"}),
+        ),
+        (
             "PATCH",
             "/records/users/u%201",
             json!({"a": 1}),
@@ -303,6 +310,20 @@ fn the_first_final_answer_for_a_key_is_given_again_without_effect() {
         record.body,
         r#"{"collection":"c","fields":{"a":1},"id":"i"}"#
     );
+}
+
+#[test]
+fn a_gateway_that_is_down_is_down_for_everybody_and_then_up() {
+    let mut world = World::new(BASE);
+    let mut send = |gateway: &str, key| {
+        let body = json!({"gateway": gateway, "to": "+49", "text": "Hello"}).to_string();
+        ask(&mut world, "POST", "/messages", Some(key), &body).status
+    };
+    assert_eq!(send("down-2", "a"), 503);
+    assert_eq!(send("down-2-too", "a"), 503, "another gateway");
+    assert_eq!(send("down-2", "b"), 503);
+    assert_eq!(send("down-2", "a"), 200, "the third request");
+    assert_eq!(send("sms", "c"), 200);
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub(super) struct World {
     pub(super) exports: HashMap<String, String>,
     /// Requests that were put off, by idempotency key.
     pub(super) busy: HashMap<String, u32>,
+    /// Requests that found a gateway down, by gateway.
+    pub(super) down: HashMap<String, u32>,
     answers: Answers,
     log: VecDeque<Entry>,
     logged: u64,
@@ -49,6 +51,7 @@ impl World {
             records: HashMap::new(),
             exports: HashMap::new(),
             busy: HashMap::new(),
+            down: HashMap::new(),
             answers: Answers::default(),
             log: VecDeque::new(),
             logged: 0,
