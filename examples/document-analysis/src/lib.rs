@@ -56,7 +56,7 @@ async fn analyse(ctx: Context, event: Event<Upload>) -> Result<Outcome> {
         words += ctx
             .step(format!("page-{page}"))
             .timeout("2m")
-            .run(count_words(page, page_ms))
+            .run(async move { Ok(count_words(page, page_ms)) })
             .await?;
 
         // Sent exactly once, like every event of a run: a progress bar never goes backwards.
@@ -78,9 +78,9 @@ async fn analyse(ctx: Context, event: Event<Upload>) -> Result<Outcome> {
 }
 
 /// In place of the model. A body may wait on the clock; workflow code uses `ctx.sleep`.
-async fn count_words(page: u32, page_ms: u64) -> Result<u32> {
+fn count_words(page: u32, page_ms: u64) -> u32 {
     std::thread::sleep(std::time::Duration::from_millis(page_ms));
-    Ok(200 + page)
+    200 + page
 }
 
 /// Whoever follows the progress: here a record that a web page would read.

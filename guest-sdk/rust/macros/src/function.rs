@@ -30,6 +30,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
     // A misfit between the function and `Workflow` is reported at the function's name.
     let new = quote_spanned!(name.span()=> ::abide_sdk::Function::new(#id, #name));
     Ok(quote! {
+        // A durable function is async, whether or not this one has something to wait for.
+        #[allow(clippy::unused_async)]
         #function
 
         #[doc = #documentation]

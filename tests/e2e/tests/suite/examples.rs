@@ -14,8 +14,8 @@ use crate::support::{SOON, folder};
 /// What the task promises for every `event.json`; a machine that compiles beside it is slower.
 const PROMISED: Duration = Duration::from_secs(10);
 
-/// Only one `abide dev` at a time: two would wait for each other's builds.
-static DEV: Mutex<()> = Mutex::new(());
+/// Only one `abide dev` starts at a time: two would wait for each other's builds.
+pub(crate) static DEV: Mutex<()> = Mutex::new(());
 
 /// An event of an example, and what must come of it.
 struct Case {
@@ -33,7 +33,7 @@ impl Case {
     }
 }
 
-fn examples() -> PathBuf {
+pub(crate) fn examples() -> PathBuf {
     repository().join("examples")
 }
 
@@ -74,9 +74,12 @@ fn cases_in(folder: &Path) -> Vec<Case> {
     files.filter(is_event).map(case).collect()
 }
 
-/// Every member that `expected` lists is there, and no run more than it lists.
+/// For every run that `expected` lists there is one that has all its members, and no run is left over. A list that is not there
+/// expects nothing.
 fn fits(case: &Case, runs: &[Value], list: &str) -> Result<(), String> {
-    let expected = case.expected[list].as_array().cloned().unwrap_or_default();
+    let Some(expected) = case.expected[list].as_array() else {
+        return Ok(());
+    };
     if runs.len() != expected.len() {
         return Err(format!(
             "{}: {list}: {} runs instead of {}: {runs:?}",
@@ -85,35 +88,29 @@ fn fits(case: &Case, runs: &[Value], list: &str) -> Result<(), String> {
             expected.len()
         ));
     }
+    let mut left: Vec<&Value> = runs.iter().collect();
     for wanted in expected {
-        let found = runs
-            .iter()
-            .find(|run| run["function_id"] == wanted["function_id"]);
-        let found = found.ok_or_else(|| {
+        let members = wanted.as_object().into_iter().flatten();
+        let is_it = |run: &&Value| {
+            let mut members = members.clone();
+            members.all(|(member, value)| run[member] == *value)
+        };
+        let found = left.iter().position(is_it).ok_or_else(|| {
             format!(
-                "{}: no run of {}: {runs:?}",
-                case.name(),
-                wanted["function_id"]
+                "{}: {list}: no run is as expected: {wanted}; left are {left:?}",
+                case.name()
             )
         })?;
-        for (member, value) in wanted.as_object().into_iter().flatten() {
-            if found[member] != *value {
-                return Err(format!(
-                    "{}: {member} is {} instead of {value}: {found}",
-                    case.name(),
-                    found[member]
-                ));
-            }
-        }
+        left.swap_remove(found);
     }
     Ok(())
 }
 
 /// The runs that were started by events which these runs have sent, once they have ended.
 fn follow_ups(api: &Api, case: &Case, runs: &[Value]) -> Result<Vec<Value>, String> {
-    let expected = case.expected["follow_up_runs"]
-        .as_array()
-        .map_or(0, Vec::len);
+    let Some(expected) = case.expected["follow_up_runs"].as_array() else {
+        return Ok(Vec::new());
+    };
     let ids = |list: &[Value]| {
         list.iter()
             .map(|run| run["run_id"].as_str().unwrap_or_default().to_owned())
@@ -134,7 +131,7 @@ fn follow_ups(api: &Api, case: &Case, runs: &[Value]) -> Result<Vec<Value>, Stri
         };
         latest = all.into_iter().filter(is_follow_up).collect();
         let over = latest.iter().all(|run| run["ended_at"].is_string());
-        (over && latest.len() >= expected).then_some(())
+        (over && latest.len() >= expected.len()).then_some(())
     });
     match done {
         Some(()) => Ok(latest),
@@ -198,7 +195,7 @@ fn every_event_of_every_example_comes_to_its_expected_end() {
     let data = folder();
     let server = Server::dev(data.path(), &[&examples()]);
     let cases = cases();
-    assert!(cases.len() >= 10, "all examples are found");
+    assert!(cases.len() >= 20, "all examples are found");
     let failed: Vec<String> = thread::scope(|scope| {
         let tests: Vec<_> = cases
             .iter()
@@ -216,15 +213,50 @@ fn every_event_of_every_example_comes_to_its_expected_end() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// The example's run, with steps recorded and more to do.
-fn half_way(api: &Api, event: &str) -> Option<Value> {
-    let run = api.runs_of(event).into_iter().next()?;
-    let run = api.run(run["run_id"].as_str()?);
-    let recorded = run["steps"]
-        .as_array()?
-        .iter()
-        .any(|step| step["status"] == "completed");
-    (recorded || run["ended_at"].is_string()).then_some(run)
+/// Sends what the file holds, in one request; gives the ids.
+pub(crate) fn send_file(api: &Api, file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).expect("the file is there");
+    let events: Value = serde_json::from_str(&text).expect("JSON");
+    let answer = api.post("/e/test", &events);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let ids = answer.json["ids"].as_array().cloned().unwrap_or_default();
+    ids.iter()
+        .filter_map(|id| id.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The ids of all runs that these events have started so far.
+pub(crate) fn runs_of_all(api: &Api, events: &[String]) -> Vec<String> {
+    let runs = events.iter().flat_map(|event| api.runs_of(event));
+    let mut ids: Vec<_> = runs
+        .filter_map(|run| run["run_id"].as_str().map(str::to_owned))
+        .collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+/// The example's runs as soon as one of them has steps recorded and more to do, or has ended.
+fn half_way(api: &Api, events: &[String]) -> Option<Vec<Value>> {
+    let runs = runs_of_all(api, events);
+    let runs: Vec<_> = runs.iter().map(|run| api.run(run)).collect();
+    let is_under_way = |run: &Value| {
+        let recorded = run["steps"]
+            .as_array()?
+            .iter()
+            .any(|step| step["status"] == "completed");
+        (recorded || run["ended_at"].is_string()).then_some(())
+    };
+    runs.iter().find_map(is_under_way)?;
+    Some(runs)
+}
+
+/// All runs of these events, ended, as soon as there are as many as expected.
+pub(crate) fn all_ended(api: &Api, events: &[String], count: usize) -> Vec<Value> {
+    let runs = until("all runs have begun", SOON, || {
+        Some(runs_of_all(api, events)).filter(|runs| runs.len() >= count)
+    });
+    runs.iter().map(|run| api.ended(run, SOON)).collect()
 }
 
 #[test]
@@ -237,20 +269,24 @@ fn every_example_finishes_after_kill_9_half_way() {
         .iter()
         .filter(|case| case.event.ends_with("event.json"))
     {
-        let event: Value =
-            serde_json::from_str(&fs::read_to_string(&case.event).expect("it is there"))
-                .expect("an event");
-        let id = server.api().send_event(&event);
-        let before = until("the run has begun", SOON, || half_way(&server.api(), &id));
+        let events = send_file(&server.api(), &case.event);
+        let before = until("the run has begun", SOON, || {
+            half_way(&server.api(), &events)
+        });
         server.kill();
-        in_the_middle += u32::from(before["ended_at"].is_null());
+        in_the_middle += u32::from(before.iter().any(|run| run["ended_at"].is_null()));
         // The same command again.
         server = Server::dev(data.path(), &[&examples()]);
-        let run = before["run_id"].as_str().expect("an id");
-        let after = server.api().ended(run, SOON);
-        assert_eq!(fits(case, std::slice::from_ref(&after), "runs"), Ok(()));
-        nothing_recorded_was_repeated(&before, &after);
-        let follow_ups = follow_ups(&server.api(), case, &[after]);
+        let expected = case.expected["runs"].as_array().map_or(0, Vec::len);
+        let after = all_ended(&server.api(), &events, expected);
+        assert_eq!(fits(case, &after, "runs"), Ok(()));
+        for (before, after) in before.iter().flat_map(|before| {
+            let same = |after: &&Value| after["run_id"] == before["run_id"];
+            after.iter().find(same).map(|after| (before, after))
+        }) {
+            nothing_recorded_was_repeated(before, after);
+        }
+        let follow_ups = follow_ups(&server.api(), case, &after);
         assert_eq!(
             follow_ups.and_then(|runs| fits(case, &runs, "follow_up_runs")),
             Ok(())

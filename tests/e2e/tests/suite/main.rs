@@ -5,6 +5,7 @@ mod app;
 mod cheats;
 mod commands;
 mod examples;
+mod examples_flow;
 mod hostile;
 mod lifecycle;
 mod operate;
