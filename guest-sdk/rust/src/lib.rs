@@ -135,7 +135,7 @@
 //! #[abide::function(
 //!     id = "mention-digest",
 //!     on = "user/mentioned",
-//!     batch_events(max_size = 50, timeout = "10m", key = "event.data.user", if = "!event.data.urgent"),
+//!     batch_events(max_size = 50, timeout = "10m", key = "event.data.user", if = "event.data.urgent != true"),
 //!     concurrency = 5,
 //! )]
 //! async fn mention_digest(ctx: Context, mentions: Vec<Event<Mention>>) -> Result<()> {

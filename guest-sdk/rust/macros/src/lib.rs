@@ -67,7 +67,7 @@ use proc_macro::TokenStream;
 /// #[abide::function(
 ///     id = "digest",
 ///     on = "user/mentioned",
-///     batch_events(max_size = 100, timeout = "10m", key = "event.data.user", if = "!event.data.urgent"),
+///     batch_events(max_size = 100, timeout = "10m", key = "event.data.user", if = "event.data.urgent != true"),
 /// )]
 /// async fn digest(ctx: Context, events: Vec<Event<Value>>) -> Result<usize> {
 ///     Ok(events.len())

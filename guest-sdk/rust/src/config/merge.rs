@@ -76,7 +76,7 @@ impl Debounce {
 ///     Ok::<_, Error>(())
 /// })
 /// .on("page/viewed")
-/// .batch_events(Batch::new(100, "10s").key("event.data.site").when("!event.data.urgent"));
+/// .batch_events(Batch::new(100, "10s").key("event.data.site").when("event.data.urgent != true"));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]

@@ -303,6 +303,29 @@ fn send_takes_data_from_everywhere() {
 }
 
 #[test]
+fn send_takes_an_array_of_events_and_follows_all_of_them() {
+    let terminal = Terminal::open();
+    let url = terminal.ledger.server.url();
+    let send = |events: &Value, more: &[&str]| {
+        let arguments = ["send", "--event", "-", "--url", url];
+        let arguments = arguments.iter().chain(more);
+        Run::abide(arguments).stdin(&events.to_string()).run()
+    };
+    let event = |key| json!({"name": "ledger/sequence", "data": order(key, 1, 0)});
+    let both = json!([event("one"), event("two")]);
+    let report = send(&both, &["--wait", "--json"]).done().json();
+    assert_eq!(report["event_ids"].as_array().map(Vec::len), Some(2));
+    let runs = report["runs"].as_array().expect("a list");
+    let keys: Vec<_> = runs.iter().map(|run| &run["output"]["key"]).collect();
+    assert_eq!(keys, ["one", "two"]);
+    let told = send(&both, &[]).done();
+    assert!(told.stdout.starts_with("sent 2 events (ledger/sequence)"));
+    send(&both, &["--id", "mine"]).refused(2, &["--id", "each"]);
+    send(&json!([]), &[]).refused(2, &["empty"]);
+    send(&json!([event("a"), {"data": {}}]), &[]).refused(2, &["index 1", "name"]);
+}
+
+#[test]
 fn send_without_waiting_prints_the_id_and_with_an_id_starts_once() {
     let terminal = Terminal::open();
     let sent = terminal
