@@ -46,8 +46,9 @@ pub(crate) async fn follow(
     let seen = RefCell::new(seen);
     let tellers = RefCell::new(BTreeMap::new());
     let away = Cell::new(0_usize);
+    let (seen, tellers, away) = (&seen, &tellers, &away);
     let each = events.iter().enumerate().map(|(nth, event)| {
-        let tell = |what: Seen<'_>| {
+        let tell = move |what: Seen<'_>| {
             let is_news = match &what {
                 Seen::Run(run) => {
                     let mut tellers = tellers.borrow_mut();
