@@ -280,7 +280,7 @@ fn every_example_finishes_after_kill_9_half_way() {
         let expected = case.expected["runs"].as_array().map_or(0, Vec::len);
         let after = all_ended(&server.api(), &events, expected);
         assert_eq!(fits(case, &after, "runs"), Ok(()));
-        for (before, after) in before.iter().flat_map(|before| {
+        for (before, after) in before.iter().filter_map(|before| {
             let same = |after: &&Value| after["run_id"] == before["run_id"];
             after.iter().find(same).map(|after| (before, after))
         }) {
