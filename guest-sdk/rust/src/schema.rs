@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_type_describes_its_own_shape() {
         #[derive(schemars::JsonSchema)]
-        #[allow(dead_code)] // only its shape counts
+        #[allow(dead_code, reason = "only its shape counts")]
         struct Order {
             id: String,
             note: Option<String>,

@@ -94,16 +94,7 @@ impl Engine {
         run: RunId,
         cx: &mut Context<'_>,
     ) {
-        if let Some(external_id) = event.external_id.clone() {
-            let key = (function.clone(), external_id.clone());
-            self.step.deduped.insert(key, true);
-            cx.out.write(Write::PutDedupe {
-                function: function.clone(),
-                external_id,
-                run,
-                until_ms: cx.now_ms + DEDUPE_MS,
-            });
-        }
+        self.remember(function, event, run, cx.now_ms + DEDUPE_MS, cx);
     }
 
     /// The run that an event was collected for was skipped: the event has not started the function after all.
@@ -114,14 +105,26 @@ impl Engine {
         run: RunId,
         cx: &mut Context<'_>,
     ) {
+        self.remember(function, event, run, cx.now_ms, cx);
+    }
+
+    /// Lets an event with this external id count as the function's until then.
+    fn remember(
+        &mut self,
+        function: &FunctionId,
+        event: &Event,
+        run: RunId,
+        until_ms: u64,
+        cx: &mut Context<'_>,
+    ) {
         if let Some(external_id) = event.external_id.clone() {
             let key = (function.clone(), external_id.clone());
-            self.step.deduped.insert(key, false);
+            self.step.deduped.insert(key, until_ms > cx.now_ms);
             cx.out.write(Write::PutDedupe {
                 function: function.clone(),
                 external_id,
                 run,
-                until_ms: cx.now_ms,
+                until_ms,
             });
         }
     }

@@ -69,6 +69,7 @@ const FUNCTIONS: &[Function] = &[
         let branch = move |n: u64| {
             move |execution: &_| {
                 let execution: &bindings::abide::durable::types::Execution = execution;
+                // Branches end in another order than they begin in: that is what the case is about. The body is the work, nobody waits for a condition.
                 std::thread::sleep(Duration::from_millis(ms * (1 + n % 3)));
                 if execution.attempt == 0 && n % 2 == 0 {
                     panic!("the first attempt of branch {n}");
