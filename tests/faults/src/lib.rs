@@ -1,0 +1,1 @@
+//! The fault matrix: a real node on a real disk that fails.

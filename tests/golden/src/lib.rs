@@ -1,0 +1,1 @@
+//! Journals of every released format, replayed for ever.

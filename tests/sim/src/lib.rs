@@ -1,0 +1,1 @@
+//! Seeded simulation: years of faults in minutes, the same every time.
