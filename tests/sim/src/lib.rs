@@ -1,1 +1,4 @@
 //! Seeded simulation: years of faults in minutes, the same every time.
+
+pub mod program;
+pub mod rng;
