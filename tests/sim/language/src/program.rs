@@ -418,3 +418,57 @@ pub enum Statement {
 fn is_false(it: &bool) -> bool {
     !it
 }
+
+impl Statement {
+    /// Whether it is one operation.
+    pub fn is_operation(&self) -> bool {
+        match self {
+            Self::Run(_)
+            | Self::Sleep { .. }
+            | Self::SleepUntil { .. }
+            | Self::Wait { .. }
+            | Self::Signal { .. }
+            | Self::Tell { .. }
+            | Self::SendSignal { .. }
+            | Self::Spawn { .. }
+            | Self::Invoke { .. }
+            | Self::Fetch { .. } => true,
+            Self::Log(_)
+            | Self::Value(_)
+            | Self::All { .. }
+            | Self::Race(_)
+            | Self::Try(..)
+            | Self::Loop(..)
+            | Self::If(..)
+            | Self::Stumble(_)
+            | Self::Return(_)
+            | Self::Throw(_) => false,
+        }
+    }
+
+    /// The blocks in it that belong to the same program.
+    pub fn blocks(&self) -> Vec<&[Statement]> {
+        match self {
+            Self::All { branches, .. } | Self::Race(branches) => {
+                branches.iter().map(Vec::as_slice).collect()
+            }
+            Self::Try(first, second) | Self::If(first, second) => vec![first, second],
+            Self::Loop(_, body) => vec![body],
+            Self::Run(_)
+            | Self::Sleep { .. }
+            | Self::SleepUntil { .. }
+            | Self::Wait { .. }
+            | Self::Signal { .. }
+            | Self::Tell { .. }
+            | Self::SendSignal { .. }
+            | Self::Spawn { .. }
+            | Self::Invoke { .. }
+            | Self::Fetch { .. }
+            | Self::Log(_)
+            | Self::Value(_)
+            | Self::Stumble(_)
+            | Self::Return(_)
+            | Self::Throw(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Random programs, without a world.
+
+use abide_sim::program::{Expectation, Program, Setting, generate, simplify};
+use abide_sim::rng::Rng;
+
+fn setting(seed: u64) -> Setting {
+    Setting {
+        key: format!("k{seed}"),
+        url: "http://service.test".into(),
+        start_ms: 1_700_000_000_000,
+        size: 20,
+    }
+}
+
+fn program(seed: u64) -> Program {
+    generate(&mut Rng::new(seed), &setting(seed))
+}
+
+#[test]
+fn the_same_seed_makes_the_same_program_and_its_json_reads_back() {
+    for seed in 0..500 {
+        let made = program(seed);
+        assert_eq!(made, program(seed));
+        let json = serde_json::to_string(&made).expect("JSON");
+        let read: Program = serde_json::from_str(&json).expect("it reads back");
+        assert_eq!(made, read, "seed {seed}");
+    }
+}
+
+#[test]
+fn what_must_come_of_a_program_can_be_told_and_is_mostly_one_thing() {
+    let (mut single, mut too_open, mut bytes) = (0, 0, 0);
+    for seed in 0..2_000 {
+        let made = program(seed);
+        bytes += serde_json::to_string(&made).expect("JSON").len();
+        match Expectation::of(&made) {
+            Ok(expected) => {
+                assert!(!expected.worlds().is_empty(), "seed {seed}");
+                single += usize::from(expected.worlds().len() == 1);
+            }
+            Err(_) => too_open += 1,
+        }
+    }
+    println!(
+        "{single} of 2000 have one world, {too_open} are too open; {} bytes each",
+        bytes / 2_000
+    );
+    assert!(single > 1_000 && too_open < 100, "{single}, {too_open}");
+}
+
+#[test]
+fn every_simpler_program_is_understood_and_none_is_the_same() {
+    for seed in 0..100 {
+        let made = program(seed);
+        for simpler in simplify(&made) {
+            assert_ne!(simpler, made, "seed {seed}");
+            let _ = Expectation::of(&simpler);
+        }
+    }
+}
