@@ -7,12 +7,14 @@
 mod bench;
 mod ci;
 mod crash;
+mod golden;
 mod project;
 mod report;
 mod shell;
 mod test;
 mod tidy;
 mod toolchain;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ enum Command {
     },
     /// Kill the real binary at random instants and check that nothing was lost or repeated.
     Crash(crash::Options),
+    /// Record the fixtures of an unreleased version, or take its format into the lock.
+    Golden(golden::Options),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),
         Command::Crash(options) => crash::run(&project, &options),
+        Command::Golden(options) => golden::run(&project, &options),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

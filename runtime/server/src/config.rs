@@ -45,6 +45,8 @@ pub struct NodeConfig {
     pub host: HostConfig,
     /// What time it is.
     pub clock: Clock,
+    /// What the ids of new runs follow from, beside the time; random unless given. Two starts on one store need two seeds.
+    pub seed: Option<u64>,
     /// How long finished runs are kept whose functions don't say.
     pub keep_runs: Duration,
     /// How long events are kept after they were received, and at least as long as the runs that they started.
@@ -69,6 +71,7 @@ impl NodeConfig {
                 ..HostConfig::default()
             },
             clock: Clock::wall(),
+            seed: None,
             keep_runs: KEEP,
             keep_events: KEEP,
             max_queued_inputs: 50_000,

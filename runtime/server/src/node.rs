@@ -171,7 +171,7 @@ impl Node {
         let (schemas, _) = Schemas::assemble(&apps, &view.schemas()?, &[]);
         *inner.schemas.write() = Arc::new(schemas);
         let loop_ = Shard {
-            engine: Engine::new(config.engine, rand::random()),
+            engine: Engine::new(config.engine, config.seed.unwrap_or_else(rand::random)),
             store,
             view,
             clock: inner.clock.clone(),

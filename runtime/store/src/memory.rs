@@ -118,6 +118,30 @@ impl MemoryDisk {
         }
     }
 
+    /// A disk that holds these rows and payloads, as [`MemoryDisk::rows`] and [`MemoryDisk::payloads`] gave them.
+    pub fn holding(
+        rows: impl IntoIterator<Item = (Bytes, Bytes)>,
+        payloads: impl IntoIterator<Item = Bytes>,
+    ) -> Self {
+        let disk = Self::new();
+        disk.shared.rows.write().extend(rows);
+        let payloads = payloads.into_iter().map(|p| (BlobRef::of(&p).sha256, p));
+        disk.shared.blobs.lock().extend(payloads);
+        disk
+    }
+
+    /// The rows as they are stored, in the order of their keys.
+    pub fn rows(&self) -> Vec<(Bytes, Bytes)> {
+        let rows = self.shared.rows.read();
+        rows.iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    /// The contents of payload files with their digests, which order them.
+    pub fn payloads(&self) -> Vec<([u8; 32], Bytes)> {
+        let blobs = self.shared.blobs.lock();
+        blobs.iter().map(|(d, c)| (*d, c.clone())).collect()
+    }
+
     /// The payloads of this disk.
     pub(crate) fn blobs(&self) -> Arc<dyn Blobs> {
         Arc::new(MemoryBlobs(self.clone()))

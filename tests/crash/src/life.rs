@@ -27,6 +27,11 @@ pub struct Folders {
 }
 
 impl Folders {
+    /// Where components and compiled code are.
+    pub fn path(&self) -> &Path {
+        self.components.path()
+    }
+
     /// Folders of a machine of its own. Many may share the compiled code.
     pub fn sharing(code_cache: &Path) -> Result<Self> {
         let components = TempDir::new().context("no temporary folder")?;
@@ -49,6 +54,16 @@ pub struct Life {
 impl Life {
     /// Opens a node on this disk; the clock stands at `now_ms`.
     pub fn begin(disk: &MemoryDisk, folders: &Folders, now_ms: u64) -> Result<Self> {
+        Self::begin_with(disk, folders, now_ms, |_| {})
+    }
+
+    /// Opens a node on this disk with further settings.
+    pub fn begin_with(
+        disk: &MemoryDisk,
+        folders: &Folders,
+        now_ms: u64,
+        set: impl FnOnce(&mut NodeConfig),
+    ) -> Result<Self> {
         hush_the_dying();
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -65,6 +80,7 @@ impl Life {
             code_cache: Some(folders.code_cache.clone()),
             ..config.host
         };
+        set(&mut config);
         match runtime.block_on(Node::open(config)) {
             Ok(node) => {
                 let door = Door::Inside(router(node.clone(), HttpConfig::default()));

@@ -6,6 +6,7 @@
 mod docs;
 mod edges;
 mod files;
+pub(crate) mod format;
 mod licences;
 mod manifests;
 mod rust;
@@ -59,6 +60,7 @@ pub(crate) fn run(project: &Project) -> Result<bool> {
     let root = project.metadata(&project.workspaces()[0], true)?;
     findings.extend(edges::check(&edges::Graph::of(&root)));
     findings.extend(licences::check(&root, &tree)?);
+    findings.extend(format::check(project, &tree)?);
     findings.sort();
     findings.dedup();
     for finding in &findings {
