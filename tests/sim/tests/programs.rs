@@ -1,6 +1,7 @@
 //! Random programs, without a world.
 
-use abide_sim::program::{Expectation, Program, Setting, generate, simplify};
+use abide_sim::program::bare::{Treatment, check};
+use abide_sim::program::{Expectation, Program, Setting, generate, shrink, simplify};
 use abide_sim::rng::Rng;
 
 fn setting(seed: u64) -> Setting {
@@ -57,4 +58,46 @@ fn every_simpler_program_is_understood_and_none_is_the_same() {
             let _ = Expectation::of(&simpler);
         }
     }
+}
+
+/// Checks many programs, and says of the first that fails what its simplest form is.
+fn check_all(seeds: std::ops::Range<u64>, treatment: Treatment) -> (usize, u32, usize) {
+    let (mut runs, mut restarts, mut entries) = (0, 0, 0);
+    for seed in seeds {
+        let made = program(seed);
+        match check(&made, seed, treatment) {
+            Ok(told) => {
+                runs += told.runs.len();
+                restarts += told.restarts;
+                entries += told.entries;
+            }
+            Err(problem) => {
+                let simplest = shrink(made, |simpler| check(simpler, seed, treatment).is_err());
+                let its = check(&simplest, seed, treatment).err();
+                panic!("seed {seed}: {problem}\nin its simplest form: {its:?}\n{simplest:#?}");
+            }
+        }
+    }
+    (runs, restarts, entries)
+}
+
+#[test]
+fn programs_come_to_what_is_expected_of_them() {
+    let treatment = Treatment {
+        restarts: 0,
+        failures: 0,
+    };
+    let (runs, _, entries) = check_all(0..1_000, treatment);
+    println!("{runs} runs, {entries} entries");
+}
+
+#[test]
+fn programs_that_are_thrown_out_of_memory_come_to_the_same() {
+    let treatment = Treatment {
+        restarts: 20,
+        failures: 5,
+    };
+    let (runs, restarts, entries) = check_all(0..1_000, treatment);
+    println!("{runs} runs, {restarts} restarts, {entries} entries");
+    assert!(restarts > 1_000, "{restarts}");
 }

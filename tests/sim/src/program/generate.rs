@@ -186,7 +186,7 @@ impl Maker<'_> {
         match self.rng.within(0..30) {
             0 => format!("шаг {plain}"),
             1 => format!("步骤-{plain}-🦀"),
-            2 => format!("{plain}\"\\/:'"),
+            2 => format!("{plain}\"\\ :'"),
             3 => format!("{plain}{}", "x".repeat(200)),
             _ => plain,
         }

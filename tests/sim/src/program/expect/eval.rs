@@ -58,10 +58,7 @@ fn constants(body: &[Statement]) -> BTreeMap<String, Value> {
                 told.insert(topic.clone(), value.constant().unwrap_or_default());
             }
             other => {
-                let inside = other
-                    .blocks()
-                    .into_iter()
-                    .flat_map(|block| constants(block));
+                let inside = other.blocks().into_iter().flat_map(constants);
                 told.extend(inside);
             }
         }
