@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod crash;
+mod faults;
 mod golden;
 mod project;
 mod report;
@@ -53,6 +54,13 @@ enum Command {
     Crash(crash::Options),
     /// Record the fixtures of an unreleased version, or take its format into the lock.
     Golden(golden::Options),
+    /// Let disk, clock and limits fail, and cut the power of a real file system; all arguments go to the harness, try `--help`.
+    #[command(disable_help_flag = true)]
+    Faults {
+        /// Handed to the harness as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,6 +72,7 @@ fn main() -> ExitCode {
         Command::Bench { args } => bench::run(&project, &args),
         Command::Crash(options) => crash::run(&project, &options),
         Command::Golden(options) => golden::run(&project, &options),
+        Command::Faults { args } => faults::run(&project, &args),
     });
     match done {
         Ok(true) => ExitCode::SUCCESS,

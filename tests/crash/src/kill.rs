@@ -86,7 +86,8 @@ pub async fn run(cycles: u64, seed: u64, progress: impl Fn(u64, &Summary)) -> Re
     Ok(summary)
 }
 
-async fn deploy(door: &Door, witness: &Witness) -> Result<()> {
+/// Deploys the guest `ledger`, which reports to this witness.
+pub async fn deploy(door: &Door, witness: &Witness) -> Result<()> {
     let wasm = std::fs::read(abide_e2e::guest("ledger"))?;
     let query = format!(
         "var=WITNESS_URL={}&allow_net={}",
@@ -105,6 +106,11 @@ async fn deploy(door: &Door, witness: &Witness) -> Result<()> {
 /// Sends and looks until a random instant.
 async fn under_load(session: &Session<'_>, door: &Door, rng: &mut Rng) {
     let instant = Duration::from_millis(rng.within(10..MOST_LOAD_MS));
+    load(session, door, rng, instant).await;
+}
+
+/// Sends and looks for this long, or until the node answers no more.
+pub async fn load(session: &Session<'_>, door: &Door, rng: &mut Rng, time: Duration) {
     let senders = (0..SENDERS)
         .map(|_| send(session, door, rng.fork()))
         .collect::<Vec<_>>();
@@ -116,7 +122,7 @@ async fn under_load(session: &Session<'_>, door: &Door, rng: &mut Rng) {
         futures::future::join_all(watchers),
     );
     // The instant comes as it may: whatever is under way then gets no answer.
-    let _ = tokio::time::timeout(instant, all).await;
+    let _ = tokio::time::timeout(time, all).await;
 }
 
 async fn send(session: &Session<'_>, door: &Door, mut rng: Rng) {

@@ -15,5 +15,5 @@ mod wait;
 pub use api::{Answer, Api};
 pub use built::{abide, guest, repository};
 pub use command::{Ran, Run};
-pub use server::Server;
+pub use server::{Server, Starting};
 pub use wait::{eventually, holds_for, until};

@@ -58,11 +58,21 @@ impl Server {
         data: &Path,
         more: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<Starting> {
+        Self::spawn_serve_in(data, more, [] as [(&str, &str); 0])
+    }
+
+    /// As [`Server::spawn_serve`], with more variables in its environment.
+    pub fn spawn_serve_in(
+        data: &Path,
+        more: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Result<Starting> {
         let mut command = abide_command();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
-            .args(more);
+            .args(more)
+            .envs(variables);
         Starting::spawn(command)
     }
 
@@ -124,7 +134,10 @@ impl Server {
 
     /// Waits until it has ended by itself.
     pub fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
-        eventually(within, || self.child.try_wait().ok().flatten())
+        let status = eventually(within, || self.child.try_wait().ok().flatten())?;
+        // Its last words: the stream ends with the process.
+        self.err.first(within, |_| None::<()>);
+        Some(status)
     }
 }
 
@@ -166,6 +179,25 @@ impl Starting {
             out,
             err,
         })
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().map_or(0, Child::id)
+    }
+
+    /// Waits until it listens; `false`: it ended, or the time is over.
+    pub fn listens(&self, within: Duration) -> bool {
+        self.out.first(within, listening).is_some()
+    }
+
+    /// Waits until it has ended by itself: its exit status, and everything that it has written to its standard error.
+    pub fn ended(&mut self, within: Duration) -> Option<(ExitStatus, String)> {
+        let child = self.child.as_mut()?;
+        let status = eventually(within, || child.try_wait().ok().flatten())?;
+        // The stream ends with the process, as nobody else holds it; a moment for the thread that reads it.
+        self.err.first(within, |_| None::<()>);
+        Some((status, self.err.text()))
     }
 
     /// Waits until it listens.

@@ -1,0 +1,89 @@
+//! Small file systems that fill up, become read-only, or lose their power, where the machine allows it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// Whether this machine lets us mount.
+pub fn available() -> bool {
+    cfg!(target_os = "linux") && rustix::process::geteuid().is_root()
+}
+
+/// A mounted file system. Dropping it unmounts, whatever still uses it.
+#[derive(Debug)]
+pub struct Mounted {
+    at: Option<PathBuf>,
+}
+
+impl Mounted {
+    /// A file system in memory, of this size.
+    pub fn memory(at: &Path, megabytes: u64) -> Result<Self> {
+        let size = format!("size={megabytes}m,mode=700");
+        let arguments = ["-t", "tmpfs", "-o", &size, "tmpfs"].map(OsStr::new);
+        command("mount", arguments.into_iter().chain([at.as_os_str()]))?;
+        Ok(Self {
+            at: Some(at.to_owned()),
+        })
+    }
+
+    /// A file with a file system on it.
+    pub fn image(image: &Path, at: &Path, options: &str) -> Result<Self> {
+        let options = format!("loop,{options}");
+        let arguments = ["-t", "ext4", "-o", &options].map(OsStr::new);
+        let places = [image.as_os_str(), at.as_os_str()];
+        command("mount", arguments.into_iter().chain(places))?;
+        Ok(Self {
+            at: Some(at.to_owned()),
+        })
+    }
+
+    /// Lets it refuse all writes, or take them again.
+    pub fn writable(&self, writable: bool) -> Result<()> {
+        let options = if writable { "remount,rw" } else { "remount,ro" };
+        let at = self.at.as_deref().context("it is mounted")?;
+        command(
+            "mount",
+            [OsStr::new("-o"), OsStr::new(options), at.as_os_str()],
+        )
+    }
+
+    /// Unmounts it; nobody may use it any more.
+    pub fn unmount(mut self) -> Result<()> {
+        let at = self.at.take().context("it is mounted")?;
+        command("umount", [at.as_os_str()])
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Some(at) = &self.at {
+            // After a failure somebody may still use it: then it goes away once nobody does.
+            let _ = command("umount", [OsStr::new("--lazy"), at.as_os_str()]);
+        }
+    }
+}
+
+/// Makes a file with an ext4 file system on it.
+pub fn make_image(image: &Path, megabytes: u64) -> Result<()> {
+    std::fs::File::create(image)?.set_len(megabytes << 20)?;
+    command(
+        "mkfs.ext4",
+        [OsStr::new("-q"), OsStr::new("-F"), image.as_os_str()],
+    )
+}
+
+fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
+    let mut command = Command::new(program);
+    let ran = command
+        .args(arguments)
+        .output()
+        .with_context(|| format!("cannot start {program}"))?;
+    ensure!(
+        ran.status.success(),
+        "{command:?} failed: {}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    Ok(())
+}
