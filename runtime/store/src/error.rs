@@ -79,6 +79,16 @@ pub enum Error {
         cause: Arc<Error>,
     },
 
+    /// The data directory was moved or removed while it was served.
+    #[error(
+        "{} is no longer in its place: the data directory was moved, replaced or removed while it was served. Put it back and start again",
+        .log.display()
+    )]
+    Moved {
+        /// Where the log should be.
+        log: PathBuf,
+    },
+
     /// The store was closed, or the simulated machine lost its power.
     #[error("the store is closed")]
     Closed,

@@ -25,8 +25,10 @@ mod witness;
 
 use std::{
     collections::BTreeSet,
-    fs::File,
+    fs::{File, Metadata},
+    io,
     ops::ControlFlow,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -132,6 +134,23 @@ struct Writer {
     failed: Option<Error>,
 }
 
+impl Writer {
+    /// Whether the log is still where the next start will look for it: an open file can be written wherever it was moved to, and even
+    /// when it was removed. Costs a look at the path, some microseconds beside a sync.
+    fn check_place(&self) -> Result<()> {
+        let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let reading = |error| Error::io("read", &self.log_path, error);
+        let ours = self.log.metadata().map(identity).map_err(reading)?;
+        match std::fs::metadata(&self.log_path).map(identity) {
+            Ok(found) if found == ours => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(reading(error)),
+            Ok(_) | Err(_) => Err(Error::Moved {
+                log: self.log_path.clone(),
+            }),
+        }
+    }
+}
+
 impl SledBackend {
     /// Opens or creates the store in `dir`: takes the lock, audits the files, replays the log, compares commit numbers.
     pub fn open(dir: &Path, options: &SledOptions) -> Result<Self> {
@@ -176,14 +195,16 @@ impl SledBackend {
             return Ok(None);
         };
         let mut writer = self.writer.lock();
+        if writer.failed.is_some() {
+            // sled writes and syncs when it is dropped, and a failed sync must never be tried again: so it is not.
+            std::mem::forget(db);
+            return Ok(None);
+        }
         let stable_lsn = calling("close", move || {
             let stable_lsn = db.context.pagecache.log.stable_offset();
             drop(db);
             Ok(stable_lsn)
         })?;
-        if writer.failed.is_some() {
-            return Ok(None);
-        }
         let settled = open::wait_until_released(&writer.log, &self.dir)?;
         writer
             .log
@@ -258,6 +279,7 @@ impl SledBackend {
             .log
             .sync_data()
             .map_err(|error| Error::io("sync", &writer.log_path, error))?;
+        writer.check_place()?;
         writer.witness.record(&Testimony {
             commit,
             stable_lsn,
