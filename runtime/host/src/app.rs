@@ -15,7 +15,7 @@ use crate::convert;
 use crate::error::Error;
 use crate::execute::instantiate;
 use crate::guest::{Guest, Halt, Role, Signal, failure_of};
-use crate::{Inner, imports, operations, wasi};
+use crate::{Code, Inner, imports, operations, wasi};
 
 /// A component that is ready to be instantiated, and what it said about its functions.
 pub struct App {
@@ -106,15 +106,17 @@ pub(crate) async fn load(host: &Arc<Inner>, wasm: &[u8]) -> Result<App, Error> {
     let digest = digest_of(wasm);
     let wasm: Arc<[u8]> = wasm.into();
     let compiling = (host.clone(), wasm.clone());
-    let compiled = tokio::task::spawn_blocking(move || compile(&compiling.0, digest, &compiling.1));
+    let compiled = host
+        .surroundings
+        .blocking(move || compile(&compiling.0.code, digest, &compiling.1));
     let (code, pooled, on_demand) = compiled
         .await
         .map_err(|e| Error::Internal(format!("the compiler stopped: {e}")))??;
     let component = pooled.as_ref().or(on_demand.as_ref());
     let component = component.ok_or_else(|| Error::Internal("nothing was compiled".into()))?;
-    let linker = match (&pooled, &host.pooled_linker) {
+    let linker = match (&pooled, &host.code.pooled_linker) {
         (Some(_), Some(linker)) => linker,
-        _ => &*host.linker,
+        _ => &*host.code.linker,
     };
     imports::check(component, linker)?;
     imports::check_exports(component)?;
@@ -122,19 +124,19 @@ pub(crate) async fn load(host: &Arc<Inner>, wasm: &[u8]) -> Result<App, Error> {
         digest,
         functions: Vec::new(),
         schemas: Vec::new(),
-        pooled: match (&pooled, &host.pooled_linker) {
+        pooled: match (&pooled, &host.code.pooled_linker) {
             (Some(component), Some(linker)) => Some(pre(linker, component)?),
             _ => None,
         },
         on_demand: OnceLock::new(),
-        spare: match &host.cache {
+        spare: match &host.code.cache {
             Some(cache) => Spare::Cached(cache.clone(), wasm),
             None => Spare::Kept(code),
         },
-        linker: host.linker.clone(),
+        linker: host.code.linker.clone(),
     };
     if let Some(component) = &on_demand {
-        let _ = app.on_demand.set(pre(&host.linker, component)?);
+        let _ = app.on_demand.set(pre(&host.code.linker, component)?);
     }
     (app.functions, app.schemas) = describe(host, &app).await?;
     validate_functions(&app.functions)?;
@@ -143,14 +145,14 @@ pub(crate) async fn load(host: &Arc<Inner>, wasm: &[u8]) -> Result<App, Error> {
 
 type Compiled = (Vec<u8>, Option<Component>, Option<Component>);
 
-fn compile(host: &Inner, digest: Digest, wasm: &[u8]) -> Result<Compiled, Error> {
-    let cached = host.cache.as_ref().and_then(|cache| cache.get(digest));
-    if let Some(code) = cached {
-        match load_both(host, &code) {
-            Ok((pooled, on_demand)) => return Ok((code, pooled, on_demand)),
+fn compile(shared: &Code, digest: Digest, wasm: &[u8]) -> Result<Compiled, Error> {
+    let cached = shared.cache.as_ref().and_then(|cache| cache.get(digest));
+    if let Some(compiled) = cached {
+        match load_both(shared, &compiled) {
+            Ok((pooled, on_demand)) => return Ok((compiled, pooled, on_demand)),
             Err(error) => {
                 tracing::warn!(%error, "the compiled code does not fit this version; compiling again");
-                if let Some(cache) = &host.cache {
+                if let Some(cache) = &shared.cache {
                     cache.remove(digest);
                 }
             }
@@ -164,7 +166,7 @@ fn compile(host: &Inner, digest: Digest, wasm: &[u8]) -> Result<Compiled, Error>
                 .into(),
         ));
     }
-    let code = host
+    let compiled = shared
         .engines
         .on_demand
         .precompile_component(wasm)
@@ -173,28 +175,28 @@ fn compile(host: &Inner, digest: Digest, wasm: &[u8]) -> Result<Compiled, Error>
                 "this is not a WebAssembly component that can be compiled: {e:#}"
             ))
         })?;
-    if let Some(cache) = &host.cache {
-        cache.put(digest, &code);
+    if let Some(cache) = &shared.cache {
+        cache.put(digest, &compiled);
     }
     let (pooled, on_demand) =
-        load_both(host, &code).map_err(|e| Error::Internal(format!("{e:#}")))?;
-    Ok((code, pooled, on_demand))
+        load_both(shared, &compiled).map_err(|e| Error::Internal(format!("{e:#}")))?;
+    Ok((compiled, pooled, on_demand))
 }
 
 /// The code for the pool if it fits there, else for instances on demand.
 fn load_both(
-    host: &Inner,
-    code: &[u8],
+    shared: &Code,
+    compiled: &[u8],
 ) -> wasmtime::Result<(Option<Component>, Option<Component>)> {
-    if let Some(engine) = &host.engines.pooled {
-        match load_code(engine, code) {
+    if let Some(engine) = &shared.engines.pooled {
+        match load_code(engine, compiled) {
             Ok(component) => return Ok((Some(component), None)),
             Err(error) => {
                 tracing::info!(%error, "the component does not fit into the pool; its instances are made on demand");
             }
         }
     }
-    Ok((None, Some(load_code(&host.engines.on_demand, code)?)))
+    Ok((None, Some(load_code(&shared.engines.on_demand, compiled)?)))
 }
 
 fn load_code(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
@@ -233,7 +235,7 @@ async fn describe(
             limits.clone(),
         )
     };
-    let (mut store, bindings) = instantiate(app, guest).await.map_err(failed)?;
+    let (mut store, bindings) = instantiate(host, app, guest).await.map_err(failed)?;
     let guest = bindings.abide_durable_functions();
     let functions = match guest.call_describe(&mut store).await {
         Ok(functions) => functions.into_iter().map(convert::function).collect(),

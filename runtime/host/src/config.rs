@@ -1,9 +1,11 @@
 //! The host's settings, each with its reason.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::egress::EgressPolicy;
+use crate::surroundings::Surroundings;
 
 /// Settings of a [`Host`](crate::Host).
 #[derive(Debug, Clone)]
@@ -22,6 +24,11 @@ pub struct HostConfig {
     pub extra_twin_bytes: usize,
     /// Where bodies and fetches may connect to.
     pub egress: EgressPolicy,
+    /// Whether guests are interrupted, so that others go on, and their CPU time is measured. Without it an endless loop stays one: only
+    /// for a simulation of guests that are known, whose order must not depend on the machine's speed.
+    pub interrupts: bool,
+    /// What the host takes from the process around it; the process itself if absent.
+    pub surroundings: Option<Arc<dyn Surroundings>>,
 }
 
 impl Default for HostConfig {
@@ -34,6 +41,8 @@ impl Default for HostConfig {
             extra_twins: 64,
             extra_twin_bytes: 1 << 30,
             egress: EgressPolicy::default(),
+            interrupts: true,
+            surroundings: None,
         }
     }
 }

@@ -56,6 +56,14 @@ impl Engines {
             },
         };
         let ticks = Arc::new(AtomicU64::new(0));
+        if !config.interrupts {
+            return Ok(Self {
+                on_demand,
+                pooled,
+                ticks,
+                stop: None,
+            });
+        }
         let (stop, stopped) = std::sync::mpsc::channel::<()>();
         let ticking = (on_demand.clone(), pooled.clone(), ticks.clone());
         std::thread::Builder::new()

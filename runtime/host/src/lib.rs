@@ -40,6 +40,7 @@ mod operations;
 mod port;
 mod residency;
 mod runtime;
+mod surroundings;
 mod wasi;
 
 pub use app::App;
@@ -51,11 +52,11 @@ pub use execute::{ExecuteRequest, Exit, Gone, Mailbox};
 pub use http_client::{FetchError, FetchRequest, FetchResponse, HttpClient};
 pub use port::{BarrierBroken, Port};
 pub use runtime::runtime;
+pub use surroundings::{Network, Panicked, Process, Surroundings, Task};
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
 
 use abide_core::ids::Digest;
 use abide_core::journal::Entry;
@@ -73,21 +74,26 @@ pub struct Host {
 pub(crate) struct Inner {
     pub(crate) config: HostConfig,
     pub(crate) limits: Arc<GuestLimits>,
+    pub(crate) code: Arc<Code>,
+    pub(crate) http: HttpClient,
+    pub(crate) extras: execute::Budget,
+    pub(crate) residents: residency::Residents,
+    pub(crate) surroundings: Arc<dyn Surroundings>,
+}
+
+/// How guests are compiled, and what is compiled already. Hosts may share it.
+pub(crate) struct Code {
     pub(crate) engines: engine::Engines,
     pub(crate) linker: Arc<Linker<guest::Guest>>,
     pub(crate) pooled_linker: Option<Linker<guest::Guest>>,
     pub(crate) cache: Option<code_cache::CodeCache>,
-    pub(crate) http: HttpClient,
-    pub(crate) extras: execute::Budget,
-    pub(crate) residents: residency::Residents,
     apps: Mutex<HashMap<Digest, Weak<App>>>,
-    began: Instant,
 }
 
 impl Inner {
     /// Milliseconds since the host began: for deadlines of bodies.
     pub(crate) fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.surroundings.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -104,33 +110,61 @@ impl Host {
                 }
             }
         });
+        let code = Code {
+            linker: Arc::new(app::linker(&engines.on_demand)?),
+            pooled_linker: engines.pooled.as_ref().map(app::linker).transpose()?,
+            cache,
+            apps: Mutex::default(),
+            engines,
+        };
+        Self::with_code(Arc::new(code), config)
+    }
+
+    /// A host with settings, budgets and surroundings of its own that shares this one's engines and compiled code. What the settings
+    /// say about those (the pool, the code cache, interrupts) has no meaning then.
+    pub fn sibling(&self, config: HostConfig) -> Result<Self, Error> {
+        Self::with_code(self.inner.code.clone(), config)
+    }
+
+    fn with_code(code: Arc<Code>, config: HostConfig) -> Result<Self, Error> {
+        let surroundings = match &config.surroundings {
+            Some(surroundings) => surroundings.clone(),
+            None => Arc::new(Process::ambient()),
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 limits: Arc::new(config.limits.clone()),
-                linker: Arc::new(app::linker(&engines.on_demand)?),
-                pooled_linker: engines.pooled.as_ref().map(app::linker).transpose()?,
-                cache,
-                http: HttpClient::new()?,
+                code,
+                http: HttpClient::within(surroundings.clone())?,
                 extras: execute::Budget::new(config.extra_twins, config.extra_twin_bytes),
                 residents: residency::Residents::new(config.resident_bytes),
-                apps: Mutex::default(),
-                began: Instant::now(),
-                engines,
+                surroundings,
                 config,
             }),
         })
+    }
+
+    /// What this host takes from the process around it.
+    pub fn surroundings(&self) -> &Arc<dyn Surroundings> {
+        &self.inner.surroundings
     }
 
     /// Compiles a component, or takes its code from the cache, and asks it for its functions. An app that is loaded
     /// already is returned as it is.
     pub async fn load(&self, wasm: &[u8]) -> Result<Arc<App>, Error> {
         let digest = app::digest_of(wasm);
-        let loaded = self.inner.apps.lock().get(&digest).and_then(Weak::upgrade);
+        let loaded = self
+            .inner
+            .code
+            .apps
+            .lock()
+            .get(&digest)
+            .and_then(Weak::upgrade);
         if let Some(app) = loaded {
             return Ok(app);
         }
         let app = Arc::new(app::load(&self.inner, wasm).await?);
-        let mut apps = self.inner.apps.lock();
+        let mut apps = self.inner.code.apps.lock();
         apps.retain(|_, app| app.strong_count() > 0);
         apps.insert(digest, Arc::downgrade(&app));
         Ok(app)

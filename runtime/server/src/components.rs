@@ -50,7 +50,8 @@ impl Components {
         let app = self.host.load(&wasm).await?;
         let directory = self.directory.clone();
         let digest = app.digest();
-        blocking(move || keep(&directory, digest, &wasm)).await??;
+        self.blocking(move || keep(&directory, digest, &wasm))
+            .await?;
         let cell = Arc::new(OnceCell::new_with(Some(app.clone())));
         self.loaded.lock().insert(app.digest(), cell);
         Ok(app)
@@ -79,12 +80,18 @@ impl Components {
         cell.get_or_try_init(|| self.read(digest)).await.cloned()
     }
 
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let done = self.host.surroundings().blocking(work).await;
+        done.map_err(io::Error::other)?
+    }
+
     async fn read(&self, digest: Digest) -> Result<Arc<App>, MissingCode> {
         let path = file(&self.directory, digest);
         let from = path.clone();
-        let wasm = blocking(move || fs::read(from))
-            .await
-            .and_then(|result| result);
+        let wasm = self.blocking(move || fs::read(from)).await;
         let wasm = wasm.map_err(|source| MissingCode::Unreadable {
             digest,
             path,
@@ -105,12 +112,6 @@ impl Components {
             Err(MissingCode::Damaged { digest, found })
         }
     }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(io::Error::other)
 }
 
 fn file(directory: &Path, digest: Digest) -> PathBuf {

@@ -52,7 +52,7 @@ impl Executions {
             .lock()
             .insert(run.id, Execution { token, state });
         let task = execute(Arc::downgrade(node), run, token);
-        node.tokio.spawn(task);
+        node.host.surroundings().spawn(Box::pin(task));
     }
 
     /// Hands something to an execution. One that is over has left it in the store.

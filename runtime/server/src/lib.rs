@@ -17,6 +17,7 @@ mod node;
 mod operate;
 mod requests;
 mod shard;
+mod steps;
 pub mod view;
 mod warnings;
 
@@ -24,3 +25,4 @@ pub use clock::Clock;
 pub use config::{NodeConfig, Storage};
 pub use error::{DeployError, OpenError, SendError};
 pub use node::{DeployOptions, Health, Node};
+pub use steps::{NodeFailed, Steps};

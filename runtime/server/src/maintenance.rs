@@ -1,14 +1,15 @@
 //! Housekeeping: what was kept long enough is forgotten, and payloads that nothing refers to any more are removed.
 //!
 //! It must not touch anything that a run may still need: the store says what has expired. It must not hinder the engine either: it looks
-//! around on a thread of its own, hands small batches to the shard, and waits until each is on the disk before it goes on.
+//! around where blocking holds up nobody, hands small batches to the shard, and waits until each is on the disk before it goes on.
 
-use std::sync::Weak;
-use std::sync::mpsc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use abide_core::state::{Read as _, ReadError};
+use abide_host::Surroundings;
 use abide_store::Keep;
+use tokio::sync::oneshot;
 
 use crate::node::Inner;
 use crate::shard::Message;
@@ -23,30 +24,23 @@ const INTERVAL: Duration = Duration::from_secs(3_600);
 const BATCH: usize = 100;
 
 /// Keeps house until the node is gone.
-pub(crate) async fn keep(node: Weak<Inner>) {
+pub(crate) async fn keep(node: Weak<Inner>, surroundings: Arc<dyn Surroundings>) {
     let mut pause = FIRST;
     loop {
-        tokio::time::sleep(pause).await;
+        surroundings.sleep(pause).await;
         pause = INTERVAL;
-        let node = node.clone();
-        let round = tokio::task::spawn_blocking(move || node.upgrade().map(|node| round(&node)));
-        match round.await {
-            Ok(None) => return,
-            Ok(Some(Ok(()))) => {}
-            Ok(Some(Err(error))) => {
-                tracing::warn!(%error, "housekeeping failed; it is tried again in an hour");
-            }
-            Err(error) => {
-                tracing::warn!(%error, "housekeeping failed; it is tried again in an hour");
-            }
+        let Some(node) = node.upgrade() else { return };
+        if let Err(error) = round(&node).await {
+            tracing::warn!(%error, "housekeeping failed; it is tried again in an hour");
         }
     }
 }
 
 /// One round.
-pub(crate) fn round(node: &Inner) -> Result<(), ReadError> {
-    let forgotten = forget(node)?;
-    let swept = node.store.maintain()?;
+pub(crate) async fn round(node: &Inner) -> Result<(), ReadError> {
+    let forgotten = forget(node).await?;
+    let store = node.store.clone();
+    let swept = node.blocking(move || store.maintain()).await??;
     if forgotten + swept.removed > 0 {
         tracing::info!(
             forgotten,
@@ -58,7 +52,7 @@ pub(crate) fn round(node: &Inner) -> Result<(), ReadError> {
 }
 
 /// Forgets what has expired, and says how much that was.
-fn forget(node: &Inner) -> Result<u64, ReadError> {
+async fn forget(node: &Inner) -> Result<u64, ReadError> {
     let mut forgotten = 0;
     let mut after = None;
     loop {
@@ -69,18 +63,21 @@ fn forget(node: &Inner) -> Result<u64, ReadError> {
             &node.view.apps()?,
         );
         let now_ms = node.clock.now_ms();
-        let page = node.view.expired(&keep, now_ms, after.as_ref(), BATCH)?;
+        let (view, kept, from) = (node.view.clone(), keep.clone(), after.take());
+        let page = node
+            .blocking(move || view.expired(&kept, now_ms, from.as_ref(), BATCH))
+            .await??;
         let count = page.keys.len() as u64;
         if count > 0 {
-            let (done, answer) = mpsc::channel();
+            let (done, answer) = oneshot::channel();
             if !node.shard.send(Message::Forget(page.keys, keep, done)) {
                 return Ok(forgotten);
             }
             // An error: the shard has ended, and so has this.
-            let Ok(ticket) = answer.recv() else {
+            let Ok(ticket) = answer.await else {
                 return Ok(forgotten);
             };
-            ticket.wait()?;
+            ticket.await?;
             forgotten += count;
         }
         if page.next.is_none() || node.is_stopping() {

@@ -1,6 +1,7 @@
 //! The node: store, host, shard and everything between them, behind one cheap handle.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -14,7 +15,7 @@ use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
 use abide_core::schema::Schemas;
 use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
-use abide_host::{AllowRule, BarrierBroken, EgressPolicy, Host};
+use abide_host::{AllowRule, BarrierBroken, EgressPolicy, Host, Process, Surroundings};
 use abide_store::{Commits, SledOptions, Store, View};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
@@ -27,6 +28,7 @@ use crate::error::{DeployError, OpenError, SendError};
 use crate::executions::{self, Executions};
 use crate::requests::Requests;
 use crate::shard::{Act, Message, Shard, ShardHandle};
+use crate::steps::Steps;
 use crate::warnings::Warnings;
 
 /// Notices that a slow watcher may fall behind before it misses some.
@@ -46,7 +48,6 @@ pub struct Node {
 
 /// What tasks of the node hold on to.
 pub(crate) struct Inner {
-    pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) fetch_response_bytes: usize,
@@ -118,37 +119,70 @@ pub struct Health {
 
 impl Node {
     /// Opens the store, takes up what it holds, and begins to work. Needs a tokio runtime.
-    pub async fn open(config: NodeConfig) -> Result<Self, OpenError> {
-        let directory = config.storage.directory().clone();
-        let create = |source| OpenError::Io {
-            action: format!("create the data directory {}", directory.display()),
-            source,
+    pub async fn open(mut config: NodeConfig) -> Result<Self, OpenError> {
+        let surroundings = config
+            .host
+            .surroundings
+            .get_or_insert_with(|| Arc::new(Process::here()))
+            .clone();
+        create_directory(&config)?;
+        let store = open_store(&config, &*surroundings).await?;
+        let host = Host::new(config.host.clone())?;
+        let (node, shard) = Self::assemble(config, store, host)?;
+        let thread = std::thread::Builder::new()
+            .name("abide-shard".into())
+            .spawn(move || shard.run())
+            .map_err(|source| OpenError::Io {
+                action: "start the shard's thread".into(),
+                source,
+            })?;
+        *node.inner.shard_thread.lock() = Some(thread);
+        let house = crate::maintenance::keep(Arc::downgrade(&node.inner), surroundings.clone());
+        surroundings.spawn(Box::pin(house));
+        Ok(node)
+    }
+
+    /// Opens a node without threads on a simulated disk: nothing of it moves but by the steps, and by the tasks that it gives to its
+    /// surroundings. Its host shares compiled code with `kin`.
+    pub fn open_stepped(config: NodeConfig, kin: &Host) -> Result<(Self, Steps), OpenError> {
+        create_directory(&config)?;
+        let store = match &config.storage {
+            Storage::Simulated(disk, _) => Store::in_memory(disk, Commits::ByHand)?,
+            Storage::Directory(path) => {
+                return Err(OpenError::Io {
+                    action: format!("step a node on the real disk, in {}", path.display()),
+                    source: std::io::ErrorKind::Unsupported.into(),
+                });
+            }
         };
-        std::fs::create_dir_all(&directory).map_err(create)?;
-        let store = open_store(&config).await?;
-        let egress = config.host.egress.clone();
-        let fetch_response_bytes = config.host.limits.fetch_response_bytes;
-        let host = Host::new(config.host)?;
-        let components =
-            Components::open(host.clone(), directory.join("components")).map_err(create)?;
+        let host = kin.sibling(config.host.clone())?;
+        let (node, shard) = Self::assemble(config, store.clone(), host)?;
+        Ok((node, Steps::new(shard, store)))
+    }
+
+    /// Everything but what moves it.
+    fn assemble(config: NodeConfig, store: Store, host: Host) -> Result<(Self, Shard), OpenError> {
+        let directory = config.storage.directory();
+        let components = Components::open(host.clone(), directory.join("components"))
+            .map_err(|source| cannot_create(directory, source))?;
+        let seed = config.seed.unwrap_or_else(|| host.surroundings().random());
         let view = store.view();
-        let (shard, receiver) = ShardHandle::new();
+        let (handle, receiver) = ShardHandle::new();
         let inner = Arc::new(Inner {
-            tokio: tokio::runtime::Handle::current(),
             clock: config.clock,
             limits: config.engine.limits.clone(),
-            fetch_response_bytes,
+            fetch_response_bytes: config.host.limits.fetch_response_bytes,
             check_replay: config.check_replay,
             view: store.view(),
             store: store.clone(),
             host,
             components,
-            shard: shard.clone(),
+            shard: handle.clone(),
             executions: Executions::default(),
             requests: Requests::default(),
             settings: RwLock::default(),
             schemas: RwLock::default(),
-            egress,
+            egress: config.host.egress,
             warnings: Warnings::default(),
             replies: Mutex::default(),
             next_reply: AtomicU64::new(1),
@@ -170,27 +204,16 @@ impl Node {
         // The engine says so again, but the first event may come before.
         let (schemas, _) = Schemas::assemble(&apps, &view.schemas()?, &[]);
         *inner.schemas.write() = Arc::new(schemas);
-        let loop_ = Shard {
-            engine: Engine::new(config.engine, config.seed.unwrap_or_else(rand::random)),
+        let shard = Shard {
+            engine: Engine::new(config.engine, seed),
             store,
             view,
             clock: inner.clock.clone(),
             receiver,
-            handle: shard,
+            handle,
             act: Arc::new(Actor(Arc::downgrade(&inner))),
         };
-        let thread = std::thread::Builder::new()
-            .name("abide-shard".into())
-            .spawn(move || loop_.run())
-            .map_err(|source| OpenError::Io {
-                action: "start the shard's thread".into(),
-                source,
-            })?;
-        *inner.shard_thread.lock() = Some(thread);
-        inner
-            .tokio
-            .spawn(crate::maintenance::keep(Arc::downgrade(&inner)));
-        Ok(Self { inner })
+        Ok((Self { inner }, shard))
     }
 
     /// Accepts events, all or none. When it returns they are durable.
@@ -281,17 +304,14 @@ impl Node {
         read: impl FnOnce(&View) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let view = self.inner.view.clone();
-        let result = tokio::task::spawn_blocking(move || read(&view)).await;
-        let value = result.map_err(|error| ReadError(error.to_string()))??;
+        let value = self.inner.blocking(move || read(&view)).await??;
         self.inner.store.read_barrier().await?;
         Ok(value)
     }
 
     /// Does at once what the node does by itself every hour: forgets what was kept long enough.
     pub async fn keep_house(&self) -> Result<(), ReadError> {
-        let inner = self.inner.clone();
-        let round = tokio::task::spawn_blocking(move || crate::maintenance::round(&inner)).await;
-        round.map_err(|error| ReadError(error.to_string()))?
+        crate::maintenance::round(&self.inner).await
     }
 
     /// Notices of what happened, each after it was made durable.
@@ -429,14 +449,29 @@ impl Node {
     }
 }
 
+fn create_directory(config: &NodeConfig) -> Result<(), OpenError> {
+    let directory = config.storage.directory();
+    std::fs::create_dir_all(directory).map_err(|source| cannot_create(directory, source))
+}
+
+fn cannot_create(directory: &Path, source: std::io::Error) -> OpenError {
+    OpenError::Io {
+        action: format!("create the data directory {}", directory.display()),
+        source,
+    }
+}
+
 /// Opens the store on a thread that may block.
-async fn open_store(config: &NodeConfig) -> Result<Store, OpenError> {
+async fn open_store(
+    config: &NodeConfig,
+    surroundings: &dyn Surroundings,
+) -> Result<Store, OpenError> {
     let options = SledOptions {
         cache_bytes: config.cache_bytes,
         ..SledOptions::default()
     };
     let storage = config.storage.clone();
-    let opening = tokio::task::spawn_blocking(move || match storage {
+    let opening = surroundings.blocking(move || match storage {
         Storage::Directory(path) => Store::open(&path, &options),
         Storage::Simulated(disk, _) => Store::in_memory(&disk, Commits::InThread),
     });
@@ -457,6 +492,15 @@ fn unexpected<T>(answer: &Answer) -> Result<T, SendError> {
 }
 
 impl Inner {
+    /// Does something where blocking holds up nobody.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let done = self.host.surroundings().blocking(work).await;
+        done.map_err(|error| ReadError(error.to_string()))
+    }
+
     /// Whether the node is about to end.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)

@@ -10,17 +10,16 @@ use abide_core::failure::{Failure, Origin};
 use abide_core::ids::RunId;
 use abide_core::journal::OpNumber;
 use abide_core::state::Run;
-use abide_host::FetchRequest;
+use abide_host::{FetchRequest, Task};
 use futures::FutureExt;
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
 
 use crate::node::Inner;
 
 /// The requests under way.
 #[derive(Default)]
 pub(crate) struct Requests {
-    under_way: Mutex<HashMap<(RunId, OpNumber), AbortHandle>>,
+    under_way: Mutex<HashMap<(RunId, OpNumber), Box<dyn Task>>>,
 }
 
 impl Requests {
@@ -35,13 +34,11 @@ impl Requests {
     ) {
         let id = run.id;
         let app = run.function.app.clone();
+        let surroundings = node.host.surroundings().clone();
         let node = Arc::downgrade(node);
         // The lock is held until the entry is there: a request may end at once.
         let mut under_way = self.under_way.lock();
-        let Some(tokio) = node.upgrade().map(|node| node.tokio.clone()) else {
-            return;
-        };
-        let task = tokio.spawn(async move {
+        let task = surroundings.spawn(Box::pin(async move {
             let Some(node) = node.upgrade() else { return };
             let performed = AssertUnwindSafe(perform(&node, &app, request)).catch_unwind().await;
             let result = performed.unwrap_or_else(|_| {
@@ -57,8 +54,8 @@ impl Requests {
                 attempt,
                 result,
             });
-        });
-        under_way.insert((id, op), task.abort_handle());
+        }));
+        under_way.insert((id, op), task);
     }
 
     /// Gives up a request.

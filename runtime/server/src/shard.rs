@@ -27,7 +27,7 @@ pub(crate) enum Message {
     /// Answer with a ticket for everything that came before.
     Barrier(oneshot::Sender<Ticket>),
     /// Forget these if they are still expired, and answer with a ticket for that.
-    Forget(Vec<bytes::Bytes>, Keep, Sender<Ticket>),
+    Forget(Vec<bytes::Bytes>, Keep, oneshot::Sender<Ticket>),
     /// The clock moved: look at it.
     ClockMoved,
     /// Give no instances to further runs.
@@ -104,9 +104,15 @@ impl Shard {
     /// Runs until it is stopped, or until the store fails.
     pub(crate) fn run(mut self) {
         let mut draining = false;
-        let mut result = self.step(Input::Recover);
+        let mut result = self.recover();
         while result.is_ok() {
-            match self.turn(&mut draining) {
+            self.publish();
+            let message = match self.wait(draining) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            match self.turn(message, INPUTS_IN_TURN, &mut draining) {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => result = Err(error),
@@ -117,14 +123,33 @@ impl Shard {
         }
     }
 
-    /// One turn of the loop; `false`: stop.
-    fn turn(&mut self, draining: &mut bool) -> Result<bool, ReadError> {
-        self.publish();
-        let mut message = match self.wait(*draining) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return Ok(false),
-        };
+    /// The first step of every life.
+    pub(crate) fn recover(&mut self) -> Result<(), ReadError> {
+        self.step(Input::Recover)
+    }
+
+    /// Whether a turn would find something to do.
+    pub(crate) fn has_work(&self) -> bool {
+        let due = self.engine.next_due_ms();
+        self.handle.gauges.waiting.load(Ordering::Relaxed) > 0
+            || self.engine.wants_dispatch()
+            || due.is_some_and(|due_ms| due_ms <= self.clock.now_ms())
+    }
+
+    /// What was sent and not taken yet.
+    pub(crate) fn receive(&self) -> Option<Message> {
+        let message = self.receiver.try_recv().ok()?;
+        self.handle.gauges.waiting.fetch_sub(1, Ordering::Relaxed);
+        Some(message)
+    }
+
+    /// One turn of the loop: `message` and up to `most` inputs with it, then timers, then executions. `false`: stop.
+    pub(crate) fn turn(
+        &mut self,
+        mut message: Option<Message>,
+        most: usize,
+        draining: &mut bool,
+    ) -> Result<bool, ReadError> {
         let mut handled = 0;
         while let Some(next) = message.take() {
             match next {
@@ -143,11 +168,8 @@ impl Shard {
                 Message::Stop => return Ok(false),
             }
             handled += 1;
-            if handled < INPUTS_IN_TURN
-                && let Ok(next) = self.receiver.try_recv()
-            {
-                self.handle.gauges.waiting.fetch_sub(1, Ordering::Relaxed);
-                message = Some(next);
+            if handled < most {
+                message = self.receive();
             }
         }
         let due = self.engine.next_due_ms();
@@ -215,7 +237,7 @@ impl Shard {
         Ok(())
     }
 
-    fn publish(&self) {
+    pub(crate) fn publish(&self) {
         let gauges = &self.handle.gauges;
         gauges
             .executing

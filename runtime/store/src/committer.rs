@@ -137,6 +137,10 @@ impl Committer {
         Ticket::new(Arc::clone(&self.progress), last)
     }
 
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.queue.lock().waiting.is_empty()
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         let queued = self.queue.lock().waiting.len() as u64;
         self.counters.read(queued)

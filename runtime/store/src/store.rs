@@ -129,6 +129,11 @@ impl Store {
         self.inner.committer.run_group()
     }
 
+    /// Whether batches wait for a group.
+    pub fn has_queued(&self) -> bool {
+        self.inner.committer.has_queued()
+    }
+
     /// Counters since the store was opened.
     pub fn stats(&self) -> Stats {
         self.inner.committer.stats()

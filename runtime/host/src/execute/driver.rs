@@ -56,7 +56,7 @@ impl Driver {
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
-        let began = self.run.host().engines.tick();
+        let began = self.run.host().code.engines.tick();
         {
             let mut state = self.run.state();
             if !state
@@ -86,7 +86,7 @@ impl Driver {
                 break;
             }
             self.run.flush_if_large();
-            if self.run.host().engines.tick() > began + 1 {
+            if self.run.host().code.engines.tick() > began + 1 {
                 // Others want to go on, too.
                 cx.waker().wake_by_ref();
                 break;

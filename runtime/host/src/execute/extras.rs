@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
 
 use super::run::Run;
 use super::twin::Twin;
 use crate::guest::Signal;
+use crate::surroundings::Task;
 
 /// What all runs together may have of them.
 pub(crate) struct Budget {
@@ -60,7 +60,7 @@ impl Drop for Taken {
 pub(crate) struct Extras(Vec<Extra>);
 
 struct Extra {
-    task: JoinHandle<()>,
+    task: Box<dyn Task>,
     signal: Arc<Signal>,
 }
 
@@ -88,17 +88,17 @@ impl Extras {
             };
             let mut twin = Twin::new(run.clone(), true);
             let signal = twin.shared_signal();
-            let run = run.clone();
-            let task = tokio::spawn(async move {
+            let own = run.clone();
+            let task = run.host().surroundings.spawn(Box::pin(async move {
                 let _taken = taken;
                 std::future::poll_fn(|cx: &mut Context<'_>| {
-                    if twin.signal().in_body() && run.body_cancelled(twin.slot()) {
+                    if twin.signal().in_body() && own.body_cancelled(twin.slot()) {
                         return Poll::Ready(());
                     }
                     twin.poll(cx)
                 })
                 .await;
-            });
+            }));
             self.0.push(Extra { task, signal });
         }
     }

@@ -11,6 +11,7 @@ use abide_core::failure::{Failure, Origin};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use super::run::Run;
+use crate::Inner;
 use crate::app::App;
 use crate::bindings::App as Bindings;
 use crate::convert;
@@ -53,7 +54,7 @@ async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
     let limits = run.host().limits.clone();
     let app = run.app().clone();
     let context = run.context();
-    match instantiate(&app, || {
+    match instantiate(run.host(), &app, || {
         Guest::new(role, Some(run.clone()), signal.clone(), limits.clone())
     })
     .await
@@ -89,6 +90,7 @@ enum NoInstance {
 
 /// Makes an instance. Where the machine has no room it waits for some: that is no fault of the guest, and no failed attempt.
 pub(crate) async fn instantiate(
+    host: &Inner,
     app: &App,
     guest: impl Fn() -> Guest,
 ) -> Result<(Store<Guest>, Bindings), Halt> {
@@ -99,7 +101,7 @@ pub(crate) async fn instantiate(
             Err(NoInstance::Guest(halt)) => return Err(halt),
             Err(NoInstance::NoRoom(halt)) => {
                 tracing::warn!(app = %app.digest(), reason = %halt, "no room for an instance; trying again");
-                tokio::time::sleep(wait).await;
+                host.surroundings.sleep(wait).await;
                 wait *= 2;
             }
         }

@@ -65,6 +65,7 @@ struct Twin {
 
 impl Run {
     pub(crate) fn new(host: Arc<Inner>, request: ExecuteRequest) -> Self {
+        let ids = IdGenerator::new(host.surroundings.random());
         Self {
             host,
             app: request.app,
@@ -74,7 +75,7 @@ impl Run {
             events: request.events,
             state: Mutex::new(State {
                 machine: request.machine,
-                ids: IdGenerator::new(rand::random()),
+                ids,
                 cursors: Vec::new(),
                 version: 1,
                 driver: None,

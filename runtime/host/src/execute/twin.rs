@@ -1,13 +1,11 @@
 //! A twin: an instance, its place among the run's cursors, and the time limit of the body that it executes.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use abide_core::failure::{Failure, Origin};
-use tokio::time::Sleep;
+use futures::future::BoxFuture;
 
 use super::instance::{End, Instance};
 use super::run::Run;
@@ -19,7 +17,7 @@ pub(crate) struct Twin {
     slot: usize,
     instance: Option<Instance>,
     signal: Arc<Signal>,
-    timer: Option<(u64, Pin<Box<Sleep>>)>,
+    timer: Option<(u64, BoxFuture<'static, ()>)>,
 }
 
 impl Twin {
@@ -102,9 +100,10 @@ impl Twin {
             .as_ref()
             .is_none_or(|(set_for, _)| *set_for != deadline_ms)
         {
-            let left = deadline_ms.saturating_sub(self.run.host().elapsed_ms());
-            let timer = tokio::time::sleep(Duration::from_millis(left));
-            self.timer = Some((deadline_ms, Box::pin(timer)));
+            let host = self.run.host();
+            let left = deadline_ms.saturating_sub(host.elapsed_ms());
+            let timer = host.surroundings.sleep(Duration::from_millis(left));
+            self.timer = Some((deadline_ms, timer));
         }
         let timer = self.timer.as_mut();
         timer.is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready())

@@ -7,36 +7,46 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 use tokio::time::{Instant, Sleep};
 
 use super::FetchError;
 use super::connect::AbortOnDrop;
 
-/// The body of a response; while it lives, so does the connection.
-pub(crate) struct ResponseBody {
+/// The body of a response.
+pub(crate) enum ResponseBody {
+    /// It comes in over a connection.
+    Incoming(Incoming),
+    /// All of it is here.
+    Whole(Full<Bytes>),
+}
+
+impl ResponseBody {
+    pub(super) fn new(body: hyper::body::Incoming, driver: AbortOnDrop, pause: Duration) -> Self {
+        Self::Incoming(Incoming {
+            body,
+            pause,
+            timer: None,
+            _driver: driver,
+        })
+    }
+
+    pub(super) fn whole(content: Bytes) -> Self {
+        Self::Whole(Full::new(content))
+    }
+}
+
+/// A body on its way; while it lives, so does the connection.
+pub(crate) struct Incoming {
     body: hyper::body::Incoming,
     pause: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     _driver: AbortOnDrop,
 }
 
-impl ResponseBody {
-    pub(super) fn new(body: hyper::body::Incoming, driver: AbortOnDrop, pause: Duration) -> Self {
-        Self {
-            body,
-            pause,
-            timer: None,
-            _driver: driver,
-        }
-    }
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = FetchError;
-
+impl Incoming {
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, FetchError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
@@ -58,12 +68,35 @@ impl Body for ResponseBody {
             "waiting for more of the response",
         ))))
     }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = FetchError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, FetchError>>> {
+        match &mut *self {
+            Self::Incoming(incoming) => incoming.poll_frame(cx),
+            Self::Whole(content) => Pin::new(content)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match self {
+            Self::Incoming(incoming) => incoming.body.is_end_stream(),
+            Self::Whole(content) => content.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match self {
+            Self::Incoming(incoming) => incoming.body.size_hint(),
+            Self::Whole(content) => content.size_hint(),
+        }
     }
 }

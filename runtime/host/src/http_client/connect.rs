@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Uri;
 use http::header::{HOST, HeaderValue};
 use http_body::Body;
+use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -16,6 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{FetchError, HttpClient, ResponseBody, Timeouts};
 use crate::egress::EgressPolicy;
+use crate::surroundings::Network;
 
 pub(super) fn tls_config() -> Result<Arc<rustls::ClientConfig>, crate::Error> {
     let roots: rustls::RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
@@ -118,6 +120,9 @@ impl HttpClient {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
+        if let Some(network) = &self.network {
+            return self.exchange(&**network, request).await;
+        }
         let target = Target::of(request.uri())?;
         to_origin_form(&mut request)?;
         let connecting = async {
@@ -144,6 +149,25 @@ impl HttpClient {
                 .map_err(|e| FetchError::Http(describe(&e)))?;
         let driver = exchange.driver;
         Ok(response.map(|body| ResponseBody::new(body, driver, timeouts.between_bytes)))
+    }
+
+    /// The same without a network: the whole request is handed over, the whole response comes back.
+    async fn exchange<B>(
+        &self,
+        network: &dyn Network,
+        request: http::Request<B>,
+    ) -> Result<http::Response<ResponseBody>, FetchError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await;
+        let body = body
+            .map_err(|e| FetchError::Http(e.to_string()))?
+            .to_bytes();
+        let answer = network.exchange(http::Request::from_parts(parts, body));
+        Ok(answer.await?.map(ResponseBody::whole))
     }
 }
 

@@ -7,6 +7,7 @@ mod body;
 mod connect;
 mod message;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use http::{Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 
 use crate::egress::EgressPolicy;
+use crate::surroundings::{Network, Process, Surroundings};
 
 pub(crate) use body::ResponseBody;
 pub use message::{FetchError, FetchRequest, FetchResponse};
@@ -48,14 +50,23 @@ pub(crate) struct Timeouts {
 /// Sends requests. Cloning it is cheap.
 #[derive(Clone)]
 pub struct HttpClient {
-    tls: std::sync::Arc<rustls::ClientConfig>,
+    tls: Arc<rustls::ClientConfig>,
+    surroundings: Arc<dyn Surroundings>,
+    /// What answers in place of the network.
+    network: Option<Arc<dyn Network>>,
 }
 
 impl HttpClient {
     /// A client that trusts the roots of Mozilla's programme.
     pub fn new() -> Result<Self, crate::Error> {
+        Self::within(Arc::new(Process::ambient()))
+    }
+
+    pub(crate) fn within(surroundings: Arc<dyn Surroundings>) -> Result<Self, crate::Error> {
         Ok(Self {
             tls: connect::tls_config()?,
+            network: surroundings.network(),
+            surroundings,
         })
     }
 
@@ -66,7 +77,8 @@ impl HttpClient {
         request: FetchRequest,
     ) -> Result<FetchResponse, FetchError> {
         let timeout = request.timeout;
-        tokio::time::timeout(timeout, self.follow(policy, request))
+        self.surroundings
+            .timeout(timeout, self.follow(policy, request))
             .await
             .unwrap_or(Err(FetchError::Timeout("waiting for the response")))
     }

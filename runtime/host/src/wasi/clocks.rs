@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
@@ -33,8 +34,8 @@ impl Guest {
         } else if after.is_zero() {
             Timer::DueAfterYield
         } else {
-            match tokio::time::Instant::now().checked_add(after) {
-                Some(at) => Timer::At(at),
+            match &self.run {
+                Some(run) => Timer::After(run.host().surroundings.sleep(after)),
                 None => Timer::Never,
             }
         };
@@ -83,7 +84,7 @@ enum Timer {
     Due,
     /// Due, but only after others had their turn: a guest may poll in a loop.
     DueAfterYield,
-    At(tokio::time::Instant),
+    After(BoxFuture<'static, ()>),
     Never,
 }
 
@@ -96,7 +97,10 @@ impl Pollable for Timer {
                 *self = Self::Due;
                 tokio::task::yield_now().await;
             }
-            Self::At(at) => tokio::time::sleep_until(*at).await,
+            Self::After(timer) => {
+                timer.await;
+                *self = Self::Due;
+            }
             Self::Never => std::future::pending().await,
         }
     }

@@ -4,7 +4,6 @@
 //! workflow instance saw. The algorithm is part of the journal's format: changing it breaks the replay of old runs.
 
 use abide_core::ids::RunId;
-use rand::Rng;
 use wasmtime::component::Linker;
 use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 
@@ -58,16 +57,25 @@ impl Guest {
         let len = usize::try_from(len).map_err(|_| Halt::permanent("too many random bytes"))?;
         let mut bytes = vec![0; len];
         if self.in_body() {
-            rand::rng().fill_bytes(&mut bytes);
+            self.unforeseen(&mut bytes);
         } else {
             self.seeded.fill(&mut bytes);
         }
         Ok(bytes)
     }
 
+    /// Randomness for a body; a guest without a run has none.
+    fn unforeseen(&self, bytes: &mut [u8]) {
+        if let Some(run) = &self.run {
+            run.host().surroundings.fill_random(bytes);
+        }
+    }
+
     fn random_u64(&mut self) -> u64 {
         if self.in_body() {
-            rand::rng().next_u64()
+            let mut bytes = [0; 8];
+            self.unforeseen(&mut bytes);
+            u64::from_le_bytes(bytes)
         } else {
             self.seeded.next()
         }
