@@ -7,6 +7,25 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::http_client::Idle;
+
+/// One app's way outside: what it may connect to, and its connections that wait for the next request. Clones share them.
+#[derive(Clone, Default)]
+pub struct Egress {
+    pub(crate) policy: EgressPolicy,
+    pub(crate) idle: Idle,
+}
+
+impl Egress {
+    /// A way outside without connections.
+    pub fn new(policy: EgressPolicy) -> Self {
+        Self {
+            policy,
+            idle: Idle::default(),
+        }
+    }
+}
+
 /// Which connections are allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EgressPolicy {

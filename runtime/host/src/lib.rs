@@ -45,7 +45,7 @@ mod wasi;
 
 pub use app::App;
 pub use config::{GuestLimits, HostConfig, PoolConfig};
-pub use egress::{AllowRule, EgressPolicy, InvalidRule};
+pub use egress::{AllowRule, Egress, EgressPolicy, InvalidRule};
 pub use error::Error;
 pub use events::Events;
 pub use execute::{ExecuteRequest, Exit, Gone, Mailbox};

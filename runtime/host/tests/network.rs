@@ -5,7 +5,7 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use abide_host::{EgressPolicy, FetchError, FetchRequest, FetchResponse, Host, HttpClient};
+use abide_host::{Egress, EgressPolicy, FetchError, FetchRequest, FetchResponse, Host, HttpClient};
 use common::Case;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -82,7 +82,7 @@ async fn fetch(policy: &EgressPolicy, url: String) -> Result<FetchResponse, Fetc
     };
     HttpClient::new()
         .expect("a client")
-        .fetch(policy, request)
+        .fetch(&Egress::new(policy.clone()), request)
         .await
 }
 

@@ -15,7 +15,7 @@ use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
 use abide_core::schema::Schemas;
 use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
-use abide_host::{AllowRule, BarrierBroken, EgressPolicy, Host, Process, Surroundings};
+use abide_host::{AllowRule, BarrierBroken, Egress, EgressPolicy, Host, Process, Surroundings};
 use abide_store::{Commits, SledOptions, Store, View};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
@@ -82,7 +82,7 @@ pub(crate) struct Inner {
 struct AppSettings {
     digest: Digest,
     variables: Arc<Vec<(String, String)>>,
-    egress: Arc<EgressPolicy>,
+    egress: Arc<Egress>,
 }
 
 /// How an app is deployed.
@@ -510,10 +510,10 @@ impl Inner {
     pub(crate) fn app_settings(
         &self,
         app: &str,
-    ) -> (Arc<Vec<(String, String)>>, Arc<EgressPolicy>) {
+    ) -> (Arc<Vec<(String, String)>>, Arc<Egress>) {
         match self.settings.read().get(app) {
             Some(settings) => (settings.variables.clone(), settings.egress.clone()),
-            None => (Arc::default(), Arc::new(self.egress.clone())),
+            None => (Arc::default(), Arc::new(Egress::new(self.egress.clone()))),
         }
     }
 
@@ -533,7 +533,7 @@ impl Inner {
         let settings = AppSettings {
             digest: app.current.digest,
             variables: Arc::new(variables.collect()),
-            egress: Arc::new(egress),
+            egress: Arc::new(Egress::new(egress)),
         };
         self.settings.write().insert(app.id.clone(), settings)
     }

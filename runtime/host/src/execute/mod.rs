@@ -21,7 +21,7 @@ use abide_core::machine::{Arrival, Divergence, Machine};
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::events::Events;
 use crate::port::Port;
 
@@ -42,8 +42,8 @@ pub struct ExecuteRequest {
     pub port: Arc<dyn Port>,
     /// The environment variables that bodies see.
     pub variables: Arc<Vec<(String, String)>>,
-    /// What bodies may connect to.
-    pub egress: Arc<EgressPolicy>,
+    /// The way outside of bodies.
+    pub egress: Arc<Egress>,
 }
 
 /// Why an execution is over.

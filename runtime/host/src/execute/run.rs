@@ -19,7 +19,7 @@ use crate::Inner;
 use crate::app::App;
 use crate::bindings::{self, types};
 use crate::convert;
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::events::Events;
 use crate::execute::ExecuteRequest;
 use crate::guest::{Halt, Role, Signal};
@@ -35,7 +35,7 @@ pub(crate) struct Run {
     app: Arc<App>,
     pub(super) port: Arc<dyn Port>,
     variables: Arc<Vec<(String, String)>>,
-    egress: Arc<EgressPolicy>,
+    egress: Arc<Egress>,
     events: Events,
     state: Mutex<State>,
 }
@@ -100,7 +100,7 @@ impl Run {
         &self.variables
     }
 
-    pub(crate) fn egress(&self) -> &EgressPolicy {
+    pub(crate) fn egress(&self) -> &Egress {
         &self.egress
     }
 

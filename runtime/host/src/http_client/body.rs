@@ -11,7 +11,8 @@ use http_body_util::Full;
 use tokio::time::{Instant, Sleep};
 
 use super::FetchError;
-use super::connect::AbortOnDrop;
+use super::connect::Keep;
+use super::idle::Connection;
 
 /// The body of a response.
 pub(crate) enum ResponseBody {
@@ -22,13 +23,22 @@ pub(crate) enum ResponseBody {
 }
 
 impl ResponseBody {
-    pub(super) fn new(body: hyper::body::Incoming, driver: AbortOnDrop, pause: Duration) -> Self {
-        Self::Incoming(Incoming {
+    pub(super) fn new(
+        body: hyper::body::Incoming,
+        connection: Connection,
+        keep: Keep,
+        pause: Duration,
+    ) -> Self {
+        let mut incoming = Incoming {
             body,
             pause,
             timer: None,
-            _driver: driver,
-        })
+            way: Some((connection, keep)),
+        };
+        if incoming.body.is_end_stream() {
+            incoming.ended();
+        }
+        Self::Incoming(incoming)
     }
 
     pub(super) fn whole(content: Bytes) -> Self {
@@ -36,21 +46,33 @@ impl ResponseBody {
     }
 }
 
-/// A body on its way; while it lives, so does the connection.
+/// A body on its way. One that is dropped before its end takes the connection with it.
 pub(crate) struct Incoming {
     body: hyper::body::Incoming,
     pause: Duration,
     timer: Option<Pin<Box<Sleep>>>,
-    _driver: AbortOnDrop,
+    way: Option<(Connection, Keep)>,
 }
 
 impl Incoming {
+    /// The connection is free for the next request.
+    fn ended(&mut self) {
+        if let Some((connection, keep)) = self.way.take() {
+            keep.put(connection);
+        }
+    }
+
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, FetchError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.timer = None;
+            match &frame {
+                Some(Err(_)) => self.way = None,
+                Some(Ok(_)) if !self.body.is_end_stream() => {}
+                Some(Ok(_)) | None => self.ended(),
+            }
             return Poll::Ready(
                 frame.map(|frame| frame.map_err(|e| FetchError::Http(e.to_string()))),
             );

@@ -1,4 +1,4 @@
-//! One exchange: look up, check, connect, send.
+//! One exchange: look up, check, connect (or take a connection that waits), send.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Uri;
 use http::header::{HOST, HeaderValue};
 use http_body::Body;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -15,9 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::idle::{Connection, Idle, Outgoing};
 use super::{FetchError, HttpClient, ResponseBody, Timeouts};
-use crate::egress::EgressPolicy;
-use crate::surroundings::Network;
+use crate::egress::{Egress, EgressPolicy};
+use crate::surroundings::{Network, Surroundings};
 
 pub(super) fn tls_config() -> Result<Arc<rustls::ClientConfig>, crate::Error> {
     let roots: rustls::RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
@@ -31,7 +32,8 @@ pub(super) fn tls_config() -> Result<Arc<rustls::ClientConfig>, crate::Error> {
 }
 
 /// Where a URL points.
-struct Target {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Target {
     host: String,
     port: u16,
     tls: bool,
@@ -112,7 +114,7 @@ impl HttpClient {
     /// One exchange with the server that the request's URL names. Redirects are answers like any other.
     pub(crate) async fn send<B>(
         &self,
-        policy: &EgressPolicy,
+        egress: &Egress,
         mut request: http::Request<B>,
         timeouts: Timeouts,
     ) -> Result<http::Response<ResponseBody>, FetchError>
@@ -125,30 +127,83 @@ impl HttpClient {
         }
         let target = Target::of(request.uri())?;
         to_origin_form(&mut request)?;
-        let connecting = async {
-            let stream = target.connect(policy).await?;
-            if !target.tls {
-                return Exchange::begin(stream).await;
+        let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        loop {
+            let waiting = egress.idle.take(&target).await;
+            let reused = waiting.is_some();
+            let mut connection = match waiting {
+                Some(connection) => connection,
+                None => {
+                    tokio::time::timeout(timeouts.connect, self.connect(&target, &egress.policy))
+                        .await
+                        .unwrap_or(Err(FetchError::Timeout("connecting")))?
+                }
+            };
+            let again = if reused { repeatable(&request) } else { None };
+            let sent = connection.sender.try_send_request(request);
+            let response = tokio::time::timeout(timeouts.first_byte, sent)
+                .await
+                .map_err(|_| FetchError::Timeout("waiting for the response"))?;
+            match response {
+                Ok(response) => {
+                    let keep = Keep {
+                        idle: egress.idle.clone(),
+                        surroundings: self.surroundings.clone(),
+                        target,
+                    };
+                    return Ok(response.map(|body| {
+                        ResponseBody::new(body, connection, keep, timeouts.between_bytes)
+                    }));
+                }
+                Err(mut failed) => {
+                    // A connection that the server closed while it waited: nothing of the request left, or nothing that it may not get twice.
+                    let unsent = failed.take_message();
+                    let closed = failed.error().is_incomplete_message();
+                    match unsent.or(if closed { again } else { None }) {
+                        Some(unsent) if reused => request = unsent,
+                        Some(_) | None => {
+                            return Err(FetchError::Http(describe(failed.error())));
+                        }
+                    }
+                }
             }
-            let name = ServerName::try_from(target.host.clone()).map_err(|_| {
-                FetchError::Tls(format!("{} cannot have a certificate", target.host))
-            })?;
-            let stream = TlsConnector::from(self.tls.clone())
-                .connect(name, stream)
-                .await
-                .map_err(|e| FetchError::Tls(format!("{}: {e}", target.host)))?;
-            Exchange::begin(stream).await
-        };
-        let mut exchange = tokio::time::timeout(timeouts.connect, connecting)
+        }
+    }
+
+    async fn connect(
+        &self,
+        target: &Target,
+        policy: &EgressPolicy,
+    ) -> Result<Connection, FetchError> {
+        let stream = target.connect(policy).await?;
+        if !target.tls {
+            return self.begin(stream).await;
+        }
+        let name = ServerName::try_from(target.host.clone())
+            .map_err(|_| FetchError::Tls(format!("{} cannot have a certificate", target.host)))?;
+        let stream = TlsConnector::from(self.tls.clone())
+            .connect(name, stream)
             .await
-            .unwrap_or(Err(FetchError::Timeout("connecting")))?;
-        let response =
-            tokio::time::timeout(timeouts.first_byte, exchange.sender.send_request(request))
-                .await
-                .map_err(|_| FetchError::Timeout("waiting for the response"))?
-                .map_err(|e| FetchError::Http(describe(&e)))?;
-        let driver = exchange.driver;
-        Ok(response.map(|body| ResponseBody::new(body, driver, timeouts.between_bytes)))
+            .map_err(|e| FetchError::Tls(format!("{}: {e}", target.host)))?;
+        self.begin(stream).await
+    }
+
+    async fn begin<S>(&self, stream: S) -> Result<Connection, FetchError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| FetchError::Http(describe(&e)))?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+        Ok(Connection {
+            sender,
+            _driver: AbortOnDrop(driver),
+        })
     }
 
     /// The same without a network: the whole request is handed over, the whole response comes back.
@@ -171,12 +226,20 @@ impl HttpClient {
     }
 }
 
-struct Exchange<B> {
-    sender: http1::SendRequest<B>,
-    driver: AbortOnDrop,
+/// Where a connection goes when its response was read to its end.
+pub(super) struct Keep {
+    idle: Idle,
+    surroundings: Arc<dyn Surroundings>,
+    target: Target,
 }
 
-/// The task that moves the connection's bytes; it ends with whoever reads the response.
+impl Keep {
+    pub(super) fn put(self, connection: Connection) {
+        self.idle.put(&self.surroundings, self.target, connection);
+    }
+}
+
+/// The task that moves the connection's bytes; it ends with whoever holds the connection.
 pub(super) struct AbortOnDrop(tokio::task::JoinHandle<()>);
 
 impl Drop for AbortOnDrop {
@@ -185,28 +248,17 @@ impl Drop for AbortOnDrop {
     }
 }
 
-impl<B> Exchange<B>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: std::error::Error + Send + Sync + 'static,
-{
-    async fn begin<S>(stream: S) -> Result<Self, FetchError>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| FetchError::Http(describe(&e)))?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
-        Ok(Self {
-            sender,
-            driver: AbortOnDrop(driver),
-        })
+/// The same request once more, if a server may get it twice: RFC 9110, section 9.2.2.
+fn repeatable(request: &http::Request<Outgoing>) -> Option<http::Request<Outgoing>> {
+    if !request.method().is_idempotent() || !request.body().is_end_stream() {
+        return None;
     }
+    let empty = Empty::new().map_err(|never| match never {}).boxed_unsync();
+    let mut again = http::Request::new(empty);
+    again.method_mut().clone_from(request.method());
+    again.uri_mut().clone_from(request.uri());
+    again.headers_mut().clone_from(request.headers());
+    Some(again)
 }
 
 /// The path alone, and the host in its header.

@@ -1,10 +1,12 @@
 //! HTTP requests within the egress policy: of bodies, and of the `fetch` operation.
 //!
 //! Invariant: a connection goes to an address that the policy has checked, and to no other. A name is looked up once a
-//! request, and the answer of that look-up is what is checked and used; a redirect is a new request.
+//! connection, and the answer of that look-up is what is checked and used; a redirect is a new request. Connections are kept for
+//! the next request of the same app, under the same policy.
 
 mod body;
 mod connect;
+mod idle;
 mod message;
 
 use std::sync::Arc;
@@ -15,10 +17,11 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 
-use crate::egress::EgressPolicy;
+use crate::egress::Egress;
 use crate::surroundings::{Network, Process, Surroundings};
 
 pub(crate) use body::ResponseBody;
+pub(crate) use idle::Idle;
 pub use message::{FetchError, FetchRequest, FetchResponse};
 
 /// The most redirects that `fetch` follows.
@@ -73,19 +76,19 @@ impl HttpClient {
     /// Performs a request, follows up to 10 redirects, and reads the whole response.
     pub async fn fetch(
         &self,
-        policy: &EgressPolicy,
+        egress: &Egress,
         request: FetchRequest,
     ) -> Result<FetchResponse, FetchError> {
         let timeout = request.timeout;
         self.surroundings
-            .timeout(timeout, self.follow(policy, request))
+            .timeout(timeout, self.follow(egress, request))
             .await
             .unwrap_or(Err(FetchError::Timeout("waiting for the response")))
     }
 
     async fn follow(
         &self,
-        policy: &EgressPolicy,
+        egress: &Egress,
         request: FetchRequest,
     ) -> Result<FetchResponse, FetchError> {
         let invalid = |what: &str| FetchError::Invalid(what.to_owned());
@@ -112,7 +115,7 @@ impl HttpClient {
                     .headers_mut()
                     .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             }
-            let response = self.send(policy, outgoing, timeouts).await?;
+            let response = self.send(egress, outgoing, timeouts).await?;
             let Some(target) = redirect(&response, &url) else {
                 return collect(response, &url, request.max_response_bytes).await;
             };

@@ -17,7 +17,7 @@ use abide_core::machine::{Arrival, Change, Machine, Position, Progress, RunInfo}
 use abide_core::retry::RetryPolicy;
 use abide_core::state::{LogLine, Registration};
 use abide_host::{
-    App, BarrierBroken, Events, ExecuteRequest, Exit, Host, HostConfig, Mailbox, Port,
+    App, BarrierBroken, Egress, Events, ExecuteRequest, Exit, Host, HostConfig, Mailbox, Port,
 };
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
@@ -222,7 +222,7 @@ impl Case {
             events: self.events.clone(),
             port: self.node.clone(),
             variables: Arc::new(self.variables.clone()),
-            egress: Arc::new(self.host.egress().clone()),
+            egress: Arc::new(Egress::new(self.host.egress().clone())),
         });
         (mailbox, tokio::spawn(execution))
     }
