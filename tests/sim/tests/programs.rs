@@ -86,6 +86,7 @@ fn programs_come_to_what_is_expected_of_them() {
     let treatment = Treatment {
         restarts: 0,
         failures: 0,
+        steady: false,
     };
     let (runs, _, entries) = check_all(0..1_000, treatment);
     println!("{runs} runs, {entries} entries");
@@ -96,6 +97,7 @@ fn programs_that_are_thrown_out_of_memory_come_to_the_same() {
     let treatment = Treatment {
         restarts: 20,
         failures: 5,
+        steady: false,
     };
     let (runs, restarts, entries) = check_all(0..1_000, treatment);
     println!("{runs} runs, {restarts} restarts, {entries} entries");

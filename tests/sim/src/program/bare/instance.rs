@@ -22,6 +22,8 @@ pub(super) struct Shared {
     pub(super) now_ms: u64,
     /// How often progress was taken, which makes it durable.
     pub(super) taken: u64,
+    /// A body waits until it is taken.
+    pub(super) wanted: bool,
 }
 
 /// The outside service, as bodies reach it.
@@ -199,7 +201,11 @@ impl Calls for Way {
     fn report(&self, report: Report) -> Boxed<'static, Result<Reported, String>> {
         let (service, shared) = (self.service.clone(), self.shared.clone());
         // Nothing reaches outside before everything recorded so far is durable.
-        let asked = shared.lock().taken;
+        let asked = {
+            let mut shared = shared.lock();
+            shared.wanted = true;
+            shared.taken
+        };
         Box::pin(std::future::poll_fn(move |_| {
             if shared.lock().taken == asked {
                 Poll::Pending

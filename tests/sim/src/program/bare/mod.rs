@@ -15,10 +15,16 @@ mod outside;
 mod run;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use abide_core::journal::Entry;
+use abide_core::machine::RunInfo;
 
 use super::{Call, Expectation, Program, Seen};
 use crate::rng::Rng;
 use outside::World;
+
+pub use run::Cue;
 
 /// How a program is treated.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +33,19 @@ pub struct Treatment {
     pub restarts: u64,
     /// In how many of 100 cases the outside service fails.
     pub failures: u64,
+    /// Nothing is left to chance: a run goes on for as long as it can, with one body at a time, as it does where it is alone in a host.
+    pub steady: bool,
+}
+
+/// One run, as another host can repeat it.
+#[derive(Debug)]
+pub struct Journal {
+    /// What it is.
+    pub info: Arc<RunInfo>,
+    /// What it was told from outside: at its start, whenever its code was tried again, and whenever it waited.
+    pub cues: Vec<Cue>,
+    /// What it recorded.
+    pub entries: Vec<Entry>,
 }
 
 /// What came of a program and of those that it started.
@@ -38,6 +57,8 @@ pub struct Told {
     pub restarts: u32,
     /// How many entries there are in all journals.
     pub entries: usize,
+    /// The run of the program itself.
+    pub first: Journal,
 }
 
 /// Runs a program to its end, and everything that it starts; then says what is wrong, if anything is.

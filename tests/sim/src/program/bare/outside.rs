@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::instance::Service;
 use super::run::Run;
-use super::{Told, Treatment};
+use super::{Journal, Told, Treatment};
 use crate::program::{Call, End, Program, Report, Reported, SPARE_ATTEMPTS, STARTS};
 use crate::rng::Rng;
 
@@ -96,6 +96,11 @@ impl World {
                     .map_err(|problem| format!("`{key}`: {problem}"))?;
             }
         }
+        let first = self.runs.first().map(|run| Journal {
+            info: run.info.clone(),
+            cues: run.cues.clone(),
+            entries: run.entries.clone(),
+        });
         let mut ledger = self.ledger.lock();
         let runs = self.runs.iter_mut().map(|run| {
             let calls = ledger.calls.remove(&run.info.run.to_string());
@@ -105,6 +110,7 @@ impl World {
         Ok(Told {
             runs: runs.collect(),
             restarts: self.restarts,
+            first: first.ok_or("no run was started")?,
             entries: self.runs.iter().map(|run| run.entries.len()).sum(),
         })
     }
@@ -113,10 +119,17 @@ impl World {
         let going: Vec<usize> = (0..self.runs.len())
             .filter(|at| self.runs[*at].can_go_on(self.now_ms))
             .collect();
-        let Some(at) = self.rng.choice(&going).copied() else {
+        let steady = self.treatment.steady;
+        let chosen = if steady {
+            going.first()
+        } else {
+            self.rng.choice(&going)
+        };
+        let Some(at) = chosen.copied() else {
             return self.let_time_pass(program);
         };
-        let twins = 1 + usize::try_from(self.rng.within(0..3)).unwrap_or(0);
+        let more = if steady { 0 } else { self.rng.within(0..3) };
+        let twins = 1 + usize::try_from(more).unwrap_or(0);
         let service = self.service.clone();
         let key = self.runs[at].program.key.clone();
         self.runs[at]
@@ -126,7 +139,12 @@ impl World {
             // What it did since its last progress is forgotten.
             self.restarts += u32::from(self.runs[at].throw_out());
         }
-        if self.rng.chance(70) || !self.runs[at].can_go_on(self.now_ms) {
+        let now = if steady {
+            self.runs[at].wants_durability()
+        } else {
+            self.rng.chance(70)
+        };
+        if now || !self.runs[at].can_go_on(self.now_ms) {
             self.take_progress(at);
             if self.rng.chance(self.treatment.restarts) {
                 self.restarts += u32::from(self.runs[at].throw_out());

@@ -14,6 +14,15 @@ use parking_lot::Mutex;
 use super::instance::{Ended, Instance, Service, Shared};
 use crate::program::{End, Program};
 
+/// Something that a run was told from outside, and when: what another execution must be told for it to do the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cue {
+    /// The time.
+    pub now_ms: u64,
+    /// What arrived, in this order.
+    pub arrivals: Vec<(OpNumber, Arrival)>,
+}
+
 /// A run, as the store would know it, and its instances, if it is in memory.
 pub(super) struct Run {
     pub(super) program: Program,
@@ -24,6 +33,7 @@ pub(super) struct Run {
     /// What has arrived and is not recorded as such.
     pub(super) arrivals: BTreeMap<OpNumber, Arrival>,
     pub(super) end: Option<End>,
+    pub(super) cues: Vec<Cue>,
     /// Its code failed, and is to be tried again.
     retry_later: bool,
     live: Option<Live>,
@@ -66,6 +76,7 @@ impl Run {
             registrations: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             end: None,
+            cues: Vec::new(),
             retry_later: false,
             live: None,
             seed: number as u64 * 1_000_003,
@@ -91,7 +102,7 @@ impl Run {
             None => true,
             Some(live) => {
                 let new = self.arrivals.keys().any(|op| !live.delivered.contains(op));
-                new || live.shared.lock().machine.phase() != Phase::Parked
+                new || live.shared.lock().machine.phase() == Phase::Running
             }
         }
     }
@@ -107,26 +118,29 @@ impl Run {
             self.retry_later = false;
             self.live = None;
         }
-        self.load(now_ms)?;
+        let fresh = self.load(now_ms)?;
         let Some(live) = &mut self.live else {
             return Ok(());
         };
         live.shared.lock().now_ms = now_ms;
-        for (op, arrival) in &self.arrivals {
-            if live.delivered.insert(*op) {
-                live.shared
-                    .lock()
-                    .machine
-                    .arrive(*op, arrival.clone(), now_ms);
-            }
+        let mut arrivals = self.arrivals.clone();
+        arrivals.retain(|op, _| live.delivered.insert(*op));
+        for (op, arrival) in &arrivals {
+            let machine = &mut live.shared.lock().machine;
+            machine.arrive(*op, arrival.clone(), now_ms);
+        }
+        if fresh || !arrivals.is_empty() {
+            let arrivals = arrivals.into_iter().collect();
+            self.cues.push(Cue { now_ms, arrivals });
         }
         live.poll_workflow()?;
         live.poll_twins(&self.program, service, twins)
     }
 
-    fn load(&mut self, now_ms: u64) -> Result<(), String> {
+    /// Brings it into memory; says whether it was not there.
+    fn load(&mut self, now_ms: u64) -> Result<bool, String> {
         if self.live.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let machine = Machine::load(self.info.clone(), self.entries.clone(), now_ms)
             .map_err(|error| error.to_string())?;
@@ -136,6 +150,7 @@ impl Run {
             ids: IdGenerator::new(self.seed),
             now_ms,
             taken: 0,
+            wanted: false,
         }));
         let none: Service = Arc::new(|_| Err("workflow code calls nobody".into()));
         let workflow = Instance::new(&shared, &self.program, &none, false);
@@ -145,7 +160,13 @@ impl Run {
             twins: Vec::new(),
             delivered: BTreeSet::new(),
         });
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether a body waits until what is recorded is durable.
+    pub(super) fn wants_durability(&self) -> bool {
+        let live = self.live.as_ref();
+        live.is_some_and(|live| live.shared.lock().wanted)
     }
 
     /// What it hands on, which is durable from now on, as far as it is about the run itself.
@@ -154,6 +175,7 @@ impl Run {
         let progress = {
             let mut shared = live.shared.lock();
             shared.taken += 1;
+            shared.wanted = false;
             shared.machine.take_progress()?
         };
         self.entries.extend(progress.entries.iter().cloned());
@@ -206,6 +228,7 @@ impl Run {
             ids: IdGenerator::new(0),
             now_ms: 0,
             taken: 0,
+            wanted: false,
         }));
         let none: Service = Arc::new(|_| Err("a replay calls nobody".into()));
         let mut workflow = Instance::new(&shared, &self.program, &none, false);
