@@ -12,7 +12,7 @@ use abide_core::ids::EventId;
 use abide_core::journal::{Entry, OpNumber, Outcome};
 use abide_core::machine::{Machine, Position, Progress};
 use abide_core::operation::Kind;
-use abide_host::{App, BarrierBroken, ExecuteRequest, Exit, Host, HostConfig, Port};
+use abide_host::{App, BarrierBroken, Egress, ExecuteRequest, Exit, Host, HostConfig, Port};
 use abide_sim::program::bare::{Cue, Journal, Treatment, check};
 use abide_sim::program::{Program, Report, Reported, Setting, Statement, generate};
 use abide_sim::rng::Rng;
@@ -120,7 +120,7 @@ async fn in_a_component(host: &Host, app: &Arc<App>, url: &str, journal: &Journa
             events: event.clone().into(),
             port: node.clone(),
             variables: Arc::new(vec![("WITNESS_URL".into(), url.into())]),
-            egress: Arc::new(host.egress().clone()),
+            egress: Arc::new(Egress::new(host.egress().clone())),
         });
         for (op, arrival) in arrivals {
             mailbox.arrive(*op, arrival.clone()).expect("delivered");
