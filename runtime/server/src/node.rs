@@ -507,10 +507,7 @@ impl Inner {
     }
 
     /// The variables of an app, and what its bodies may reach.
-    pub(crate) fn app_settings(
-        &self,
-        app: &str,
-    ) -> (Arc<Vec<(String, String)>>, Arc<Egress>) {
+    pub(crate) fn app_settings(&self, app: &str) -> (Arc<Vec<(String, String)>>, Arc<Egress>) {
         match self.settings.read().get(app) {
             Some(settings) => (settings.variables.clone(), settings.egress.clone()),
             None => (Arc::default(), Arc::new(Egress::new(self.egress.clone()))),

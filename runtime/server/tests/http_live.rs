@@ -96,6 +96,25 @@ async fn a_run_is_watched_to_its_end() {
 }
 
 #[tokio::test]
+async fn whoever_only_waits_for_the_end_is_spared_the_steps() {
+    let served = served().await;
+    let sent = served.post("/e/key", r#"{"name":"bench/ten"}"#).await;
+    let id = sent.json()["ids"][0].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/events/{id}/stream?steps=false");
+    let mut messages = Messages::new(served.request(request(Method::GET, &path, "")).await);
+    let run = until(&mut messages, "Completed").await;
+    assert_eq!((&run["output"], run.get("steps")), (&json!(45), None));
+    assert_eq!(
+        messages.next().await.map(|(name, _)| name).as_deref(),
+        Some("end")
+    );
+    let refused = served
+        .get(&format!("/api/v1/events/{id}/stream?steps=no"))
+        .await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn a_waiting_run_says_what_it_waits_for_and_goes_on_when_it_comes() {
     let served = served().await;
     let resume = json!({ "name": "bench/resume", "data": { "n": 2, "key": "k1" } });

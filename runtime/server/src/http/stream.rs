@@ -13,16 +13,19 @@ use abide_core::ids::{EventId, RunId};
 use abide_core::state::{Read, ReadError};
 use abide_store::View;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, stream};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::time::Instant;
 
+use super::api::Params;
 use super::error::{ApiError, Problem};
-use super::runs::{read_detail, read_pending};
+use super::runs::{read_detail, read_pending, standing};
 use super::serve::Stopping;
 use super::{Api, event_id, no_such_event, no_such_run, run_id};
+use crate::Node;
+use crate::view::RunView;
 
 /// Changes within this time are shown together: a busy run changes hundreds of times a second.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
@@ -38,10 +41,12 @@ type Stopped = Option<Extension<Stopping>>;
 pub(super) async fn run(
     State(api): State<Api>,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
     stopping: Stopped,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let id = run_id(&id)?;
-    let mut watcher = Watcher::new(api, None, stopping);
+    let form = Form::parse(query.as_deref())?;
+    let mut watcher = Watcher::new(api, None, form, stopping);
     watcher.wanted.insert(id);
     watcher.refresh().await?;
     if watcher.shown.is_empty() {
@@ -53,10 +58,12 @@ pub(super) async fn run(
 pub(super) async fn event(
     State(api): State<Api>,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
     stopping: Stopped,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let id = event_id(&id)?;
-    let mut watcher = Watcher::new(api.clone(), Some(id), stopping);
+    let form = Form::parse(query.as_deref())?;
+    let mut watcher = Watcher::new(api.clone(), Some(id), form, stopping);
     if !api.read(move |view| view.has_event(id)).await? {
         return Err(no_such_event(id).into());
     }
@@ -72,6 +79,52 @@ fn answer(watcher: Watcher) -> Sse<impl Stream<Item = Result<Event, Infallible>>
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 
+/// What a message tells of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// All that is known, each time.
+    Full,
+    /// The run without its steps: enough for whoever waits for its end, at a cost that does not grow with the run.
+    Record,
+}
+
+impl Form {
+    fn parse(query: Option<&str>) -> Result<Self, ApiError> {
+        match Params::parse(query, &["steps"])?.get("steps") {
+            None | Some("true") => Ok(Self::Full),
+            Some("false") => Ok(Self::Record),
+            Some(other) => Err(ApiError::invalid(
+                "invalid_query",
+                format!("steps: must be `true` or `false`, not `{other}`"),
+            )),
+        }
+    }
+
+    /// The message for a run as it stands now, and whether it has ended.
+    fn read(
+        self,
+        node: &Node,
+        view: &View,
+        id: RunId,
+    ) -> Result<Option<(String, bool)>, ReadError> {
+        let (text, status) = match self {
+            Self::Full => match read_detail(node, view, id)? {
+                Some((detail, status)) => (serde_json::to_string(&detail), status),
+                None => return Ok(None),
+            },
+            Self::Record => match view.get_run(id)? {
+                Some(run) => {
+                    let status = standing(node, &run);
+                    (serde_json::to_string(&RunView::new(&run, status)), status)
+                }
+                None => return Ok(None),
+            },
+        };
+        let text = text.map_err(|error| ReadError(error.to_string()))?;
+        Ok(Some((text, status.is_final())))
+    }
+}
+
 /// What a run looked like when it was last sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shown {
@@ -83,6 +136,7 @@ struct Watcher {
     api: Api,
     /// Whose runs are watched, unless it is a single run.
     event: Option<EventId>,
+    form: Form,
     notices: broadcast::Receiver<Notice>,
     stopping: Option<Stopping>,
     /// Runs to read again.
@@ -99,11 +153,12 @@ struct Watcher {
 
 impl Watcher {
     /// It watches before it reads for the first time, so that nothing falls between.
-    fn new(api: Api, event: Option<EventId>, stopping: Stopped) -> Self {
+    fn new(api: Api, event: Option<EventId>, form: Form, stopping: Stopped) -> Self {
         let notices = api.node.subscribe();
         Self {
             api,
             event,
+            form,
             notices,
             stopping: stopping.map(|Extension(stopping)| stopping),
             wanted: BTreeSet::new(),
@@ -213,7 +268,7 @@ impl Watcher {
             }
         }
         let wanted = std::mem::take(&mut self.wanted);
-        let event = self.event;
+        let (event, form) = (self.event, self.form);
         let shown = self.shown.clone();
         let node = self.api.node.clone();
         let read = move |view: &View| {
@@ -230,10 +285,8 @@ impl Watcher {
             let mut read = Vec::new();
             let mut expected = BTreeSet::new();
             for id in wanted {
-                if let Some((detail, status)) = read_detail(&node, view, id)? {
-                    let text = serde_json::to_string(&detail)
-                        .map_err(|error| ReadError(error.to_string()))?;
-                    read.push((id, text, status.is_final()));
+                if let Some((text, ended)) = form.read(&node, view, id)? {
+                    read.push((id, text, ended));
                 } else if event.is_some() && read_pending(view, id)?.is_some() {
                     expected.insert(id);
                 }
