@@ -5,6 +5,7 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use abide_core::journal::Entry;
 use abide_host::{Egress, EgressPolicy, FetchError, FetchRequest, FetchResponse, Host, HttpClient};
 use common::Case;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -170,6 +171,29 @@ async fn a_body_s_first_request_waits_for_what_came_before() {
     let closed = Case::on(common::host(), &common::guest(), "get", &data).await;
     let error = closed.output().await.expect_err("refused");
     assert!(error.contains("--allow-net"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_may_send_more_requests_than_a_guest_may_hold_resources() {
+    let address = serve(page).await;
+    let mut config = common::small();
+    config.egress = allowing(&[address.to_string()]);
+    let host = Host::new(config).expect("a host");
+    // A guest's table has 1,000 places; each step sends one request, with options.
+    let data = format!(r#"{{"n":1100,"url":"http://{address}/"}}"#);
+    let case = Case::on(
+        &host,
+        &common::shared_guest("bench"),
+        "compare-sequence",
+        &data,
+    )
+    .await;
+    assert_eq!(case.output().await.as_deref(), Ok("604450"));
+    let failed = case
+        .entries()
+        .into_iter()
+        .find(|entry| matches!(entry, Entry::BodyFailed { .. }));
+    assert_eq!(failed, None, "no step needed a second attempt");
 }
 
 #[tokio::test(flavor = "multi_thread")]

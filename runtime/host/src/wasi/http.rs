@@ -156,15 +156,30 @@ fn handle(
     let guest = store.data_mut();
     let authority = guest.table.get(&request)?.authority.clone();
     let target = authority.as_deref().unwrap_or("an unnamed host");
+    // The guest gave them away with the request, but below they are only read: without an end here a run could send as many requests
+    // as its table has places.
+    let given: Option<Resource<RequestOptions>> = options
+        .as_ref()
+        .map(|options| Resource::new_own(options.rep()));
     if let Some(why) = guest.outgoing.refusal(target) {
         guest.table.delete(request)?;
+        forget(guest, given)?;
         guest.sink.log(LogLevel::Warn, why.clone());
         return Ok((Err(types::ErrorCode::InternalError(Some(why))),));
     }
-    match outgoing_handler::Host::handle(&mut view(guest), request, options) {
+    let handled = outgoing_handler::Host::handle(&mut view(guest), request, options);
+    forget(guest, given)?;
+    match handled {
         Ok(response) => Ok((Ok(response),)),
         Err(error) => Ok((Err(error.downcast()?),)),
     }
+}
+
+fn forget(guest: &mut Guest, options: Option<Resource<RequestOptions>>) -> wasmtime::Result<()> {
+    if let Some(options) = options {
+        guest.table.delete(options)?;
+    }
+    Ok(())
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {

@@ -1,5 +1,6 @@
-//! What the benchmark runs. No body touches the outside, except that of `effect`, whose purpose it is.
+//! What the benchmark runs. No body touches the outside, except that of `effect` and those of the comparison that are given a URL.
 
+mod compare;
 mod flow;
 
 use abide_sdk::prelude::*;
@@ -104,5 +105,11 @@ abide::app!(
     flow::idempotency,
     flow::singleton,
     flow::cancel_on,
-    flow::queue
+    flow::queue,
+    compare::sequence,
+    compare::parallel,
+    compare::sleep,
+    compare::wait,
+    compare::fan_out,
+    compare::child
 );
