@@ -55,8 +55,21 @@ pub(crate) fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// Prints and records the machine.
-pub(crate) fn describe(base: &Path, report: &mut Report) -> Result<()> {
+/// How long each of so many syncs of 4 KiB takes in this folder.
+pub(crate) fn syncs(base: &Path, count: usize) -> Result<Vec<Duration>> {
+    let mut file = tempfile::tempfile_in(base)?;
+    let mut samples = Vec::with_capacity(count);
+    for _ in 0..count {
+        file.write_all(&[7; 4096])?;
+        let began = Instant::now();
+        file.sync_data()?;
+        samples.push(began.elapsed());
+    }
+    Ok(samples)
+}
+
+/// The processor's name and how many cores of it there are.
+pub(crate) fn processor() -> (String, usize) {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo
         .lines()
@@ -65,21 +78,20 @@ pub(crate) fn describe(base: &Path, report: &mut Report) -> Result<()> {
         model.trim_start_matches([' ', '\t', ':'])
     });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (model.into(), cores)
+}
+
+/// Prints and records the machine.
+pub(crate) fn describe(base: &Path, report: &mut Report) -> Result<()> {
+    let (model, cores) = processor();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    report.fact("cpu", model);
+    report.fact("cpu", &model);
     report.fact("cores", &cores.to_string());
     report.fact(
         "load_average_at_start",
         load.split_whitespace().next().unwrap_or("unknown"),
     );
-    let mut file = tempfile::tempfile_in(base)?;
-    let mut samples = Vec::with_capacity(SYNCS);
-    for _ in 0..SYNCS {
-        file.write_all(&[7; 4096])?;
-        let began = Instant::now();
-        file.sync_data()?;
-        samples.push(began.elapsed());
-    }
+    let mut samples = syncs(base, SYNCS)?;
     report.figure(
         "sync_p50_ms",
         ms(quantile(&mut samples, 0.5)),

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: measures one node in this process and prints a table. It judges nothing: there is no pass or fail.
 //!
 //! Every figure is taken over the whole path but HTTP: events in through [`abide_server::Node`], a real component, sled with real
-//! syncs on the disk of `--dir`.
+//! syncs on the disk of `--dir`. `--compare` is another matter: the real binary beside other systems, all over HTTP.
 
+mod compare;
 mod deploy;
 mod flight;
 mod flow;
@@ -37,8 +38,22 @@ struct Arguments {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, queue, deploy.
+    /// With --compare: the lines of its table whose key contains this, for example `sequence10/http/1`.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Compares Abide with these systems instead, which it installs through npm and pip: all that it knows unless some are named.
+    #[arg(
+        long,
+        value_name = "SYSTEM,…",
+        value_enum,
+        value_delimiter = ',',
+        num_args = 0..,
+        require_equals = false
+    )]
+    compare: Option<Vec<compare::Peer>>,
+    /// With --compare: also writes its tables as Markdown.
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    markdown: Option<PathBuf>,
 }
 
 /// How much is measured.
@@ -85,6 +100,16 @@ async fn measure() -> Result<()> {
     let arguments = Arguments::parse();
     let scale = if arguments.quick { QUICK } else { FULL };
     let base = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);
+    if let Some(named) = arguments.compare {
+        let options = compare::Options {
+            peers: compare::peers(named),
+            quick: arguments.quick,
+            only: arguments.only,
+            json: arguments.json,
+            markdown: arguments.markdown,
+        };
+        return compare::run(&base, &options).await;
+    }
     let wanted = |name: &str| {
         arguments
             .only
