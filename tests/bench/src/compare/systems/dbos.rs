@@ -1,4 +1,4 @@
-//! DBOS: a library in a program of the user's, here one FastAPI process, on a PostgreSQL server of its own or on SQLite. A request is
+//! DBOS: a library in a program of the user's, here one `FastAPI` process, on a PostgreSQL server of its own or on SQLite. A request is
 //! answered with the result of the workflow that it started.
 
 use std::fs;
