@@ -81,16 +81,18 @@ pub(crate) fn processor() -> (String, usize) {
     (model.into(), cores)
 }
 
+/// How many programs have wanted a processor in the last minute.
+pub(crate) fn load_average() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split_whitespace().next().unwrap_or("unknown").into()
+}
+
 /// Prints and records the machine.
 pub(crate) fn describe(base: &Path, report: &mut Report) -> Result<()> {
     let (model, cores) = processor();
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     report.fact("cpu", &model);
     report.fact("cores", &cores.to_string());
-    report.fact(
-        "load_average_at_start",
-        load.split_whitespace().next().unwrap_or("unknown"),
-    );
+    report.fact("load_average_at_start", &load_average());
     let mut samples = syncs(base, SYNCS)?;
     report.figure(
         "sync_p50_ms",

@@ -48,14 +48,16 @@ struct Round {
 pub(crate) struct Figures {
     rounds: Vec<Round>,
     latencies: Vec<Duration>,
+    slowest_turn: Duration,
     /// Why there are no (more) figures.
     pub(crate) failure: Option<String>,
 }
 
 impl Figures {
-    /// Adds a turn, and what a sync of the disk took right before it.
-    pub(crate) fn add(&mut self, mut turn: Turn, sync: Duration) {
+    /// Adds a turn, which took so long with all its preparations, and what a sync of the disk took right before it.
+    pub(crate) fn add(&mut self, mut turn: Turn, took: Duration, sync: Duration) {
         let runs = turn.latencies.len();
+        self.slowest_turn = self.slowest_turn.max(took);
         self.rounds.push(Round {
             p50_ms: ms(quantile(&mut turn.latencies, 0.5)),
             per_s: rate(runs, turn.elapsed.as_secs_f64()),
@@ -63,6 +65,10 @@ impl Figures {
             sync_ms: ms(sync),
         });
         self.latencies.extend(turn.latencies);
+    }
+
+    pub(crate) fn slowest_turn(&self) -> Duration {
+        self.slowest_turn
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -111,6 +117,7 @@ impl Figures {
             return json!({"failure": failure});
         }
         json!({
+            "rounds": self.rounds.len(),
             "runs": self.latencies.len(),
             "p50_ms": self.p50_ms().json(),
             "p99_ms": self.p99_ms(),
@@ -137,10 +144,10 @@ mod tests {
     fn rounds_are_compared_with_the_same_round_of_the_other_system() {
         let (mut fast, mut slow) = (Figures::default(), Figures::default());
         // The machine was half as quick in the second round, for both.
-        fast.add(turn(&[1, 2, 9], 10), Duration::ZERO);
-        fast.add(turn(&[2, 4, 18], 20), Duration::ZERO);
-        slow.add(turn(&[10, 20, 90], 100), Duration::ZERO);
-        slow.add(turn(&[20, 40, 180], 200), Duration::ZERO);
+        fast.add(turn(&[1, 2, 9], 10), Duration::ZERO, Duration::ZERO);
+        fast.add(turn(&[2, 4, 18], 20), Duration::ZERO, Duration::ZERO);
+        slow.add(turn(&[10, 20, 90], 100), Duration::ZERO, Duration::ZERO);
+        slow.add(turn(&[20, 40, 180], 200), Duration::ZERO, Duration::ZERO);
         let Spread { median, min, max } = slow.slower_than(&fast);
         assert_eq!((median, min, max), (10.0, 10.0, 10.0));
         let Spread { median, min, max } = slow.fewer_than(&fast);

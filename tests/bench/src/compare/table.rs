@@ -21,6 +21,8 @@ const NEAREST: usize = 5;
 pub(crate) struct Table {
     rounds: usize,
     budget: Duration,
+    /// Before anything was started.
+    load_average: String,
     rows: Vec<(Cell, BTreeMap<Name, Figures>)>,
     present: Vec<Present>,
     left_out: Vec<(Name, String)>,
@@ -38,6 +40,7 @@ impl Table {
         Self {
             rounds,
             budget,
+            load_average: machine::load_average(),
             rows: Vec::new(),
             present: Vec::new(),
             left_out: Vec::new(),
@@ -102,6 +105,7 @@ impl Table {
             "taken_at": Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true),
             "cpu": cpu,
             "cores": cores,
+            "load_average_at_start": self.load_average,
             "rounds": self.rounds,
             "turn_ms": self.budget.as_millis(),
             "systems": systems,
@@ -135,10 +139,11 @@ impl Table {
         put(
             text,
             &format!(
-                "Taken on {} on {cores} cores of {cpu}. {} rounds, in each of which every system had one turn of {} s at every line, in changing order; figures are the median of the \
-                 rounds, in brackets the lowest and the highest of them, p99 over the runs of all rounds. One `fdatasync` of 4 KiB, taken before every turn: {} ms (median; from line to line and \
+                "Taken on {} on {cores} cores of {cpu}; the load average before was {}. {} rounds, in each of which every system had one turn of {} s or more at every line, in changing order (2 rounds where its runs \
+                 make a turn much longer); figures are the median of the rounds, in brackets the lowest and the highest of them, p99 over the runs of all rounds. One `fdatasync` of 4 KiB, taken before every turn: {} ms (median; from line to line and \
                  system to system {} to {}).\n",
                 Utc::now().format("%Y-%m-%d at %H:%M UTC"),
+                self.load_average,
                 self.rounds,
                 self.budget.as_secs_f64(),
                 short(syncs.median),
