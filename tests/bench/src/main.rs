@@ -51,7 +51,7 @@ struct Arguments {
         require_equals = false
     )]
     compare: Option<Vec<compare::Peer>>,
-    /// With --compare: also writes its tables as Markdown.
+    /// With --compare: also writes its tables as Markdown, between the lines `<!-- compare -->` and `<!-- end of compare -->` if the file has them.
     #[arg(long, value_name = "FILE", requires = "compare")]
     markdown: Option<PathBuf>,
 }

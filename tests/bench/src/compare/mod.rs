@@ -134,7 +134,8 @@ async fn compare(base: &Path, options: &Options) -> Result<()> {
     let markdown = table.markdown();
     println!("\n{markdown}");
     if let Some(path) = &options.markdown {
-        std::fs::write(path, markdown)
+        let before = std::fs::read_to_string(path).unwrap_or_default();
+        std::fs::write(path, table::place(&before, &markdown))
             .with_context(|| format!("could not write {}", path.display()))?;
     }
     if let Some(path) = &options.json {

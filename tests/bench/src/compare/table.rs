@@ -14,6 +14,10 @@ use super::workload::Cell;
 use crate::machine;
 use crate::throughput::rate;
 
+/// Between these lines of a document stand the tables.
+const BEGIN: &str = "<!-- compare -->";
+const END: &str = "<!-- end of compare -->";
+
 /// How many lines are named at which Abide wins by least, if it loses at none.
 const NEAREST: usize = 5;
 
@@ -162,6 +166,9 @@ impl Table {
     /// The lines at which another system does better in the median, or else those at which it comes nearest.
     fn losses(&self, text: &mut String) {
         let mut all = self.comparisons();
+        if all.is_empty() {
+            return;
+        }
         all.sort_by(|left, right| left.0.total_cmp(&right.0));
         let lost = all.iter().take_while(|(times, _)| *times < 1.0).count();
         if lost == 0 {
@@ -224,7 +231,7 @@ impl Table {
     fn latencies(&self, text: &mut String) {
         put(
             text,
-            "#### One run at a time: p50 in ms [lowest–highest round], p99, and how many times longer than with Abide\n",
+            "### One run at a time: p50 in ms [lowest–highest round], p99, and how many times longer than with Abide\n",
         );
         self.table(
             text,
@@ -254,7 +261,7 @@ impl Table {
     fn throughput(&self, text: &mut String) {
         put(
             text,
-            "#### Many runs at once: runs a second [lowest–highest round], p50 in ms, and how many times fewer runs than with Abide\n",
+            "### Many runs at once: runs a second [lowest–highest round], p50 in ms, and how many times fewer runs than with Abide\n",
         );
         self.table(
             text,
@@ -281,7 +288,7 @@ impl Table {
         );
         put(
             text,
-            "#### Processor time a run, in ms, all programs of the system together\n",
+            "### Processor time a run, in ms, all programs of the system together\n",
         );
         self.table(text, |_| true, |figures, _| short(figures.cpu_ms().median));
     }
@@ -381,6 +388,17 @@ pub(crate) fn line(name: Name, figures: &Figures) -> String {
     )
 }
 
+/// `document` with the tables between its marks, or the tables alone if it has none.
+pub(crate) fn place(document: &str, tables: &str) -> String {
+    let Some((before, rest)) = document.split_once(BEGIN) else {
+        return tables.into();
+    };
+    let Some((_, after)) = rest.split_once(END) else {
+        return tables.into();
+    };
+    format!("{before}{BEGIN}\n{tables}{END}{after}")
+}
+
 fn title(cell: Cell) -> String {
     let steps = if cell.http { "HTTP" } else { "effect-free" };
     format!(
@@ -420,4 +438,29 @@ fn short(value: f64) -> String {
 fn put(text: &mut String, line: &str) {
     // Writing into memory does not fail.
     let _ = writeln!(text, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_take_the_place_of_the_former_ones() {
+        let document = "a\n<!-- compare -->\nold\n<!-- end of compare -->\nb\n";
+        let placed = place(document, "new\n");
+        assert_eq!(
+            placed,
+            "a\n<!-- compare -->\nnew\n<!-- end of compare -->\nb\n"
+        );
+        assert_eq!(place(&placed, "new\n"), placed);
+        assert_eq!(place("something else", "new\n"), "new\n");
+    }
+
+    #[test]
+    fn three_digits_are_shown() {
+        assert_eq!(
+            [0.123, 9.994, 9.996, 99.94, 99.96, 1234.5].map(short),
+            ["0.12", "9.99", "10.0", "99.9", "100", "1234"]
+        );
+    }
 }
