@@ -37,8 +37,10 @@ pub const PLATFORM: &str = "Platform";
 /// The prefix of the names of events that start programs; [`Function::event`] has the rest.
 pub const STARTS: &str = "sim/run.";
 
-/// The id of the step that the second version of the app executes before anything else.
-pub const SECOND: &str = "second-version";
+/// The id of the step that this version of the app executes before anything else; the first version, 0, has none.
+pub fn version_step(version: u8) -> Option<String> {
+    (version > 0).then(|| format!("version-{version}"))
+}
 
 /// The name under which an error appears in values.
 pub fn seen_name(name: &str) -> &str {

@@ -13,8 +13,10 @@ pub mod expect;
 pub mod generate;
 pub mod native;
 pub mod shrink;
+mod versions;
 
 pub use abide_sim_language::*;
 pub use expect::{Call, End, Expectation, SPARE_ATTEMPTS, Seen};
 pub use generate::{LONG_MS, Setting, generate};
 pub use shrink::{shrink, simplify};
+pub use versions::version;

@@ -22,6 +22,8 @@ pub(super) struct Shared {
     pub(super) now_ms: u64,
     /// How often progress was taken, which makes it durable.
     pub(super) taken: u64,
+    /// The version of the app.
+    pub(super) version: u8,
     /// A body waits until it is taken.
     pub(super) wanted: bool,
 }
@@ -37,6 +39,7 @@ struct Way {
     stop: Mutex<Option<Stop>>,
     service: Service,
     ended_body: AtomicBool,
+    calling: AtomicBool,
 }
 
 /// One instance.
@@ -65,7 +68,7 @@ impl Instance {
                 run_id: info.run.to_string(),
                 function: info.function.function.to_string(),
                 attempt: shared.machine.attempt(),
-                second: false,
+                version: shared.version,
             };
             (begin, twin.then(|| Mutex::new(shared.machine.twin())))
         };
@@ -75,6 +78,7 @@ impl Instance {
             stop: Mutex::default(),
             service: service.clone(),
             ended_body: AtomicBool::new(false),
+            calling: AtomicBool::new(false),
         });
         let code = Box::pin(native::run(way.clone(), begin, program.clone()));
         Self { way, code }
@@ -96,6 +100,11 @@ impl Instance {
     /// Whether it has executed a body: a twin like that is replaced before it is asked for an attempt that it cannot make.
     pub(super) fn is_used(&self) -> bool {
         self.way.ended_body.load(Ordering::Relaxed)
+    }
+
+    /// Whether it executes a body that may have called the outside service.
+    pub(super) fn is_calling(&self) -> bool {
+        self.way.calling.load(Ordering::Relaxed)
     }
 
     /// Whether nobody wants the body any more that executes here.
@@ -169,6 +178,7 @@ impl Calls for Way {
 
     fn finish(&self, ticket: Ticket, outcome: Result<Json, Failure>) -> Result<(), Halted> {
         self.ended_body.store(true, Ordering::Relaxed);
+        self.calling.store(false, Ordering::Relaxed);
         let shared = &mut *self.shared.lock();
         let Some(cursor) = &self.cursor else {
             return Err(Halted);
@@ -200,6 +210,7 @@ impl Calls for Way {
 
     fn report(&self, report: Report) -> Boxed<'static, Result<Reported, String>> {
         let (service, shared) = (self.service.clone(), self.shared.clone());
+        self.calling.store(true, Ordering::Relaxed);
         // Nothing reaches outside before everything recorded so far is durable.
         let asked = {
             let mut shared = shared.lock();

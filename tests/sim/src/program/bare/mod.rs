@@ -35,6 +35,8 @@ pub struct Treatment {
     pub failures: u64,
     /// Nothing is left to chance: a run goes on for as long as it can, with one body at a time, as it does where it is alone in a host.
     pub steady: bool,
+    /// The version of the app.
+    pub version: u8,
 }
 
 /// One run, as another host can repeat it.

@@ -25,6 +25,9 @@ const START_MS: u64 = 1_700_000_000_000;
 /// After this many turns something goes round in circles.
 const TURNS: u32 = 200_000;
 
+/// How many attempts of a run are spoilt by throwing it out, and how many at one step by the outside service: together fewer than a step can spare.
+const MOST_SPOILT: u32 = SPARE_ATTEMPTS / 2 - 1;
+
 /// What the outside service noted, and how often it failed for each step.
 #[derive(Default)]
 struct Ledger {
@@ -137,7 +140,7 @@ impl World {
             .map_err(|problem| format!("`{key}`: {problem}"))?;
         if self.rng.chance(self.treatment.restarts) {
             // What it did since its last progress is forgotten.
-            self.restarts += u32::from(self.runs[at].throw_out());
+            self.throw_out(at);
         }
         let now = if steady {
             self.runs[at].wants_durability()
@@ -147,10 +150,17 @@ impl World {
         if now || !self.runs[at].can_go_on(self.now_ms) {
             self.take_progress(at);
             if self.rng.chance(self.treatment.restarts) {
-                self.restarts += u32::from(self.runs[at].throw_out());
+                self.throw_out(at);
             }
         }
         Ok(())
+    }
+
+    /// Throws a run out of memory, unless that has spoilt too many of its attempts already.
+    fn throw_out(&mut self, at: usize) {
+        if self.runs[at].spoilt < MOST_SPOILT {
+            self.restarts += u32::from(self.runs[at].throw_out());
+        }
     }
 
     fn take_progress(&mut self, at: usize) {
@@ -239,7 +249,9 @@ impl World {
     fn begin(&mut self, event: &Event, parent: Option<(usize, OpNumber)>) {
         if let Ok(program) = serde_json::from_str::<Program>(&event.data) {
             let number = self.runs.len();
-            self.runs.push(Run::new(program, number, event, parent));
+            let version = self.treatment.version;
+            let run = Run::new(program, number, event, parent, version);
+            self.runs.push(run);
         }
     }
 
@@ -450,7 +462,7 @@ fn note(
     treatment: Treatment,
 ) -> Result<Reported, String> {
     let failed = ledger.failed.entry(report.step_key.clone()).or_default();
-    if *failed < SPARE_ATTEMPTS && rng.chance(treatment.failures) {
+    if *failed < MOST_SPOILT && rng.chance(treatment.failures) {
         *failed += 1;
         return Err("it does not answer".into());
     }

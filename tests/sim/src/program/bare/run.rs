@@ -34,10 +34,13 @@ pub(super) struct Run {
     pub(super) arrivals: BTreeMap<OpNumber, Arrival>,
     pub(super) end: Option<End>,
     pub(super) cues: Vec<Cue>,
+    /// How often it was thrown out while one of its bodies may have called the outside service.
+    pub(super) spoilt: u32,
     /// Its code failed, and is to be tried again.
     retry_later: bool,
     live: Option<Live>,
     seed: u64,
+    version: u8,
 }
 
 struct Live {
@@ -53,6 +56,7 @@ impl Run {
         number: usize,
         event: &abide_core::event::Event,
         parent: Option<(usize, OpNumber)>,
+        version: u8,
     ) -> Self {
         let info = RunInfo {
             run: RunId(number as u128 + 1),
@@ -77,15 +81,21 @@ impl Run {
             arrivals: BTreeMap::new(),
             end: None,
             cues: Vec::new(),
+            spoilt: 0,
             retry_later: false,
             live: None,
             seed: number as u64 * 1_000_003,
+            version,
         }
     }
 
     /// Throws it out of memory, with what it has not handed on. Says whether it was there.
     pub(super) fn throw_out(&mut self) -> bool {
-        self.live.take().is_some()
+        let Some(live) = self.live.take() else {
+            return false;
+        };
+        self.spoilt += u32::from(live.twins.iter().any(Instance::is_calling));
+        true
     }
 
     /// Whether it has something to do.
@@ -151,6 +161,7 @@ impl Run {
             now_ms,
             taken: 0,
             wanted: false,
+            version: self.version,
         }));
         let none: Service = Arc::new(|_| Err("workflow code calls nobody".into()));
         let workflow = Instance::new(&shared, &self.program, &none, false);
@@ -229,6 +240,7 @@ impl Run {
             now_ms: 0,
             taken: 0,
             wanted: false,
+            version: self.version,
         }));
         let none: Service = Arc::new(|_| Err("a replay calls nobody".into()));
         let mut workflow = Instance::new(&shared, &self.program, &none, false);

@@ -63,8 +63,8 @@ pub struct Begin {
     pub function: String,
     /// Which attempt at the workflow code, from 0.
     pub attempt: u32,
-    /// Whether it is the second version of the app, which executes a step more.
-    pub second: bool,
+    /// The version of the app, from 0: later ones execute a step more.
+    pub version: u8,
 }
 
 /// Runs one instance, the workflow's or a twin, to its end: what the guest's `run` does.
@@ -76,7 +76,7 @@ pub async fn run<C: Calls>(
     let runtime = Runtime::new(calls);
     let native = Native::new(runtime.clone(), begin, program.key.clone());
     let code = Box::pin(async move {
-        native.second().await?;
+        native.version_step().await?;
         interpret(&native, &program).await
     });
     let output = runtime.drive(code).await?;

@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::runtime::{Body, Runtime, Started};
 use super::{Begin, Calls, branches, to_failure};
 use crate::program::{
-    Boxed, EventWait, Exit, Flow, Growth, Program, Report, SECOND, Sent, Step, Thrown, Workflow,
-    perform,
+    Boxed, EventWait, Exit, Flow, Growth, Program, Report, Sent, Step, Thrown, Workflow, perform,
+    version_step,
 };
 
 /// One attempt at the code of a run.
@@ -36,14 +36,14 @@ impl<C: Calls> Native<C> {
         }
     }
 
-    /// What the second version of the app does first.
-    pub(super) async fn second(&self) -> Result<(), Thrown> {
-        if !self.begin.second {
+    /// What a later version of the app does first.
+    pub(super) async fn version_step(&self) -> Result<(), Thrown> {
+        let Some(id) = version_step(self.begin.version) else {
             return Ok(());
-        }
+        };
         let body: Body = Box::new(|_| Box::pin(std::future::ready(Ok("null".into()))));
         let operation = Operation::Run(RunOptions::default());
-        self.ask(SECOND, operation, Some(body), |_| ()).await
+        self.ask(&id, operation, Some(body), |_| ()).await
     }
 
     fn ask<'a, T: 'a>(
