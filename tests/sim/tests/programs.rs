@@ -16,7 +16,7 @@ fn setting(seed: u64) -> Setting {
 /// How many programs each test makes: `PROPTEST_CASES` says another number, as everywhere.
 fn cases() -> u64 {
     let cases = std::env::var("PROPTEST_CASES").ok();
-    cases.and_then(|cases| cases.parse().ok()).unwrap_or(1_000)
+    cases.and_then(|cases| cases.parse().ok()).unwrap_or(500)
 }
 
 fn program(seed: u64) -> Program {
@@ -36,23 +36,19 @@ fn the_same_seed_makes_the_same_program_and_its_json_reads_back() {
 
 #[test]
 fn what_must_come_of_a_program_can_be_told_and_is_mostly_one_thing() {
-    let (mut single, mut too_open, mut bytes) = (0, 0, 0);
-    for seed in 0..2_000 {
+    let (mut single, mut bytes) = (0, 0);
+    for seed in 0..1_000 {
         let made = program(seed);
         bytes += serde_json::to_string(&made).expect("JSON").len();
-        match Expectation::of(&made) {
-            Ok(expected) => {
-                assert!(!expected.worlds().is_empty(), "seed {seed}");
-                single += usize::from(expected.worlds().len() == 1);
-            }
-            Err(_) => too_open += 1,
-        }
+        let expected = Expectation::of(&made).expect("it can be told");
+        assert!(!expected.worlds().is_empty(), "seed {seed}");
+        single += usize::from(expected.worlds().len() == 1);
     }
     println!(
-        "{single} of 2000 have one world, {too_open} are too open; {} bytes each",
-        bytes / 2_000
+        "{single} of 1,000 have one world; {} bytes each",
+        bytes / 1_000
     );
-    assert!(single > 1_000 && too_open < 100, "{single}, {too_open}");
+    assert!(single > 500, "{single}");
 }
 
 #[test]

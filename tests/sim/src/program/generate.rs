@@ -10,8 +10,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Expr, Fails, Form, Function, Growth, Outside, Program, Retrying, SPARE_ATTEMPTS, Statement,
-    Step, Sub,
+    Expectation, Expr, Fails, Form, Function, Growth, Outside, Program, Retrying, SPARE_ATTEMPTS,
+    Statement, Step, Sub,
 };
 use crate::rng::Rng;
 
@@ -37,8 +37,35 @@ pub struct Setting {
     pub size: u32,
 }
 
-/// A random program.
+/// A random program of which, and of those that it starts, [`Expectation`] can tell what must come.
 pub fn generate(rng: &mut Rng, setting: &Setting) -> Program {
+    loop {
+        let program = draw(rng, setting);
+        if is_understood(&program) {
+            return program;
+        }
+    }
+}
+
+/// Whether what may come of a program can be told, also when it is disturbed, and of all that it starts.
+fn is_understood(program: &Program) -> bool {
+    Expectation::disturbed(program).is_ok() && starts_understood(program, &program.body)
+}
+
+/// Whether that can be told of everything that these statements of `program` start.
+fn starts_understood(program: &Program, body: &[Statement]) -> bool {
+    let understood = |sub: &Sub| is_understood(&sub.program(program, "sub", ""));
+    body.iter().all(|statement| match statement {
+        Statement::Spawn { programs, .. } => programs.iter().all(understood),
+        Statement::Invoke { program, .. } => understood(program),
+        other => {
+            let mut inside = other.blocks().into_iter();
+            inside.all(|block| starts_understood(program, block))
+        }
+    })
+}
+
+fn draw(rng: &mut Rng, setting: &Setting) -> Program {
     let function = match rng.within(0..10) {
         0 => Function::Strict,
         1 => Function::Gated,

@@ -24,10 +24,11 @@ struct Way {
 
 type Ways = Vec<(Flow, Way)>;
 
-/// All worlds of a program, each once.
-pub(super) fn worlds(program: &Program) -> Result<Vec<World>, TooOpen> {
+/// All worlds of a program, each once; `disturbed` says whether somebody may have cancelled what it invokes.
+pub(super) fn worlds(program: &Program, disturbed: bool) -> Result<Vec<World>, TooOpen> {
     let eval = Eval {
         program,
+        disturbed,
         told: constants(&program.body),
     };
     let mut worlds = Vec::new();
@@ -68,6 +69,7 @@ fn constants(body: &[Statement]) -> BTreeMap<String, Value> {
 
 struct Eval<'a> {
     program: &'a Program,
+    disturbed: bool,
     told: BTreeMap<String, Value>,
 }
 
@@ -258,7 +260,7 @@ impl Eval<'_> {
         way.trace.child(program.key.clone());
         let mut flows: Vec<Flow> = Vec::new();
         let failed = || Err(thrown(PLATFORM, &format!("step `{id}`")));
-        for world in worlds(&program)? {
+        for world in worlds(&program, self.disturbed)? {
             let flow = match world.end {
                 End::Output(value) => Ok(value),
                 End::Failed { .. } | End::Platform | End::Cancelled => failed(),
@@ -267,7 +269,7 @@ impl Eval<'_> {
                 flows.push(flow);
             }
         }
-        if ms != LONG_MS && !flows.contains(&failed()) {
+        if (ms != LONG_MS || self.disturbed) && !flows.contains(&failed()) {
             flows.push(failed());
         }
         Ok(flows.into_iter().map(|flow| (flow, way.clone())).collect())

@@ -80,7 +80,13 @@ pub struct TooOpen;
 impl Expectation {
     /// What must come of this program.
     pub fn of(program: &Program) -> Result<Self, TooOpen> {
-        let worlds = eval::worlds(program)?;
+        let worlds = eval::worlds(program, false)?;
+        Ok(Self { worlds })
+    }
+
+    /// What may come of it when somebody cancels runs that it invokes, or that those invoke.
+    pub fn disturbed(program: &Program) -> Result<Self, TooOpen> {
+        let worlds = eval::worlds(program, true)?;
         Ok(Self { worlds })
     }
 
