@@ -38,6 +38,8 @@ pub enum Origin {
     Network,
     /// The function that was invoked failed or does not exist.
     Invoke,
+    /// The process ended, or the run was stopped, in the middle of it.
+    Interrupted,
 }
 
 /// An error as it is recorded.
@@ -69,6 +71,7 @@ impl Failure {
             Origin::Cancelled => "Cancelled",
             Origin::Network => "NetworkError",
             Origin::Invoke => "InvokeError",
+            Origin::Interrupted => "Interrupted",
         };
         Self {
             name: name.into(),

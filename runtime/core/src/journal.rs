@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
 use crate::Json;
-use crate::failure::Failure;
+use crate::failure::{Failure, Origin};
 use crate::operation::Kind;
 
 /// The number of an operation in its run: 0, 1, 2… over all attempts of the workflow code.
@@ -87,7 +87,7 @@ pub enum Entry {
     /// A result of the run that this one replays, for an operation that is not to be done again. These entries come before all others. The
     /// workflow code is told the result once it asks for the operation.
     Carried(Box<Carried>),
-    /// An attempt at a step's body began that may reach outside.
+    /// An attempt at a step's body began.
     BodyStarted {
         /// The operation.
         op: OpNumber,
@@ -159,6 +159,38 @@ pub enum Entry {
         /// When.
         at_ms: u64,
     },
+    /// An attempt at a step's body began and is about to reach outside: this is durable before anything leaves. Such an attempt never
+    /// executes again; where nothing tells how it ended, it counts as failed.
+    BodyReachedOut {
+        /// The operation.
+        op: OpNumber,
+        /// Counts from 0.
+        attempt: u32,
+        /// When the attempt began.
+        at_ms: u64,
+    },
+    /// An attempt that had reached outside was interrupted, and the next one is due at once: the step is not to blame.
+    BodyInterrupted {
+        /// The operation.
+        op: OpNumber,
+        /// Counts from 0.
+        attempt: u32,
+        /// When the attempt began.
+        started_ms: u64,
+        /// When that was found out.
+        at_ms: u64,
+    },
+}
+
+/// Why an attempt at a body failed that had reached outside and of whose end nothing is known.
+pub fn interrupted(attempt: u32) -> Failure {
+    Failure::platform(
+        Origin::Interrupted,
+        format!(
+            "the process ended, or the run was stopped, while attempt {} was executing; whether its effect outside happened is not known",
+            u64::from(attempt) + 1
+        ),
+    )
 }
 
 /// A result that was carried over from the run that is replayed. The fields are those of the entries that it stands for.

@@ -230,6 +230,8 @@ impl History {
             Entry::OperationStarted { .. }
             | Entry::AttemptStarted { .. }
             | Entry::BodyStarted { .. }
+            | Entry::BodyReachedOut { .. }
+            | Entry::BodyInterrupted { .. }
             | Entry::BodyFailed { .. }
             | Entry::Recalled { .. }
             | Entry::Cancelled { .. }

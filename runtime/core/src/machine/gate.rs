@@ -136,7 +136,7 @@ mod tests {
         let next = machine.twin_next(&mut twin, 1_000);
         assert!(matches!(next, Ok(TwinNext::Execute(1, _))), "{next:?}");
         // A twin that is given up leaves the slot to the next.
-        machine.body_abandoned(&mut twin);
+        machine.body_abandoned(&mut twin, 1_000);
         assert_eq!(machine.bodies_waiting(), 1);
         let mut twin = machine.twin();
         for id in ["a", "b"] {

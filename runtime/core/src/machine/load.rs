@@ -167,6 +167,7 @@ impl Machine {
                         ticket: Some(ticket),
                         state: Op::state_at_start(kind),
                         attempt: 0,
+                        reached_out_ms: None,
                         retry_at_ms: 0,
                         outcome: None,
                         started_ms: at_ms,
@@ -200,11 +201,26 @@ impl Machine {
                 retry_at_ms,
                 ..
             } => {
-                let record = self.known(op)?;
+                let record = self.attempted(op, attempt)?;
                 record.attempt = attempt + 1;
+                record.reached_out_ms = None;
                 record.retry_at_ms = retry_at_ms;
                 record.state = OpState::RetryWait;
                 record.watched = true;
+            }
+            Entry::BodyReachedOut { op, attempt, at_ms } => {
+                let record = self.attempted(op, attempt)?;
+                if record.reached_out_ms.is_some() {
+                    return Err(format!("attempt {attempt} reaches outside a second time"));
+                }
+                record.reached_out_ms = Some(at_ms);
+                record.state = OpState::BodyDue;
+            }
+            Entry::BodyInterrupted { op, attempt, .. } => {
+                let record = self.attempted(op, attempt)?;
+                record.attempt = attempt + 1;
+                record.reached_out_ms = None;
+                record.state = OpState::BodyDue;
             }
             Entry::Completed {
                 op, outcome, at_ms, ..
@@ -274,6 +290,7 @@ impl Machine {
             ticket: None,
             state: OpState::Complete,
             attempt: 0,
+            reached_out_ms: None,
             retry_at_ms: 0,
             outcome: Some(carried.outcome),
             started_ms: carried.started_ms,
@@ -302,6 +319,21 @@ impl Machine {
                 self.recalls.insert(op.completed, (number, now_ms));
             }
         }
+    }
+
+    /// The operation, if this attempt at its body can be the one that is due.
+    fn attempted(&mut self, op: OpNumber, attempt: u32) -> Result<&mut Op, String> {
+        let record = self.known(op)?;
+        if record.attempt != attempt {
+            return Err(format!(
+                "it speaks of attempt {attempt} at operation {op}, where attempt {} is due",
+                record.attempt
+            ));
+        }
+        if matches!(record.state, OpState::Complete | OpState::Cancelled) {
+            return Err(format!("operation {op} was over before"));
+        }
+        Ok(record)
     }
 
     fn known(&mut self, op: OpNumber) -> Result<&mut Op, String> {

@@ -9,7 +9,7 @@
 //! | `BodyDue`         | a twin takes the body, once the engine gave it a slot where it needs one | `Executing` |
 //! | `Executing`       | the body returns, or its last attempt fails | `Complete` |
 //! | `Executing`       | an attempt fails and another is left       | `RetryWait` |
-//! | `Executing`       | its twin is given up                       | `BodyDue`   |
+//! | `Executing`       | its twin is given up, or the execution ends | `BodyDue`   |
 //! | `RetryWait`       | its time comes                             | `BodyDue`   |
 //! | `Watched`         | its outcome arrives                        | `Complete`  |
 //! | any but `Complete`| the workflow code gives it up              | `Cancelled` |
@@ -17,11 +17,13 @@
 //! Anything else that arrives is late and is dropped. Invariants:
 //! - Entries are only appended, and completions are told in the order of their entries.
 //! - What the workflow instance is told depends on nothing but entries; so does the clock it sees.
+//! - An attempt that reached outside never executes again: what became of it is recorded, or it counts as failed.
 //! - A twin is never told more than the workflow instance was, and is compared with it at every operation.
 
 mod divergence;
 mod gate;
 mod given;
+mod interrupted;
 mod load;
 mod occurrences;
 mod outside;
@@ -126,11 +128,23 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OpState {
     BodyDue,
-    Executing { started_ms: u64, announced: bool },
+    Executing {
+        started_ms: u64,
+        announced: Announced,
+        reaches_out: bool,
+    },
     RetryWait,
     Watched,
     Complete,
     Cancelled,
+}
+
+/// What is recorded of the attempt under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    Nothing,
+    Begun,
+    ReachedOut,
 }
 
 /// One operation of the run.
@@ -146,6 +160,8 @@ struct Op {
     state: OpState,
     /// The attempt at its body that is due or under way, from 0.
     attempt: u32,
+    /// When that attempt began, if it was interrupted after it had reached outside.
+    reached_out_ms: Option<u64>,
     /// When it is due, where an earlier one failed.
     retry_at_ms: u64,
     outcome: Option<Outcome>,

@@ -1,6 +1,6 @@
 //! Progress: what the machine hands to the engine, to be committed as one.
 
-use super::{Divergence, Machine, OpState, Phase};
+use super::{Announced, Divergence, Machine, OpState, Phase};
 use crate::event::NewEvent;
 use crate::ids::EventId;
 use crate::journal::{Entry, OpNumber};
@@ -79,8 +79,8 @@ impl Machine {
 
     /// Everything since the last call; `None` when nothing is new.
     ///
-    /// Bodies that execute at this moment are recorded as begun, so that operators see them and a body is known to have begun
-    /// before anything outside can notice it.
+    /// Bodies that execute at this moment are recorded as begun, so that operators see them, and those that are about to reach outside as
+    /// such: that attempt will never execute again.
     pub fn take_progress(&mut self) -> Option<Progress> {
         self.announce_bodies();
         let (wants, releases) = self.take_gate();
@@ -127,18 +127,24 @@ impl Machine {
 
     fn announce_bodies(&mut self) {
         for number in &self.executing {
-            let op = &mut self.ops[*number as usize];
-            if let OpState::Executing {
-                started_ms,
-                announced: announced @ false,
-            } = &mut op.state
-            {
-                *announced = true;
-                self.entries.push(Entry::BodyStarted {
-                    op: *number,
-                    attempt: op.attempt,
-                    at_ms: *started_ms,
-                });
+            let record = &mut self.ops[*number as usize];
+            let (op, attempt) = (*number, record.attempt);
+            let OpState::Executing {
+                started_ms: at_ms,
+                announced,
+                reaches_out,
+            } = &mut record.state
+            else {
+                continue;
+            };
+            let at_ms = *at_ms;
+            if *reaches_out && *announced != Announced::ReachedOut {
+                *announced = Announced::ReachedOut;
+                self.entries
+                    .push(Entry::BodyReachedOut { op, attempt, at_ms });
+            } else if *announced == Announced::Nothing {
+                *announced = Announced::Begun;
+                self.entries.push(Entry::BodyStarted { op, attempt, at_ms });
             }
         }
     }

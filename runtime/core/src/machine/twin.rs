@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::occurrences::Occurrences;
 use super::workflow::unknown_ticket;
-use super::{Divergence, Machine, OpState, Phase, Stop, Ticket};
+use super::{Announced, Divergence, Machine, OpState, Phase, Stop, Ticket};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, step_hash};
 use crate::operation::{Operation, RunOptions};
@@ -164,7 +164,8 @@ impl Machine {
         let record = self.op_mut(op);
         record.state = OpState::Executing {
             started_ms: now_ms,
-            announced: false,
+            announced: Announced::Nothing,
+            reaches_out: false,
         };
         let hash = step_hash(&record.id, record.occurrence);
         let execution = Execution {
@@ -178,7 +179,7 @@ impl Machine {
         TwinNext::Execute(record.ticket.unwrap_or(Ticket::MAX), execution)
     }
 
-    fn body_policy(&self, op: OpNumber) -> crate::retry::RetryPolicy {
+    pub(super) fn body_policy(&self, op: OpNumber) -> crate::retry::RetryPolicy {
         let policy = self.info.policy;
         self.op(op).run_options().map_or(policy, |options| {
             policy.overridden(options.retries, options.backoff)
@@ -230,14 +231,22 @@ impl Machine {
         }
     }
 
-    /// A twin is given up for reasons that are not the body's: the body waits for another one, and no attempt counts.
-    pub fn body_abandoned(&mut self, cursor: &mut TwinCursor) {
+    /// A twin is given up for reasons that are not the body's: the body waits for another one, and no attempt counts unless it reached
+    /// outside.
+    pub fn body_abandoned(&mut self, cursor: &mut TwinCursor, now_ms: u64) {
         if let Some(op) = cursor.executing.take()
-            && matches!(self.op(op).state, OpState::Executing { .. })
+            && let OpState::Executing {
+                started_ms,
+                reaches_out,
+                ..
+            } = self.op(op).state
         {
             self.executing.remove(&op);
-            self.op_mut(op).state = OpState::BodyDue;
             self.bodies_due.insert(op);
+            let record = self.op_mut(op);
+            record.state = OpState::BodyDue;
+            record.reached_out_ms = reaches_out.then_some(started_ms);
+            self.settle_interrupted(op, now_ms);
         }
     }
 

@@ -55,7 +55,7 @@ impl Machine {
         self.started += 1;
         self.outstanding += 1;
         if (ticket as usize) < self.asked.len() {
-            return self.check_recorded(ticket, &id, occurrence, operation);
+            return self.check_recorded(ticket, &id, occurrence, operation, now.ms);
         }
         if let Some(fault) = operation.fault(&id, &self.info.limits) {
             return Err(broken(&id, occurrence, &fault));
@@ -118,6 +118,7 @@ impl Machine {
                 ticket: Some(ticket),
                 state: Op::state_at_start(kind),
                 attempt: 0,
+                reached_out_ms: None,
                 retry_at_ms: 0,
                 outcome: None,
                 started_ms: now.ms,
@@ -252,6 +253,7 @@ impl Machine {
             }
             OpState::BodyDue => {
                 self.bodies_due.insert(op);
+                self.settle_interrupted(op, now_ms);
             }
             // It is watched as it was first asked for: its time does not start anew.
             OpState::RetryWait
@@ -267,6 +269,7 @@ impl Machine {
         id: &Arc<str>,
         occurrence: u32,
         operation: Operation,
+        now_ms: u64,
     ) -> Result<Ticket, Stop> {
         let told = self.told;
         if let Some(divergence) = self.compare(ticket, id, occurrence, &operation, told) {
@@ -274,6 +277,7 @@ impl Machine {
         }
         let op = self.asked[ticket as usize].op;
         self.op_mut(op).operation = Some(operation);
+        self.settle_interrupted(op, now_ms);
         Ok(ticket)
     }
 

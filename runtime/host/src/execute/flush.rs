@@ -33,9 +33,17 @@ impl Run {
         }
     }
 
-    /// Hands on what happened; the future resolves when it is durable.
-    pub(crate) fn flush_for_barrier(&self) -> BoxFuture<'static, Result<(), BarrierBroken>> {
-        self.flush();
+    /// The body in this twin is about to reach outside: hands on what happened, with the word that this attempt began. The future
+    /// resolves when that is durable.
+    pub(crate) fn flush_for_barrier(
+        &self,
+        slot: usize,
+    ) -> BoxFuture<'static, Result<(), BarrierBroken>> {
+        {
+            let mut state = self.state();
+            state.body_reaches_out(slot);
+            self.flush_locked(&mut state);
+        }
         self.port.barrier()
     }
 

@@ -351,7 +351,7 @@ impl Run {
                 }
             }
             Some(Halt::Failed(_) | Halt::Diverged(_)) | None => {
-                state.machine.body_abandoned(&mut twin.cursor);
+                state.machine.body_abandoned(&mut twin.cursor, now_ms);
             }
         }
         state.changed(twin.own_task);
@@ -376,6 +376,13 @@ impl Run {
 impl State {
     fn twin(&self, slot: usize) -> Option<&Twin> {
         self.cursors.get(slot).and_then(Option::as_ref)
+    }
+
+    /// Says that the body in this twin is about to reach outside.
+    pub(super) fn body_reaches_out(&mut self, slot: usize) {
+        if let Some(Some(twin)) = self.cursors.get(slot) {
+            self.machine.body_reaches_out(&twin.cursor);
+        }
     }
 
     /// Something that may be news to others happened, perhaps in a task other than the driver's.

@@ -79,7 +79,10 @@ impl WasiHttpHooks for Outgoing {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let run = self.run.clone();
+        let way = match (&self.run, self.role) {
+            (Some(run), Role::Twin(slot)) => Some((run.clone(), slot)),
+            (_, Role::Workflow | Role::Twin(_) | Role::Describe) => None,
+        };
         let reached_out = self.reached_out.clone();
         let options = options.unwrap_or_default();
         let timeouts = Timeouts {
@@ -91,11 +94,11 @@ impl WasiHttpHooks for Outgoing {
             between_bytes: options.between_bytes_timeout.unwrap_or(IDLE_TIMEOUT),
         };
         Box::new(async move {
-            let Some(run) = run else {
+            let Some((run, slot)) = way else {
                 return Err(wasmtime_wasi_http::Error::HttpRequestDenied);
             };
             if !reached_out.load(Ordering::Relaxed) {
-                let barrier = run.flush_for_barrier();
+                let barrier = run.flush_for_barrier(slot);
                 barrier.await.map_err(|broken| {
                     wasmtime_wasi_http::Error::InternalError(Some(broken.to_string()))
                 })?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use abide_core::journal::{Carried, Entry, OpNumber, Outcome, step_key};
+use abide_core::journal::{Carried, Entry, OpNumber, Outcome, interrupted, step_key};
 use abide_core::state::{LogLevel, LogLine};
 use serde::Serialize;
 
@@ -45,6 +45,19 @@ enum What {
         started_at: Time,
         at: Time,
         retry_at: Time,
+    },
+    /// The attempt is about to reach outside, and never executes again.
+    BodyReachedOut {
+        op: OpNumber,
+        attempt: u32,
+        at: Time,
+    },
+    BodyInterrupted {
+        op: OpNumber,
+        attempt: u32,
+        error: ErrorView,
+        started_at: Time,
+        at: Time,
     },
     Completed {
         op: OpNumber,
@@ -160,6 +173,23 @@ fn what(entry: &Entry) -> What {
             started_at: Time(*started_ms),
             at: Time(*at_ms),
             retry_at: Time(*retry_at_ms),
+        },
+        Entry::BodyReachedOut { op, attempt, at_ms } => What::BodyReachedOut {
+            op: *op,
+            attempt: *attempt,
+            at: Time(*at_ms),
+        },
+        Entry::BodyInterrupted {
+            op,
+            attempt,
+            started_ms,
+            at_ms,
+        } => What::BodyInterrupted {
+            op: *op,
+            attempt: *attempt,
+            error: (&interrupted(*attempt)).into(),
+            started_at: Time(*started_ms),
+            at: Time(*at_ms),
         },
         Entry::Completed {
             op,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use abide_core::Json;
 use abide_core::failure::Failure;
 use abide_core::ids::RunId;
-use abide_core::journal::{Carried, Entry, OpNumber, Outcome, step_hash, step_key};
+use abide_core::journal::{Carried, Entry, OpNumber, Outcome, interrupted, step_hash, step_key};
 use abide_core::operation::Kind;
 use abide_core::state::{Registration, Run, RunStatus};
 use serde::Serialize;
@@ -168,7 +168,8 @@ impl Waterfall {
                 }
             }
             Entry::Carried(carried) => self.carry(carried),
-            Entry::BodyStarted { op, attempt, at_ms } => {
+            Entry::BodyStarted { op, attempt, at_ms }
+            | Entry::BodyReachedOut { op, attempt, at_ms } => {
                 if let Some(step) = self.steps.get_mut(*op as usize) {
                     attempt_of(&mut step.attempts, *attempt).started_ms = Some(*at_ms);
                 }
@@ -188,6 +189,22 @@ impl Waterfall {
                         ended_ms: Some(*at_ms),
                         failure: Some(failure.clone()),
                         retry_at_ms: Some(*retry_at_ms),
+                    };
+                }
+            }
+            Entry::BodyInterrupted {
+                op,
+                attempt,
+                started_ms,
+                at_ms,
+            } => {
+                if let Some(step) = self.steps.get_mut(*op as usize) {
+                    *attempt_of(&mut step.attempts, *attempt) = Attempt {
+                        number: *attempt,
+                        started_ms: Some(*started_ms),
+                        ended_ms: Some(*at_ms),
+                        failure: Some(interrupted(*attempt)),
+                        retry_at_ms: Some(*at_ms),
                     };
                 }
             }

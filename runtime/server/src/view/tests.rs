@@ -163,6 +163,36 @@ fn an_open_attempt_executes_only_while_its_run_does() {
     assert_eq!(status(RunStatus::Cancelled), "cancelled");
 }
 
+#[test]
+fn an_interrupted_attempt_says_what_is_not_known_of_it() {
+    let journal = begun([
+        started(0, Kind::Run, "charge", ""),
+        Entry::BodyReachedOut {
+            op: 0,
+            attempt: 0,
+            at_ms: T0 + 11,
+        },
+        Entry::BodyInterrupted {
+            op: 0,
+            attempt: 0,
+            started_ms: T0 + 11,
+            at_ms: T0 + 900,
+        },
+        Entry::BodyReachedOut {
+            op: 0,
+            attempt: 1,
+            at_ms: T0 + 901,
+        },
+    ]);
+    let step = &detail(&run(RunStatus::Running), &journal, &[])["steps"][0];
+    assert_eq!(step["status"], "executing");
+    let attempts = step["attempts"].as_array().expect("a list");
+    assert_eq!(attempts.len(), 2);
+    assert_eq!(attempts[0]["error"]["origin"], "interrupted");
+    let message = attempts[0]["error"]["message"].as_str().expect("a text");
+    assert!(message.contains("attempt 1") && message.contains("is not known"));
+}
+
 /// A request whose third attempt is under way, or due then.
 fn fetch(due_ms: Option<u64>) -> Registration {
     Registration::Fetch {

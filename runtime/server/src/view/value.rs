@@ -95,6 +95,7 @@ fn origin(origin: Origin) -> &'static str {
         Origin::Cancelled => "cancelled",
         Origin::Network => "network",
         Origin::Invoke => "invoke",
+        Origin::Interrupted => "interrupted",
     }
 }
 
