@@ -591,6 +591,10 @@ impl Act for Actor {
                     let _ = waiting.send(answer);
                 }
             }
+            Effect::Suspect(run) => {
+                // The shard has ended: so has everything that could execute.
+                let _ = node.shard.input(Input::SuspectRecorded(run));
+            }
             Effect::Schemas(schemas) => *node.schemas.write() = schemas,
             Effect::Notice(notice) => {
                 if let Notice::Undecided(undecided) = &notice
@@ -602,6 +606,14 @@ impl Act for Actor {
                         problem,
                     } = undecided;
                     tracing::warn!(%function, %option, %problem, "an expression could not be decided; further ones like it are only counted, and `abide functions show` tells how many");
+                }
+                if let Notice::Poisonous {
+                    run,
+                    function,
+                    reason,
+                } = &notice
+                {
+                    tracing::warn!(%run, %function, "the run is paused: {reason}");
                 }
                 // Nobody watches.
                 let _ = node.notices.send(notice);

@@ -104,7 +104,11 @@ impl Shard {
     /// Runs until it is stopped, or until the store fails.
     pub(crate) fn run(mut self) {
         let mut draining = false;
-        let mut result = self.recover();
+        // Durable before anything executes: a process that dies at once must be known to have lived.
+        let mut result = self.recover().and_then(|()| {
+            let opened = self.store.read_barrier().wait();
+            opened.map_err(|error| ReadError(error.to_string()))
+        });
         while result.is_ok() {
             self.publish();
             let message = match self.wait(draining) {
@@ -165,7 +169,10 @@ impl Shard {
                 }
                 Message::ClockMoved => {}
                 Message::Drain => *draining = true,
-                Message::Stop => return Ok(false),
+                Message::Stop => {
+                    self.step(Input::Close)?;
+                    return Ok(false);
+                }
             }
             handled += 1;
             if handled < most {

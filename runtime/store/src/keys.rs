@@ -143,6 +143,8 @@ const CONTROL_KINDS: [(ControlKind, u8); ControlKind::ALL.len()] = [
     (ControlKind::Singleton, 6),
     (ControlKind::Cron, 7),
     (ControlKind::Pause, 8),
+    (ControlKind::Process, 9),
+    (ControlKind::Suspect, 10),
 ];
 
 fn kind_byte(kind: ControlKind) -> u8 {

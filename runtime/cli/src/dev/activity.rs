@@ -26,7 +26,12 @@ pub(crate) async fn tell(node: Node) {
     loop {
         let (run, status) = match notices.recv().await {
             Ok(Notice::Run { run, status, .. }) if matters(status) => (run, status),
-            Ok(Notice::Run { .. } | Notice::Grew(_) | Notice::Undecided(_)) => continue,
+            Ok(
+                Notice::Run { .. }
+                | Notice::Grew(_)
+                | Notice::Undecided(_)
+                | Notice::Poisonous { .. },
+            ) => continue,
             Err(RecvError::Lagged(missed)) => {
                 budget.left_out += missed;
                 continue;

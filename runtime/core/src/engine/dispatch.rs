@@ -1,5 +1,6 @@
 //! Executions: which runs have instances, and which get them next.
 
+use super::deaths::Verdict;
 use super::jobs::Jobs;
 use super::timers::arrival_when_due;
 use super::{Active, Context, Effect, Engine};
@@ -42,6 +43,7 @@ impl Engine {
             // Also when the clock went back: new runs are none of its business.
             self.ids.go_past(job.0);
         }
+        self.recover_deaths(cx)?;
         self.recovery = Some(Recovery::Ready(None));
         self.requests_on_disk = true;
         let mut after = None;
@@ -77,6 +79,11 @@ impl Engine {
             self.recovered_first = waiting.copied().collect();
         }
         for run in page {
+            // Not those that began in this life.
+            if !self.active.contains_key(&run) && !self.fresh.contains_key(&run) {
+                let listed = matches!(recovery, Recovery::Ready(_));
+                self.deaths.found(run, listed);
+            }
             self.make_ready_unless_active(run);
         }
         self.recovery = match (recovery, whole) {
@@ -150,7 +157,7 @@ impl Engine {
 
     fn execute(&mut self, id: RunId, cx: &mut Context<'_>) -> Result<(), ReadError> {
         let recovered = self.recovered_first.remove(&id);
-        if self.active.contains_key(&id) {
+        if self.active.contains_key(&id) || self.deaths.must_wait(id) {
             return Ok(());
         }
         let (run, arrivals) = match self.fresh.remove(&id) {
@@ -170,12 +177,19 @@ impl Engine {
             self.hold_back(run, cx);
             return Ok(());
         }
+        let verdict = self.judge(&run, cx)?;
+        if verdict == Verdict::Held {
+            return Ok(());
+        }
         let mut arrivals = arrivals;
         if run.is_gated() {
             arrivals.extend(self.grants(id));
             if recovered {
                 self.queues.await_word(&run);
             }
+        }
+        if verdict == Verdict::Later {
+            return Ok(());
         }
         self.give_instances(run, arrivals, cx)
     }
@@ -309,6 +323,7 @@ impl Engine {
         failure: Failure,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
+        self.acquit(run.id);
         self.pause_in_queue(&run, cx)?;
         if run.guarded {
             self.hold_timeouts(run.id, cx)?;

@@ -16,6 +16,7 @@ mod arriving;
 mod cancel;
 mod conditions;
 mod cron;
+mod deaths;
 mod deploy;
 mod dispatch;
 mod ending;
@@ -114,6 +115,10 @@ pub enum Input {
         /// Why.
         failure: Failure,
     },
+    /// The last input: the process ends in an orderly way, and no execution is under way any more.
+    Close,
+    /// What [`Effect::Suspect`] asked for is durable: the run may execute.
+    SuspectRecorded(RunId),
     /// Time has passed.
     Tick,
     /// There may be room for more executions or requests.
@@ -294,6 +299,7 @@ pub struct Engine {
     recovery: Option<dispatch::Recovery>,
     /// Those of the first page of them that have no instances yet: they go before runs that are queued.
     recovered_first: BTreeSet<RunId>,
+    deaths: deaths::Deaths,
     queues: queue::Queues,
     timers_fired: Option<TimerKey>,
     timers_late: BTreeSet<TimerKey>,
@@ -325,6 +331,7 @@ impl Engine {
             fresh: BTreeMap::new(),
             recovery: None,
             recovered_first: BTreeSet::new(),
+            deaths: deaths::Deaths::default(),
             queues: queue::Queues::default(),
             timers_fired: None,
             timers_late: BTreeSet::new(),
@@ -358,6 +365,14 @@ impl Engine {
     fn take(&mut self, input: Input, cx: &mut Context<'_>) -> Result<(), ReadError> {
         match input {
             Input::Recover => self.recover(cx),
+            Input::Close => {
+                self.close();
+                Ok(())
+            }
+            Input::SuspectRecorded(run) => {
+                self.suspect_recorded(run, cx.now_ms);
+                Ok(())
+            }
             Input::Events {
                 events,
                 seed,
@@ -432,6 +447,7 @@ impl Engine {
             self.next_due_ms,
             self.schedules.next_due_ms(),
             self.queues.next_due_ms(),
+            self.deaths.due_ms(),
         ];
         due.into_iter().flatten().min()
     }
@@ -446,7 +462,7 @@ impl Engine {
 
     /// Whether one more run may have instances.
     fn has_room(&self) -> bool {
-        self.executing < self.config.max_executing
+        self.executing + self.deaths.recording() < self.config.max_executing
     }
 
     /// Executions under way, parked ones not counted.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{ReplyId, Token};
 use crate::function::Undecided;
-use crate::ids::{EventId, RunId};
+use crate::ids::{EventId, FunctionId, RunId};
 use crate::journal::OpNumber;
 use crate::machine::Arrival;
 use crate::operation::{AiInfer, Fetch};
@@ -66,6 +66,8 @@ pub enum Effect {
         /// What.
         answer: Answer,
     },
+    /// Once the writes are durable, give the engine [`Input::SuspectRecorded`](super::Input::SuspectRecorded).
+    Suspect(RunId),
     /// Check events against these schemas from now on.
     Schemas(Arc<Schemas>),
     /// Tell those who watch.
@@ -130,6 +132,15 @@ pub enum Notice {
     Grew(RunId),
     /// An expression of a function could not be decided.
     Undecided(Undecided),
+    /// A run was paused because the process died each time it executed.
+    Poisonous {
+        /// The run.
+        run: RunId,
+        /// Its function.
+        function: FunctionId,
+        /// What is to be said of it.
+        reason: String,
+    },
 }
 
 /// The result of steps.

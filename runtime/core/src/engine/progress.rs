@@ -39,6 +39,9 @@ impl Engine {
             cx.out.now.push(Effect::Stop { run: id, token });
             return self.broken(id, token, failure, cx);
         }
+        if self.deaths.suspects(id) && super::deaths::gets_on(&progress) {
+            self.acquit(id);
+        }
         Self::append(&mut run, progress.entries, progress.logs, cx);
         // What it sends may cancel it: the report as a whole comes before that.
         self.step.reporting = Some(id);

@@ -59,6 +59,7 @@ impl Engine {
         if run.is_listed_ready() {
             cx.out.write(Write::DeleteReady(run.id));
         }
+        self.acquit(run.id);
         self.leave_queue(&run, cx)?;
         self.step.ended.insert(run.id);
         self.release_singleton(&run, cx)?;

@@ -15,6 +15,7 @@ impl Engine {
     /// Fires what is due, at most one portion; [`Engine::next_due_ms`] tells whether more is.
     pub(super) fn tick(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
         self.queues.open_due(cx.now_ms);
+        self.end_solitude(cx.now_ms);
         let portion = self.config.timers_per_step;
         self.next_due_ms = None;
         self.tick_schedules(portion, cx)?;
@@ -83,16 +84,19 @@ impl Engine {
             | Registration::Event { .. }
             | Registration::CancelOn { .. }
             | Registration::Signal { .. }
-            | Registration::Invoke { .. } => match arrival_when_due(&registration) {
-                Some(arrival) if key.op != WORKFLOW_OP => {
-                    self.wake(key, arrival, cx);
-                    Ok(())
+            | Registration::Invoke { .. } => {
+                self.deaths.woken(key.run, timer.due_ms);
+                match arrival_when_due(&registration) {
+                    Some(arrival) if key.op != WORKFLOW_OP => {
+                        self.wake(key, arrival, cx);
+                        Ok(())
+                    }
+                    Some(_) | None => {
+                        self.make_ready_unless_active(key.run);
+                        Ok(())
+                    }
                 }
-                Some(_) | None => {
-                    self.make_ready_unless_active(key.run);
-                    Ok(())
-                }
-            },
+            }
         }
     }
 

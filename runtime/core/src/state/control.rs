@@ -37,11 +37,15 @@ pub enum ControlKind {
     Cron,
     /// An operator paused the function.
     Pause,
+    /// The process itself, without a function or a key.
+    Process,
+    /// A run that was executing when the process died; the key is the run, the function is left empty.
+    Suspect,
 }
 
 impl ControlKind {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Throttle,
         Self::RateLimit,
         Self::Debounce,
@@ -50,6 +54,8 @@ impl ControlKind {
         Self::Singleton,
         Self::Cron,
         Self::Pause,
+        Self::Process,
+        Self::Suspect,
     ];
 }
 
@@ -95,6 +101,20 @@ pub enum Control {
         /// Since when.
         since_ms: u64,
     },
+    /// How often the store was opened, and whether it is open, or was when the process died.
+    Process {
+        /// Opens so far: the number of this life.
+        life: u64,
+        /// Whether this life has not come to an orderly end.
+        open: bool,
+    },
+    /// What is known of a run that was executing when the process died.
+    Suspect {
+        /// At how many deaths in a row.
+        deaths: u32,
+        /// The life in which it executes again: it counts one death more if that life ends in one. 0: it is not to blame for the next.
+        life: u64,
+    },
 }
 
 impl Control {
@@ -103,7 +123,12 @@ impl Control {
         match self {
             Self::Throttle { whole_ms, .. } => Some(whole_ms.saturating_add(1)),
             Self::Window { until_ms, .. } | Self::Started { until_ms, .. } => Some(*until_ms),
-            Self::Pending(_) | Self::Live(_) | Self::Ticked { .. } | Self::Paused { .. } => None,
+            Self::Pending(_)
+            | Self::Live(_)
+            | Self::Ticked { .. }
+            | Self::Paused { .. }
+            | Self::Process { .. }
+            | Self::Suspect { .. } => None,
         }
     }
 }

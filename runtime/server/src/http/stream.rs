@@ -239,7 +239,7 @@ impl Watcher {
                 self.event == Some(*event) || self.expected.contains(run),
             ),
             Notice::Grew(run) => (*run, false, false),
-            Notice::Undecided(_) => return false,
+            Notice::Undecided(_) | Notice::Poisonous { .. } => return false,
         };
         let watched = self.shown.get(&run).map_or(ours, |shown| !shown.ended);
         if watched {

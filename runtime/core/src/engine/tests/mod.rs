@@ -2,6 +2,7 @@
 
 mod admission;
 mod between;
+mod deaths;
 mod ending;
 mod faults;
 mod jobs;

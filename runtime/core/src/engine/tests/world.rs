@@ -18,7 +18,7 @@ use crate::journal::{Entry, OpNumber};
 use crate::limits::Limits;
 use crate::machine::{Arrival, Machine, Phase, RunInfo, TwinCursor};
 use crate::schema::Schemas;
-use crate::state::{App, Deployed, Read, Run, RunEnd, RunStatus, Write};
+use crate::state::{App, Control, Deployed, Read, Run, RunEnd, RunStatus, Write};
 
 pub(super) const START_MS: u64 = 1_700_000_000_000;
 
@@ -41,7 +41,7 @@ pub(super) struct World {
     executions: BTreeMap<RunId, Execution>,
     pub answers: Vec<Answer>,
     pub notices: Vec<Notice>,
-    /// How often a control's record was written.
+    /// How often a control's record was written, other than the process's own.
     pub control_writes: usize,
     pub requests: Vec<(RunId, OpNumber, u32, Request)>,
     /// Every body that executed: run, step, attempt.
@@ -52,6 +52,17 @@ pub(super) struct World {
     pub(super) chatty: bool,
     /// The process dies after so many more reports.
     pub(super) dies_after: Option<usize>,
+    /// Deaths count, and those of these functions kill the process: by their code, or by the first body that reaches outside.
+    pub(super) deadly: Option<Deadly>,
+}
+
+/// What kills the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deadly {
+    /// Nothing any more.
+    Nothing,
+    /// The bodies of `deadly`, and the code of `deadly-code`.
+    Functions,
 }
 
 /// A guest's own error.
@@ -94,6 +105,7 @@ impl World {
             starts: 1,
             chatty: false,
             dies_after: None,
+            deadly: None,
         };
         world.input(Input::Recover);
         world.deploy(functions, 1);
@@ -149,7 +161,9 @@ impl World {
             .step(input, self.now_ms, &self.state, &mut out)
             .expect("maps can always be read");
         for write in out.writes {
-            if matches!(write, Write::PutControl { .. }) {
+            if let Write::PutControl { control, .. } = &write
+                && !matches!(control, Control::Process { .. })
+            {
                 self.control_writes += 1;
             }
             self.state.apply(write);
@@ -193,6 +207,7 @@ impl World {
                 self.requests.retain(|(r, o, ..)| (*r, *o) != (run, op));
             }
             Effect::Answer { answer, .. } => self.answers.push(answer),
+            Effect::Suspect(run) => self.input(Input::SuspectRecorded(run)),
             Effect::Schemas(schemas) => self.schemas = schemas,
             Effect::Notice(notice) => self.notices.push(notice),
         }
@@ -262,6 +277,11 @@ impl World {
         let function = execution.machine.info().function.function.to_string();
         let program = self.programs[&function].clone();
         let machine = &mut execution.machine;
+        let deadly = self.deadly == Some(Deadly::Functions);
+        if deadly && function == "deadly-code" {
+            self.crash();
+            return true;
+        }
         loop {
             execution
                 .workflow
@@ -272,6 +292,22 @@ impl World {
             let (twin, cursor) = execution
                 .twin
                 .get_or_insert_with(|| (Instance::default(), machine.twin()));
+            if deadly && function == "deadly" {
+                let body = twin.drive_to_body(&program, machine, cursor, self.now_ms);
+                let (_, body) = body.expect("the same code").expect("a body");
+                self.executed.push((run, body.step_key, body.attempt));
+                machine.body_reaches_out(cursor);
+                let progress = machine.take_progress().expect("it reaches outside");
+                let token = execution.token;
+                let progress = Box::new(progress);
+                self.input(Input::Progress {
+                    run,
+                    token,
+                    progress,
+                });
+                self.crash();
+                return true;
+            }
             let executed = &mut self.executed;
             let body = &mut self.body;
             let mut bodies = |step: &str, attempt: u32| {
@@ -338,7 +374,27 @@ impl World {
         self.requests.clear();
         self.starts += 1;
         self.engine = Engine::new(EngineConfig::default(), self.starts);
+        if self.deadly.is_none() {
+            self.state.forgive_death();
+        }
         self.input(Input::Recover);
+    }
+
+    /// How often the process was started.
+    pub(super) fn starts(&self) -> u64 {
+        self.starts
+    }
+
+    /// Gives instances to whatever is ready, and lets none of it do anything.
+    pub(super) fn dispatch_only(&mut self) {
+        while self.engine.wants_dispatch() {
+            self.input(Input::Dispatch);
+        }
+    }
+
+    /// Runs with instances.
+    pub(super) fn executing(&self) -> Vec<RunId> {
+        self.executions.keys().copied().collect()
     }
 
     pub(super) fn send(&mut self, events: Vec<NewEvent>, seed: Option<EventIdSeed>) {

@@ -179,6 +179,7 @@ impl Driver {
                 | Effect::Request { .. }
                 | Effect::DropRequest { .. }
                 | Effect::Answer { .. }
+                | Effect::Suspect(_)
                 | Effect::Schemas(_)
                 | Effect::Notice(_) => {}
             }
@@ -275,6 +276,7 @@ impl Driver {
         self.now_ms += 1;
         self.engine = Self::engine(self.starts);
         self.begin(None);
+        self.store.forgive_death();
         self.step(Input::Recover);
     }
 
@@ -467,7 +469,9 @@ impl Driver {
                 Control::Started { .. }
                 | Control::Throttle { .. }
                 | Control::Ticked { .. }
-                | Control::Paused { .. } => {}
+                | Control::Paused { .. }
+                | Control::Process { .. }
+                | Control::Suspect { .. } => {}
             }
         }
         let collecting = self

@@ -189,7 +189,8 @@ impl Floor {
             Effect::DropRequest { run, op } => {
                 self.requests.remove(&(run, op));
             }
-            Effect::Answer { .. } | Effect::Notice(_) | Effect::Schemas(_) => {}
+            Effect::Answer { .. } | Effect::Notice(_) | Effect::Suspect(_) | Effect::Schemas(_) => {
+            }
         }
     }
 
@@ -367,6 +368,7 @@ impl Floor {
         self.requests.clear();
         self.starts += 1;
         self.engine = Engine::new(self.config.clone(), self.starts);
+        self.state.forgive_death();
         self.input(Input::Recover);
     }
 

@@ -143,6 +143,7 @@ impl Node {
                 Effect::Deliver { .. }
                 | Effect::Request { .. }
                 | Effect::DropRequest { .. }
+                | Effect::Suspect(_)
                 | Effect::Schemas(_)
                 | Effect::Notice(_) => {}
             }
@@ -322,6 +323,7 @@ impl Node {
         self.now_ms += 1;
         self.starts += 1;
         self.engine = Engine::new(config(), self.starts);
+        self.state.forgive_death();
         self.step(Input::Recover);
         self.synced = self.groups.len();
     }

@@ -143,6 +143,7 @@ impl<H> Stage<H> {
             Effect::Request { .. }
             | Effect::DropRequest { .. }
             | Effect::Answer { .. }
+            | Effect::Suspect(_)
             | Effect::Schemas(_)
             | Effect::Notice(_) => {}
         }
@@ -313,6 +314,7 @@ impl<H> Stage<H> {
         self.now_ms += down_ms;
         self.starts += 1;
         self.engine = Engine::new(self.config.clone(), self.starts);
+        self.state.forgive_death();
         self.step(Input::Recover);
     }
 
