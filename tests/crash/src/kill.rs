@@ -27,8 +27,8 @@ const SENDERS: u64 = 6;
 /// Orders that a cycle leaves open at most: what has to be finished before the next one.
 const MOST_OPEN: usize = 60;
 
-/// The longest that a cycle loads the node before the kill.
-const MOST_LOAD_MS: u64 = 700;
+/// The longest that a cycle loads the node before the kill, unless it is set.
+pub const MOST_LOAD_MS: u64 = 700;
 
 /// The latest instant of a start at which it is killed.
 const MOST_START_MS: u64 = 500;
@@ -49,8 +49,35 @@ pub struct Summary {
     pub violations: Vec<String>,
 }
 
-/// Kills `cycles` times; tells `progress` after each cycle.
-pub async fn run(cycles: u64, seed: u64, progress: impl Fn(u64, &Summary)) -> Result<Summary> {
+/// How often and how hard.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Kills.
+    pub cycles: u64,
+    /// Where all decisions come from.
+    pub seed: u64,
+    /// The longest that a cycle loads the node before the kill, in milliseconds; more than 10.
+    pub load_ms: u64,
+}
+
+impl Plan {
+    /// So many kills with the usual load.
+    pub fn new(cycles: u64, seed: u64) -> Self {
+        Self {
+            cycles,
+            seed,
+            load_ms: MOST_LOAD_MS,
+        }
+    }
+}
+
+/// Kills as often as planned; tells `progress` after each cycle.
+pub async fn run(plan: Plan, mut progress: impl FnMut(&Summary)) -> Result<Summary> {
+    let Plan {
+        cycles,
+        seed,
+        load_ms,
+    } = plan;
     let mut rng = Rng::new(seed);
     let records = Arc::new(Records::default());
     let witness = Witness::start(records.clone(), rng.fork(), WITNESS_DELAY).await?;
@@ -60,11 +87,11 @@ pub async fn run(cycles: u64, seed: u64, progress: impl Fn(u64, &Summary)) -> Re
     let session = Session::new(&records, format!("k{seed}"));
     let mut summary = Summary::default();
     while summary.kills < cycles {
-        under_load(&session, &node.door, &mut rng).await;
-        node.kill().await?;
+        under_load(&session, &node.door, load_ms, &mut rng).await;
+        node.kill(&records).await?;
         witness.drained().await?;
         summary.kills += 1;
-        while rng.chance(30) {
+        while summary.kills < cycles && rng.chance(30) {
             let instant = Duration::from_millis(rng.within(0..MOST_START_MS));
             Process::start_and_kill(data.path(), instant).await?;
             witness.drained().await?;
@@ -75,9 +102,10 @@ pub async fn run(cycles: u64, seed: u64, progress: impl Fn(u64, &Summary)) -> Re
             .await
             .context("the node does not start again")?;
         session.settle(&node.door, SETTLE).await;
+        node.must_live(&records);
         session.look_back(&node.door, &mut rng).await?;
         summary.counts = records.counts();
-        progress(summary.kills, &summary);
+        progress(&summary);
         if summary.counts.violations > 0 {
             break;
         }
@@ -104,8 +132,8 @@ pub async fn deploy(door: &Door, witness: &Witness) -> Result<()> {
 }
 
 /// Sends and looks until a random instant.
-async fn under_load(session: &Session<'_>, door: &Door, rng: &mut Rng) {
-    let instant = Duration::from_millis(rng.within(10..MOST_LOAD_MS));
+async fn under_load(session: &Session<'_>, door: &Door, load_ms: u64, rng: &mut Rng) {
+    let instant = Duration::from_millis(rng.within(10..load_ms.max(11)));
     load(session, door, rng, instant).await;
 }
 
@@ -167,9 +195,20 @@ impl Process {
         blocking(move || drop(starting)).await
     }
 
-    async fn kill(self) -> Result<()> {
+    async fn kill(mut self, records: &Records) -> Result<()> {
+        self.must_live(records);
         let server = self.server;
         blocking(move || server.kill()).await
+    }
+
+    /// A process that nobody killed must not have ended.
+    fn must_live(&mut self, records: &Records) {
+        if let Some(status) = self.server.ended(Duration::ZERO) {
+            let output = self.server.output();
+            records.violated(format!(
+                "the process ended by itself ({status}); it had written:\n{output}"
+            ));
+        }
     }
 }
 

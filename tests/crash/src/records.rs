@@ -3,16 +3,16 @@
 //! The rules, for an effect (a report of a step's body) that arrives:
 //! 1. A step never executes again once its record must be durable: after an effect of a step that follows it was seen, after the
 //!    API showed it completed, after the API showed its run ended.
-//! 2. An attempt never executes again once a later attempt at the same step was seen.
+//! 2. An attempt at a step that was seen never executes again: not under its number, and nothing before it does.
 //! 3. The same key starts one run of a function, however often its request was repeated.
 //! 4. Value, step key and idempotency key are those that follow from the order.
 //!
-//! Repetitions that the rules allow are counted: a body may execute again when its outcome was not durable.
+//! Later attempts are counted: a body may execute again, under the next number, when its outcome was not durable.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use parking_lot::Mutex;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::order::{Order, Place, order_of, place_name};
@@ -64,7 +64,7 @@ struct Open {
 }
 
 /// Counters for the summary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Requests that were answered with ids.
     pub acknowledged: u64,
@@ -72,8 +72,10 @@ pub struct Counts {
     pub unanswered: u64,
     /// Reports of bodies.
     pub effects: u64,
-    /// Of these, those of an attempt that was seen before, as the rules allow.
+    /// Of these, those of a step that had been seen before at an earlier attempt.
     pub repeated: u64,
+    /// Runs that were paused because they executed at several deaths in a row, and were told to go on.
+    pub resumed: u64,
     /// Runs that were checked to their last entry.
     pub runs: u64,
     /// Broken rules.
@@ -86,6 +88,7 @@ impl std::ops::AddAssign for Counts {
         self.unanswered += other.unanswered;
         self.effects += other.effects;
         self.repeated += other.repeated;
+        self.resumed += other.resumed;
         self.runs += other.runs;
         self.violations += other.violations;
     }
@@ -178,6 +181,11 @@ impl Records {
         }
     }
 
+    /// A run was paused because of deaths, and goes on.
+    pub fn resumed(&self) {
+        self.state.lock().counts.resumed += 1;
+    }
+
     /// A run was checked.
     pub fn checked(&self) {
         self.state.lock().counts.runs += 1;
@@ -245,7 +253,7 @@ impl State {
         }
     }
 
-    /// Whether it repeats an attempt, as the rules allow; the rule that it breaks otherwise.
+    /// Whether it is a later attempt at a step that was seen; the rule that it breaks otherwise.
     fn take(&mut self, effect: &Effect) -> Result<bool, String> {
         let name = order_of(&effect.key);
         if self.settled.contains(name) {
@@ -291,13 +299,12 @@ impl Open {
                 "a recorded step executed again (an effect of a step after it was seen)".into(),
             );
         }
-        if step.latest.is_some_and(|latest| effect.attempt < latest) {
+        if let Some(latest) = step.latest.filter(|latest| effect.attempt <= *latest) {
             return Err(format!(
-                "an attempt whose failure was recorded executed again (attempt {:?} was seen)",
-                step.latest
+                "an attempt that had reached outside executed again (attempt {latest} was seen)"
             ));
         }
-        let repeated = step.latest == Some(effect.attempt);
+        let repeated = step.latest.is_some();
         step.latest = Some(effect.attempt);
         step.seen += 1;
         self.floor = floor.max(step.place.implies);
@@ -348,9 +355,8 @@ mod tests {
     }
 
     #[test]
-    fn a_body_may_execute_again_until_its_outcome_was_durable() {
+    fn a_body_may_execute_again_under_the_next_number_until_its_outcome_was_durable() {
         let found = violations(|records, order| {
-            records.effect(&effect(order, 0, 0));
             records.effect(&effect(order, 0, 0));
             records.effect(&effect(order, 0, 1));
             records.effect(&effect(order, 1, 0));
@@ -372,15 +378,17 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_before_one_that_was_seen_must_not_execute_again() {
-        let found = violations(|records, order| {
-            records.effect(&effect(order, 0, 1));
-            records.effect(&effect(order, 0, 0));
-        });
-        assert!(
-            found.len() == 1 && found[0].contains("whose failure was recorded"),
-            "{found:?}"
-        );
+    fn an_attempt_that_was_seen_must_not_execute_again() {
+        for again in [0, 1] {
+            let found = violations(|records, order| {
+                records.effect(&effect(order, 0, 1));
+                records.effect(&effect(order, 0, again));
+            });
+            assert!(
+                found.len() == 1 && found[0].contains("reached outside"),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

@@ -26,6 +26,9 @@ const AT_ONCE: usize = 8;
 /// The pause between two looks at something that is not there yet.
 const LOOK_AGAIN: Duration = Duration::from_millis(15);
 
+/// The pause between two looks at runs that are paused.
+const RESUME_AGAIN: Duration = Duration::from_millis(200);
+
 /// Settled runs that are remembered, to be looked at again later.
 const MOST_OLD: usize = 50_000;
 
@@ -204,11 +207,34 @@ impl<'a> Session<'a> {
             }
             self.records.settle(&sent.order);
         });
-        stream::iter(checks)
+        let checks = stream::iter(checks)
             .buffer_unordered(AT_ONCE)
-            .collect::<Vec<()>>()
-            .await;
+            .collect::<Vec<()>>();
+        tokio::select! {
+            _ = checks => {}
+            () = self.keep_resuming(door) => {}
+        }
         self.state.lock().open.clear();
+    }
+
+    /// Tells runs to go on that were paused because they executed at several deaths in a row: here it is the harness that kills. Never
+    /// returns.
+    async fn keep_resuming(&self, door: &Door) {
+        loop {
+            // A node that does not answer shows elsewhere.
+            if let Ok(list) = door.get("/api/v1/runs?status=Paused").await {
+                let paused = list.json["data"].as_array().into_iter().flatten();
+                for run in paused.filter(|run| is_suspected(run)) {
+                    let run = run["run_id"].as_str().unwrap_or_default();
+                    let path = format!("/api/v1/runs/{run}/resume");
+                    let resumed = door.call(Method::POST, &path, &[], Vec::new()).await;
+                    if resumed.is_ok_and(|reply| reply.status == 200) {
+                        self.records.resumed();
+                    }
+                }
+            }
+            tokio::time::sleep(RESUME_AGAIN).await;
+        }
     }
 
     async fn send_until(&self, door: &Door, sent: &Sent, deadline: Instant) -> Result<()> {
@@ -319,7 +345,7 @@ impl<'a> Session<'a> {
             }
             match reply.json["status"].as_str() {
                 Some("Completed") => break reply.json,
-                Some("Failed" | "Cancelled" | "Paused") => {
+                Some("Failed" | "Cancelled" | "Paused") if !is_suspected(&reply.json) => {
                     bail!("the run {run} must complete: {}", reply.json)
                 }
                 _ if Instant::now() < deadline => tokio::time::sleep(LOOK_AGAIN).await,
@@ -359,7 +385,13 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Every operation is complete at most once, every attempt fails at most once and in order, and the run returns once, at the end.
+/// Whether a run is paused because it was executing at several deaths in a row.
+fn is_suspected(run: &Value) -> bool {
+    run["status"] == "Paused" && run["error"]["name"] == "ProcessDied"
+}
+
+/// Every operation is complete at most once, every attempt reaches outside and fails at most once and in order, and the run returns once,
+/// at the end.
 fn check_journal(journal: &Value) -> Result<()> {
     let entries = journal["data"]
         .as_array()
@@ -367,6 +399,7 @@ fn check_journal(journal: &Value) -> Result<()> {
         .context("it is no list")?;
     let mut over = std::collections::BTreeSet::new();
     let mut attempts = std::collections::BTreeMap::new();
+    let mut reached_out = std::collections::BTreeSet::new();
     let mut returned = false;
     for (place, entry) in entries.iter().enumerate() {
         let kind = entry["type"].as_str().unwrap_or_default();
@@ -380,12 +413,20 @@ fn check_journal(journal: &Value) -> Result<()> {
         {
             bail!("entry {place} has another index: {entry}");
         }
-        if matches!(kind, "body_started" | "body_failed" | "completed") && over.contains(&op) {
+        if (kind.starts_with("body_") || kind == "completed") && over.contains(&op) {
             bail!("entry {place} comes after the operation's outcome: {entry}");
         }
         match kind {
             "completed" => drop(over.insert(op)),
-            "body_failed" => {
+            "body_reached_out" => {
+                let attempt = entry["attempt"].as_u64().unwrap_or_default();
+                if attempt != attempts.get(&op).copied().unwrap_or(0)
+                    || !reached_out.insert((op, attempt))
+                {
+                    bail!("entry {place}: an attempt that was over reaches outside: {entry}");
+                }
+            }
+            "body_failed" | "body_interrupted" => {
                 let attempt = entry["attempt"].as_u64().unwrap_or_default();
                 let next = attempts.entry(op).or_insert(0);
                 if attempt != *next {
@@ -439,6 +480,11 @@ mod tests {
         assert!(check_journal(&json!([failed(0), failed(1), done, end])).is_ok());
         assert!(check_journal(&json!([failed(0), failed(0), done, end])).is_err());
         assert!(check_journal(&json!([failed(1), done, end])).is_err());
+        let interrupted = json!({"type": "body_interrupted", "op": 0, "attempt": 0});
+        let out = |attempt: u64| json!({"type": "body_reached_out", "op": 0, "attempt": attempt});
+        assert!(check_journal(&json!([out(0), interrupted, out(1), done, end])).is_ok());
+        assert!(check_journal(&json!([out(0), out(0), done, end])).is_err());
+        assert!(check_journal(&json!([out(0), interrupted, out(0), done, end])).is_err());
         assert!(check_journal(&json!([done, done, end])).is_err());
         assert!(check_journal(&json!([done])).is_err());
         assert!(check_journal(&json!([end, done])).is_err());
