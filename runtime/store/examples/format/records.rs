@@ -125,6 +125,7 @@ fn failures() -> Vec<(&'static str, Failure)> {
         ("Cancelled", Origin::Cancelled),
         ("Network", Origin::Network),
         ("Invoke", Origin::Invoke),
+        ("Interrupted", Origin::Interrupted),
     ];
     let advice = [
         ("Retriable", RetryAdvice::Retriable),
@@ -141,7 +142,8 @@ fn failures() -> Vec<(&'static str, Failure)> {
             | Origin::Limit
             | Origin::Cancelled
             | Origin::Network
-            | Origin::Invoke => {}
+            | Origin::Invoke
+            | Origin::Interrupted => {}
         }
         (name, failure(origin, RetryAdvice::Retriable))
     });
@@ -240,6 +242,23 @@ fn journal() -> Vec<(String, Write)> {
                 started_ms: 1_000_012,
                 at_ms: 1_000_013,
                 retry_at_ms: 1_000_014,
+            },
+        ),
+        (
+            "BodyReachedOut",
+            Entry::BodyReachedOut {
+                op: 1,
+                attempt: 2,
+                at_ms: 1_000_027,
+            },
+        ),
+        (
+            "BodyInterrupted",
+            Entry::BodyInterrupted {
+                op: 1,
+                attempt: 2,
+                started_ms: 1_000_028,
+                at_ms: 1_000_029,
             },
         ),
         ("Completed-Done", completed(Outcome::Done(json("1")))),
@@ -359,6 +378,14 @@ fn controls() -> Vec<(String, Write)> {
                 since_ms: 1_000_026,
             },
         ),
+        (
+            "Process",
+            Control::Process {
+                life: 3,
+                open: true,
+            },
+        ),
+        ("Suspect", Control::Suspect { deaths: 2, life: 3 }),
     ]);
     let missing = missing_controls(&samples);
     assert!(missing.is_empty(), "no sample of the controls {missing:?}");

@@ -209,6 +209,8 @@ fn note_entry(seen: &mut Seen, entry: &Entry) {
         Entry::Input { replaced: true, .. } => "Input replaced",
         Entry::Carried(_) => "Carried",
         Entry::BodyStarted { .. } => "BodyStarted",
+        Entry::BodyReachedOut { .. } => "BodyReachedOut",
+        Entry::BodyInterrupted { .. } => "BodyInterrupted",
         Entry::BodyFailed { .. } => "BodyFailed",
         Entry::Completed { outcome, .. } => {
             seen.note(
@@ -291,5 +293,7 @@ fn control_of(control: &Control) -> &'static str {
         Control::Live(_) => "Live",
         Control::Ticked { .. } => "Ticked",
         Control::Paused { .. } => "Paused",
+        Control::Process { .. } => "Process",
+        Control::Suspect { .. } => "Suspect",
     }
 }
