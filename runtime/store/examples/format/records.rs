@@ -23,6 +23,8 @@ variants!(
         Input,
         Carried,
         BodyStarted,
+        BodyReachedOut,
+        BodyInterrupted,
         BodyFailed,
         Completed,
         Recalled,
@@ -41,7 +43,9 @@ variants!(
         Started,
         Live,
         Ticked,
-        Paused
+        Paused,
+        Process,
+        Suspect
     }
 );
 
