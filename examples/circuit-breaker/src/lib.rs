@@ -14,6 +14,9 @@ const COOL_DOWN: &str = "1s";
 /// The name of errors that are the gateway's fault.
 const OUTAGE: &str = "GatewayDown";
 
+/// The name of the failure of a step that the end of the node interrupted.
+const INTERRUPTED: &str = "Interrupted";
+
 /// Data of `text/submitted`.
 #[derive(Deserialize)]
 struct Text {
@@ -64,6 +67,8 @@ async fn send_text(ctx: Context, event: Event<Text>) -> Result<Sent> {
                     .await?;
                 ctx.sleep("breathe", "300ms").await?;
             }
+            // The node ended in the middle of the call: nobody knows whether it arrived, and the key makes it safe to call again.
+            Err(error) if error.name() == INTERRUPTED => {}
             // Not the gateway's fault, and not cured by waiting.
             Err(error) => return Err(error.into()),
         }
