@@ -200,8 +200,8 @@ impl<'a> Session<'a> {
             }
         }
         let open = self.state.lock().open.clone();
-        let checks = open.iter().map(|sent| async move {
-            let result = self.check(door, sent, deadline).await;
+        let checks = open.into_iter().map(|sent| async move {
+            let result = self.check(door, &sent, deadline).await;
             if let Err(problem) = result {
                 self.records.violated(format!("{problem:#}: {sent:?}"));
             }
