@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use abide_faults::matrix::{Played, rows, table};
-use anyhow::Result;
+use abide_faults::{mounts, power};
+use anyhow::{Result, ensure};
 use clap::Parser;
 
 /// Lets the disk, the clock and the limits of a real node fail, and checks that it stops as it should and loses nothing.
@@ -13,6 +14,12 @@ struct Options {
     /// Only rows whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Cut the power of a real file system this often, instead of playing the rows. Needs root.
+    #[arg(long, value_name = "N")]
+    power_cuts: Option<u64>,
+    /// Repeats the decisions of an earlier run. Default: a fresh one.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Print the rows as the table of docs/reliability.md, and play nothing.
     #[arg(long)]
     table: bool,
@@ -24,7 +31,11 @@ fn main() -> ExitCode {
         print!("{}", table());
         return ExitCode::SUCCESS;
     }
-    match matrix(&options.only) {
+    let done = match options.power_cuts {
+        Some(cuts) => power_cuts(cuts, options.seed),
+        None => matrix(&options.only),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -57,4 +68,38 @@ fn matrix(only: &str) -> Result<bool> {
     }
     println!("fault matrix: {passed} passed, {failed} failed, {skipped} skipped");
     Ok(failed == 0)
+}
+
+fn power_cuts(cuts: u64, seed: Option<u64>) -> Result<bool> {
+    ensure!(
+        mounts::available(),
+        "power cuts need a file system of their own: mounting takes root, on Linux"
+    );
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    println!("seed {seed} (repeat with --seed {seed})");
+    let began = Instant::now();
+    let done = power::run(cuts, seed, |summary| {
+        if summary.cuts % 25 == 0 {
+            println!("{}", cut(summary, began));
+        }
+    })?;
+    println!("power cuts on ext4: {}", cut(&done, began));
+    Ok(true)
+}
+
+fn cut(done: &power::Summary, began: Instant) -> String {
+    let counts = &done.counts;
+    format!(
+        "{} images in {:.0} s ({} with data=writeback, {} with the journal flushed, {} noticed by the process), {} requests acknowledged, \
+         {} unanswered and repeated, {} runs checked, {} rules broken",
+        done.cuts,
+        began.elapsed().as_secs_f64(),
+        done.writeback,
+        done.flushed,
+        done.noticed,
+        counts.acknowledged,
+        counts.unanswered,
+        counts.runs,
+        counts.violations
+    )
 }

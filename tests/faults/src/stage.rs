@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use abide_crash::door::Door;
 use abide_crash::kill::{deploy, load};
-use abide_crash::records::Records;
+use abide_crash::records::{Counts, Records};
 use abide_crash::rng::Rng;
 use abide_crash::session::Session;
 use abide_crash::witness::Witness;
@@ -290,6 +290,11 @@ impl Stage<'_> {
     /// Waits until everything that a dead process had sent was taken by the witness.
     pub fn drained(&self) -> Result<()> {
         self.runtime.block_on(self.witness.drained())
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        self.records.counts()
     }
 
     /// The node's process.
