@@ -121,7 +121,8 @@ fn file(directory: &Path, digest: Digest) -> PathBuf {
 /// Writes the component so that it is there after a power cut before anything refers to it.
 fn keep(directory: &Path, digest: Digest, wasm: &[u8]) -> io::Result<()> {
     let path = file(directory, digest);
-    if fs::metadata(&path).is_ok_and(|found| found.len() == wasm.len() as u64) {
+    // Compared whole: deploying again is how a damaged file is mended.
+    if fs::read(&path).is_ok_and(|found| found == wasm) {
         return Ok(());
     }
     // A name of its own: the same component may be deployed twice at once.

@@ -407,7 +407,9 @@ impl Node {
                 let _ = tokio::time::timeout(Duration::from_millis(20), notices.recv()).await;
             }
         };
-        if tokio::time::timeout(DRAIN, rested).await.is_err() {
+        // After a failure nothing of what they still do could be kept.
+        let failed = inner.failure.borrow().is_some();
+        if !failed && tokio::time::timeout(DRAIN, rested).await.is_err() {
             tracing::info!("some runs are still at work; they go on after the next start");
         }
         inner.executions.stop_all();

@@ -167,6 +167,11 @@ impl Faults {
         self.put(layout::CLOCK_OFFSET_NS, (ms * 1_000_000).cast_unsigned())
     }
 
+    /// Lets the process record what it does to files, or no longer.
+    pub fn record(&self, on: bool) -> Result<()> {
+        self.put(layout::RECORDING, u64::from(on))
+    }
+
     fn word(slot: usize, word: usize) -> usize {
         layout::WORDS * (slot + 1) + word
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use abide_faults::matrix::{Played, rows, table};
-use abide_faults::{mounts, power};
+use abide_faults::{mounts, power, recorded, shim};
 use anyhow::{Result, ensure};
 use clap::Parser;
 
@@ -17,6 +17,9 @@ struct Options {
     /// Cut the power of a real file system this often, instead of playing the rows. Needs root.
     #[arg(long, value_name = "N")]
     power_cuts: Option<u64>,
+    /// Record a node, build this many images of what a power cut may leave, and open the store on each, instead of playing the rows.
+    #[arg(long, value_name = "N", conflicts_with = "power_cuts")]
+    images: Option<u64>,
     /// Repeats the decisions of an earlier run. Default: a fresh one.
     #[arg(long)]
     seed: Option<u64>,
@@ -31,9 +34,10 @@ fn main() -> ExitCode {
         print!("{}", table());
         return ExitCode::SUCCESS;
     }
-    let done = match options.power_cuts {
-        Some(cuts) => power_cuts(cuts, options.seed),
-        None => matrix(&options.only),
+    let done = match (options.power_cuts, options.images) {
+        (Some(cuts), _) => power_cuts(cuts, options.seed),
+        (None, Some(images)) => built_images(images, options.seed),
+        (None, None) => matrix(&options.only),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -75,8 +79,7 @@ fn power_cuts(cuts: u64, seed: Option<u64>) -> Result<bool> {
         mounts::available(),
         "power cuts need a file system of their own: mounting takes root, on Linux"
     );
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-    println!("seed {seed} (repeat with --seed {seed})");
+    let seed = drawn(seed);
     let began = Instant::now();
     let done = power::run(cuts, seed, |summary| {
         if summary.cuts % 25 == 0 {
@@ -90,16 +93,46 @@ fn power_cuts(cuts: u64, seed: Option<u64>) -> Result<bool> {
 fn cut(done: &power::Summary, began: Instant) -> String {
     let counts = &done.counts;
     format!(
-        "{} images in {:.0} s ({} with data=writeback, {} with the journal flushed, {} noticed by the process), {} requests acknowledged, \
+        "{} images in {:.0} s ({} with data=writeback, {} with the journal flushed, {} noticed by the process), settled {} times, {} requests acknowledged, \
          {} unanswered and repeated, {} runs checked, {} rules broken",
         done.cuts,
         began.elapsed().as_secs_f64(),
         done.writeback,
         done.flushed,
         done.noticed,
+        done.settled,
         counts.acknowledged,
         counts.unanswered,
         counts.runs,
         counts.violations
     )
+}
+
+fn built_images(images: u64, seed: Option<u64>) -> Result<bool> {
+    ensure!(shim::AVAILABLE, "the library that records is for Linux");
+    let seed = drawn(seed);
+    let began = Instant::now();
+    let told = |done: &recorded::Summary| {
+        format!(
+            "{} images of {} records with {} operations in {:.0} s, {} acknowledged events looked for",
+            done.images,
+            done.records,
+            done.operations,
+            began.elapsed().as_secs_f64(),
+            done.events
+        )
+    };
+    let done = recorded::run(images, seed, |done| {
+        if done.images % 100 == 0 {
+            println!("{}", told(done));
+        }
+    })?;
+    println!("built images: {}, all of them there", told(&done));
+    Ok(true)
+}
+
+fn drawn(seed: Option<u64>) -> u64 {
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    println!("seed {seed} (repeat with --seed {seed})");
+    seed
 }

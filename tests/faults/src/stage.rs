@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use abide_crash::door::Door;
 use abide_crash::kill::{deploy, load};
@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 
 use crate::faults::Faults;
 use crate::files::copy_folder;
+use crate::recorded::Acknowledged;
 use crate::shim;
 
 /// How long a start may take.
@@ -49,7 +50,7 @@ pub struct Stage<'a> {
     data: PathBuf,
     /// Lets the node's calls fail.
     pub faults: Faults,
-    arguments: Vec<String>,
+    record: Option<PathBuf>,
     node: Option<(Server, Door)>,
     large: Vec<(String, Value)>,
 }
@@ -82,7 +83,7 @@ pub fn play(folder: &Path, act: impl FnOnce(&mut Stage<'_>) -> Result<()>) -> Re
         rng,
         data,
         faults: Faults::new(outside.path())?,
-        arguments: Vec::new(),
+        record: None,
         node: None,
         large: Vec::new(),
     };
@@ -115,19 +116,20 @@ impl Stage<'_> {
         &self.data
     }
 
-    /// Further arguments of `abide serve`.
-    pub fn with_arguments(&mut self, arguments: &[&str]) {
-        self.arguments = arguments.iter().map(ToString::to_string).collect();
+    /// Where the next processes record what they do to files, once they are told to.
+    pub fn record_in(&mut self, record: &Path) {
+        self.record = Some(record.to_owned());
     }
 
     /// Starts the process, and does not wait until it listens.
     pub fn spawn(&self) -> Result<Starting> {
-        let environment = if shim::AVAILABLE {
-            self.faults.environment()?.to_vec()
-        } else {
-            Vec::new()
-        };
-        Server::spawn_serve_in(&self.data, &self.arguments, environment)
+        let mut environment = Vec::new();
+        if shim::AVAILABLE {
+            environment.extend(self.faults.environment()?);
+        }
+        let record = self.record.clone();
+        environment.extend(record.map(|record| ("ABIDE_FAULTS_RECORD", record)));
+        Server::spawn_serve_in(&self.data, None::<&str>, environment)
     }
 
     /// Starts the node over what is there.
@@ -259,6 +261,25 @@ impl Stage<'_> {
         Ok(true)
     }
 
+    /// As [`Stage::load`], and sends events, small ones and large ones; tells how long the record was when each was acknowledged.
+    pub(crate) fn load_and_send(
+        &mut self,
+        time: Duration,
+        record: &Path,
+    ) -> Result<Vec<Acknowledged>> {
+        let door = self.door()?.clone();
+        let mut senders = Vec::new();
+        for _ in 0..3 {
+            senders.push(send_and_note(door.clone(), self.rng.fork(), time, record));
+        }
+        let sending = futures::future::try_join_all(senders);
+        let loading = load(&self.session, &door, &mut self.rng, time);
+        let (sent, ()) = self
+            .runtime
+            .block_on(async { futures::join!(sending, loading) });
+        Ok(sent?.into_iter().flatten().collect())
+    }
+
     /// Whether an answer comes to a look at the node's health.
     pub fn answers(&self) -> Result<bool> {
         let reply = self.runtime.block_on(self.door()?.get("/health"));
@@ -292,6 +313,11 @@ impl Stage<'_> {
         self.runtime.block_on(self.witness.drained())
     }
 
+    /// Orders that are not settled.
+    pub fn open(&self) -> usize {
+        self.session.open()
+    }
+
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
         self.records.counts()
@@ -300,6 +326,12 @@ impl Stage<'_> {
     /// The node's process.
     pub fn pid(&self) -> Result<u32> {
         Ok(self.node.as_ref().context("no node runs")?.0.pid())
+    }
+
+    /// Where the node listens.
+    pub fn address(&self) -> Result<&str> {
+        let (server, _) = self.node.as_ref().context("no node runs")?;
+        Ok(server.url().trim_start_matches("http://"))
     }
 
     /// What the node has written so far.
@@ -379,6 +411,32 @@ impl Stage<'_> {
     fn door(&self) -> Result<&Door> {
         Ok(&self.node.as_ref().context("no node runs")?.1)
     }
+}
+
+/// Sends one event after the other for this long.
+async fn send_and_note(
+    door: Door,
+    mut rng: Rng,
+    time: Duration,
+    record: &Path,
+) -> Result<Vec<Acknowledged>> {
+    let until = Instant::now() + time;
+    let mut acknowledged = Vec::new();
+    while Instant::now() < until {
+        let repeats = if rng.chance(25) { LARGE / 16 } else { 4 };
+        let data = json!({"pad": format!("{:x}", rng.draw()).repeat(repeats)});
+        let event = json!([{"name": "faults/noted", "data": data}]);
+        let headers = [("content-type", "application/json")];
+        let body = serde_json::to_vec(&event)?;
+        let reply = door.call(Method::POST, "/e/faults", &headers, body).await?;
+        let id = reply.json["ids"][0].as_str().context("not acknowledged")?;
+        acknowledged.push(Acknowledged {
+            id: id.to_owned(),
+            data,
+            record_len: fs::metadata(record)?.len(),
+        });
+    }
+    Ok(acknowledged)
 }
 
 impl End {

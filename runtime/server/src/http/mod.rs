@@ -17,6 +17,7 @@ mod health;
 mod ids;
 mod ingest;
 mod page;
+mod places;
 mod runs;
 mod select;
 mod serve;

@@ -9,6 +9,8 @@ use axum::{Extension, Router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::places::{self, Bounded};
+
 /// How long requests that are under way may take once the server stops: with the node's own drain it stays below the 10 s that
 /// SIGTERM promises.
 const GRACE: Duration = Duration::from_secs(3);
@@ -35,8 +37,8 @@ pub async fn serve(
     let mut stopped = Stopping(stopping.clone());
     let router = router.layer(Extension(Stopping(stopping)));
     // Answers are small and awaited: they must not wait for more to send.
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
+    let listener = Bounded::new(listener, places::count()).tap_io(|socket| {
+        if let Err(error) = socket.stream.set_nodelay(true) {
             tracing::debug!(%error, "a socket would not send without delay");
         }
     });

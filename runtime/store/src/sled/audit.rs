@@ -308,7 +308,8 @@ fn holds_message(segment: &[u8], wanted: impl Fn(u64) -> bool) -> bool {
     (0..segment.len()).any(|pos| format::message_of(segment, pos, &wanted) != Message::Broken)
 }
 
-fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+/// Fills the buffer, or as much of it as the file has.
+pub(super) fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read_at(&mut buffer[filled..], offset + filled as u64) {

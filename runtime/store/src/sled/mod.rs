@@ -21,6 +21,7 @@ mod holes;
 mod lock;
 mod open;
 pub(crate) mod quiet;
+mod rewrite;
 mod witness;
 
 use std::{

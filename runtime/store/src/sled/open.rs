@@ -18,7 +18,7 @@ use super::{
     lock::DirLock,
     parse_commit_row,
     quiet::calling,
-    used_segments,
+    rewrite, used_segments,
     witness::{State, Testimony, Witness},
 };
 use crate::{
@@ -111,7 +111,7 @@ pub(super) fn open_locked(
         }
     };
     report.commit = commit;
-    finish(paths, &db, lock, witness, report)
+    finish(paths, &db, lock, (witness, testimony), report)
 }
 
 /// Makes what opening changed durable, and hands the store over.
@@ -119,13 +119,15 @@ fn finish(
     paths: &Paths,
     db: &sled::Db,
     lock: DirLock,
-    mut witness: Witness,
+    (mut witness, testimony): (Witness, Testimony),
     mut report: OpenReport,
 ) -> Result<SledBackend> {
     let db = db.clone();
-    let (stable_lsn, used) = calling("open", || {
+    let (stable_lsn, used, tail) = calling("open", || {
         db.flush()?;
-        Ok((db.context.pagecache.log.stable_offset(), used_segments(&db)))
+        let log = &db.context.pagecache.log;
+        let tail = log.iter_from(testimony.stable_lsn.max(0)).segments;
+        Ok((log.stable_offset(), used_segments(&db), tail))
     })?;
     let free = free_segments(&used);
     report.used_segments = used.len() as u64;
@@ -135,6 +137,10 @@ fn finish(
         .open(&paths.log)
         .map_err(|error| Error::io("open", &paths.log, error))?;
     let syncing = |error| Error::io("sync", &paths.log_dir, error);
+    if !matches!(testimony.state, State::Clean(_)) {
+        rewrite::segments(&log, tail.into_values())
+            .map_err(|error| Error::io("write", &paths.log, error))?;
+    }
     log.sync_all().map_err(syncing)?;
     if let Err(error) = holes::punch(&log, &used) {
         tracing::warn!(%error, "the blocks of free segments of the log were not given back");

@@ -5,10 +5,12 @@ use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use libc::{iovec, mode_t, off_t, size_t, sockaddr, socklen_t, ssize_t, timespec};
 
 use crate::layout::{
+    KIND_CREATE, KIND_MKDIR, KIND_RENAME, KIND_SYNC, KIND_TRUNCATE, KIND_UNLINK, KIND_WRITE,
     OP_ACCEPT, OP_MKDIR, OP_OPEN, OP_READ, OP_RENAME, OP_SYNC, OP_SYNC_RANGE, OP_TRUNCATE,
     OP_UNLINK, OP_WRITE,
 };
 use crate::plan::{Subject, Verdict, clock_offset_ns, judge, or_fail};
+use crate::record::{Recording, inode, position};
 
 /// What a system call returns, as the `int` of its wrapper.
 fn int(value: c_long) -> c_int {
@@ -25,10 +27,33 @@ unsafe fn open_at(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -
     let subject = Subject::Path(unsafe { CStr::from_ptr(path) });
     let creates = flags & (libc::O_CREAT | libc::O_TMPFILE) != 0;
     let mode = if creates { mode } else { 0 };
-    or_fail(judge(OP_OPEN, subject), || {
+    let recording = creates.then(|| Recording::begin(subject)).flatten();
+    let opened = or_fail(judge(OP_OPEN, subject), || {
         // SAFETY: the caller's arguments.
         int(unsafe { libc::syscall(libc::SYS_openat, dir, path, flags, mode) })
-    })
+    });
+    if let Some(recording) = recording.filter(|_| opened >= 0) {
+        recording.note(KIND_CREATE, inode(opened), 0, &[]);
+    }
+    opened
+}
+
+/// Notes what was written.
+///
+/// # Safety
+/// `buffer` has at least as many bytes as were `written`.
+unsafe fn note_write(
+    recording: Option<Recording<'_>>,
+    fd: c_int,
+    at: u64,
+    buffer: *const c_void,
+    written: ssize_t,
+) {
+    if let (Some(recording), Ok(len)) = (recording, usize::try_from(written)) {
+        // SAFETY: the caller says so.
+        let data = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), len) };
+        recording.note(KIND_WRITE, inode(fd), at, data);
+    }
 }
 
 macro_rules! opens {
@@ -64,10 +89,15 @@ fn shortened(verdict: Verdict, len: size_t) -> size_t {
 unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, len: size_t) -> ssize_t {
     let verdict = judge(OP_WRITE, Subject::Fd(fd));
     let len = shortened(verdict, len);
-    or_fail(verdict, || {
+    let recording = Recording::begin(Subject::Fd(fd));
+    let at = recording.as_ref().map_or(0, |_| position(fd));
+    let written = or_fail(verdict, || {
         // SAFETY: the caller's arguments, perhaps less of the buffer.
         size(unsafe { libc::syscall(libc::SYS_write, fd, buffer, len) })
-    })
+    });
+    // SAFETY: the system took no more than the buffer has.
+    unsafe { note_write(recording, fd, at, buffer, written) };
+    written
 }
 
 #[unsafe(no_mangle)]
@@ -90,10 +120,14 @@ macro_rules! positioned {
         unsafe extern "C" fn $write(fd: c_int, buffer: *const c_void, len: size_t, at: off_t) -> ssize_t {
             let verdict = judge(OP_WRITE, Subject::Fd(fd));
             let len = shortened(verdict, len);
-            or_fail(verdict, || {
+            let recording = Recording::begin(Subject::Fd(fd));
+            let written = or_fail(verdict, || {
                 // SAFETY: the caller's arguments, perhaps less of the buffer.
                 size(unsafe { libc::syscall(libc::SYS_pwrite64, fd, buffer, len, at) })
-            })
+            });
+            // SAFETY: the system took no more than the buffer has.
+            unsafe { note_write(recording, fd, at.cast_unsigned(), buffer, written) };
+            written
         }
 
         #[unsafe(no_mangle)]
@@ -106,10 +140,15 @@ macro_rules! positioned {
 
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $truncate(fd: c_int, len: off_t) -> c_int {
-            or_fail(judge(OP_TRUNCATE, Subject::Fd(fd)), || {
+            let recording = Recording::begin(Subject::Fd(fd));
+            let done = or_fail(judge(OP_TRUNCATE, Subject::Fd(fd)), || {
                 // SAFETY: the caller's arguments.
                 int(unsafe { libc::syscall(libc::SYS_ftruncate, fd, len) })
-            })
+            });
+            if let Some(recording) = recording.filter(|_| done == 0) {
+                recording.note(KIND_TRUNCATE, inode(fd), len.cast_unsigned(), &[]);
+            }
+            done
         }
     )* };
 }
@@ -127,20 +166,27 @@ unsafe extern "C" fn read(fd: c_int, buffer: *mut c_void, len: size_t) -> ssize_
     })
 }
 
+/// Both kinds of a sync: they differ in nothing that is recorded here.
+fn synced(fd: c_int, call: c_long) -> c_int {
+    let recording = Recording::begin(Subject::Fd(fd));
+    let done = or_fail(judge(OP_SYNC, Subject::Fd(fd)), || {
+        // SAFETY: the caller's arguments.
+        int(unsafe { libc::syscall(call, fd) })
+    });
+    if let Some(recording) = recording.filter(|_| done == 0) {
+        recording.note(KIND_SYNC, inode(fd), 0, &[]);
+    }
+    done
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fsync(fd: c_int) -> c_int {
-    or_fail(judge(OP_SYNC, Subject::Fd(fd)), || {
-        // SAFETY: the caller's arguments.
-        int(unsafe { libc::syscall(libc::SYS_fsync, fd) })
-    })
+    synced(fd, libc::SYS_fsync)
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fdatasync(fd: c_int) -> c_int {
-    or_fail(judge(OP_SYNC, Subject::Fd(fd)), || {
-        // SAFETY: the caller's arguments.
-        int(unsafe { libc::syscall(libc::SYS_fdatasync, fd) })
-    })
+    synced(fd, libc::SYS_fdatasync)
 }
 
 #[unsafe(no_mangle)]
@@ -155,31 +201,47 @@ unsafe extern "C" fn sync_file_range(fd: c_int, at: off_t, len: off_t, flags: c_
 unsafe extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     // SAFETY: the caller gave a path for the system to read.
     let subject = Subject::Path(unsafe { CStr::from_ptr(from) });
-    or_fail(judge(OP_RENAME, subject), || {
+    let recording = Recording::begin(subject);
+    let done = or_fail(judge(OP_RENAME, subject), || {
         let here = libc::AT_FDCWD;
         // SAFETY: the caller's arguments.
         int(unsafe { libc::syscall(libc::SYS_renameat2, here, from, here, to, 0) })
-    })
+    });
+    if let Some(recording) = recording.filter(|_| done == 0) {
+        // SAFETY: the system has read the same path.
+        recording.note(KIND_RENAME, 0, 0, unsafe { CStr::from_ptr(to) }.to_bytes());
+    }
+    done
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
     // SAFETY: the caller gave a path for the system to read.
     let subject = Subject::Path(unsafe { CStr::from_ptr(path) });
-    or_fail(judge(OP_UNLINK, subject), || {
+    let recording = Recording::begin(subject);
+    let done = or_fail(judge(OP_UNLINK, subject), || {
         // SAFETY: the caller's arguments.
         int(unsafe { libc::syscall(libc::SYS_unlinkat, libc::AT_FDCWD, path, 0) })
-    })
+    });
+    if let Some(recording) = recording.filter(|_| done == 0) {
+        recording.note(KIND_UNLINK, 0, 0, &[]);
+    }
+    done
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mkdir(path: *const c_char, mode: mode_t) -> c_int {
     // SAFETY: the caller gave a path for the system to read.
     let subject = Subject::Path(unsafe { CStr::from_ptr(path) });
-    or_fail(judge(OP_MKDIR, subject), || {
+    let recording = Recording::begin(subject);
+    let done = or_fail(judge(OP_MKDIR, subject), || {
         // SAFETY: the caller's arguments.
         int(unsafe { libc::syscall(libc::SYS_mkdirat, libc::AT_FDCWD, path, mode) })
-    })
+    });
+    if let Some(recording) = recording.filter(|_| done == 0) {
+        recording.note(KIND_MKDIR, 0, 0, &[]);
+    }
+    done
 }
 
 #[unsafe(no_mangle)]

@@ -15,6 +15,9 @@ pub(crate) const PAGE_BYTES: usize = WORDS * 8 * (RULES + 1);
 /// Header: nanoseconds that are added to the wall clock, signed.
 pub(crate) const CLOCK_OFFSET_NS: usize = 0;
 
+/// Header: whether what happens to files is recorded, in the file that `ABIDE_FAULTS_RECORD` names.
+pub(crate) const RECORDING: usize = 1;
+
 /// Rule: whether it holds.
 pub(crate) const ARMED: usize = 0;
 /// Rule: the kinds of calls, a set of `OP_…`.
@@ -69,3 +72,23 @@ pub(crate) const ACTION_SHORT: u64 = 1;
 pub(crate) const ACTION_DELAY: u64 = 2;
 /// The call is made; it is only counted.
 pub(crate) const ACTION_COUNT: u64 = 3;
+
+/// What is recorded: only of paths that contain this.
+pub(crate) const RECORDED: &[u8] = b"/data/";
+
+/// A record: kind u64, file u64 (its inode), position u64, path length u64, data length u64, then the path and the data.
+pub(crate) const RECORD_HEAD: usize = 40;
+/// The file was created under this path.
+pub(crate) const KIND_CREATE: u64 = 1;
+/// The data were written at the position.
+pub(crate) const KIND_WRITE: u64 = 2;
+/// The file, or the directory, was synced.
+pub(crate) const KIND_SYNC: u64 = 3;
+/// The file was cut to the position.
+pub(crate) const KIND_TRUNCATE: u64 = 4;
+/// The path was renamed; the data are the new path.
+pub(crate) const KIND_RENAME: u64 = 5;
+/// The path was unlinked.
+pub(crate) const KIND_UNLINK: u64 = 6;
+/// The directory was made.
+pub(crate) const KIND_MKDIR: u64 = 7;

@@ -3,6 +3,9 @@
 //! The plan lies in the file that `ABIDE_FAULTS` names (see [`layout`]), which is mapped into memory: the harness changes it while the
 //! process runs. Without that variable every call passes.
 //!
+//! It can also record what happens to files, in the order in which it happened: then calls on files that are recorded are made one after the
+//! other.
+//!
 //! It sees what goes through the C library: the standard library, sled, tokio. Calls that a program makes itself (rustix: locks, holes)
 //! are not seen. Linux on `x86_64` and `aarch64` only; elsewhere the library is empty.
 //!
@@ -26,3 +29,4 @@ mod calls;
 #[allow(dead_code, reason = "some words are for the harness only")]
 mod layout;
 mod plan;
+mod record;

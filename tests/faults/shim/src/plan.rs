@@ -7,7 +7,8 @@ use std::{ptr, slice};
 
 use crate::layout::{
     ACTION, ACTION_DELAY, ACTION_FAIL, ACTION_SHORT, ARMED, CLOCK_OFFSET_NS, DELAY_US, ERRNO, OPS,
-    PAGE_BYTES, PATTERN, PATTERN_LEN, PATTERN_MOST, RULES, SEEN, SKIP, STRUCK, TIMES, WORDS,
+    PAGE_BYTES, PATTERN, PATTERN_LEN, PATTERN_MOST, RECORDING, RULES, SEEN, SKIP, STRUCK, TIMES,
+    WORDS,
 };
 
 /// The longest path that is compared.
@@ -73,6 +74,11 @@ pub(crate) fn clock_offset_ns() -> i64 {
     page().map_or(0, |page| {
         page[CLOCK_OFFSET_NS].load(Ordering::Relaxed).cast_signed()
     })
+}
+
+/// Whether what happens to files is recorded now.
+pub(crate) fn is_recording() -> bool {
+    page().is_some_and(|page| page[RECORDING].load(Ordering::Acquire) != 0)
 }
 
 /// Asks the rules. The caller's `errno` is kept.

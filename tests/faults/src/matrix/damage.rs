@@ -252,6 +252,10 @@ fn a_component_that_is_damaged(stage: &mut Stage<'_>) -> Result<()> {
     stage.deploy()?;
     stage.resume_paused()?;
     stage.settle()?;
+    // Mended on the disk too, not only in memory.
+    stage.kill()?;
+    fs::remove_dir_all(stage.data().join("code-cache"))?;
+    stage.start()?;
     stage.goes_on()
 }
 

@@ -7,6 +7,7 @@ mod clock;
 mod damage;
 mod directory;
 mod errno;
+mod limits;
 mod open;
 mod room;
 mod slow;
@@ -104,6 +105,7 @@ pub fn rows() -> Vec<Row> {
         damage::ROWS,
         directory::ROWS,
         clock::ROWS,
+        limits::ROWS,
         slow::ROWS,
     ]
     .concat()

@@ -74,6 +74,8 @@ matrix! {
         a_leap_second,
         a_clock_that_was_set_back_between_two_lives,
         a_clock_that_begins_at_1970,
+        no_descriptors_for_connections,
+        no_memory_for_instances,
         a_disk_that_becomes_slow,
     ]
 }
