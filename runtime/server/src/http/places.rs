@@ -3,7 +3,6 @@
 //! A node that can't open a payload file must stop. Who only connects must not be able to bring that about: connections beyond the places
 //! wait in the system's queue until others close.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -84,16 +83,14 @@ impl Listener for Bounded {
     type Io = Seated;
     type Addr = SocketAddr;
 
-    fn accept(&mut self) -> impl Future<Output = (Seated, SocketAddr)> + Send {
-        async {
-            let place = self.place().await;
-            let (stream, address) = Listener::accept(&mut self.listener).await;
-            let seated = Seated {
-                stream,
-                _place: place,
-            };
-            (seated, address)
-        }
+    async fn accept(&mut self) -> (Seated, SocketAddr) {
+        let place = self.place().await;
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let seated = Seated {
+            stream,
+            _place: place,
+        };
+        (seated, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -149,6 +146,8 @@ impl AsyncWrite for Seated {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+
     use super::*;
 
     #[test]

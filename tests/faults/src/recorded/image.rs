@@ -273,7 +273,9 @@ mod tests {
         fs::write(base.path().join("old"), b"old").expect("written");
         fs::write(image.path().join("old"), b"old").expect("written");
         let mut disk = Disk::new(base.path()).expect("a disk");
-        ops.iter().for_each(|op| disk.take(op));
+        for op in ops {
+            disk.take(op);
+        }
         disk.write_to(image.path(), mood, &mut Rng::new(1))
             .expect("an image");
         files(image.path())
