@@ -10,7 +10,7 @@ use abide_core::engine::{Input, Token};
 use abide_core::failure::{Failure, Origin};
 use abide_core::ids::RunId;
 use abide_core::journal::OpNumber;
-use abide_core::machine::{Arrival, Machine, Progress, RunInfo};
+use abide_core::machine::{Arrival, Divergence, Machine, Progress, RunInfo};
 use abide_core::state::{Read, Run};
 use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port};
 use futures::FutureExt;
@@ -167,8 +167,11 @@ async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure
     let Some(node) = node.upgrade() else {
         return Ok(());
     };
-    if node.check_replay {
-        check_replay(&node, &run).await?;
+    if node.check_replay
+        && let Some(divergence) = check_replay(&node, &run).await?
+    {
+        tracing::error!(run = %run.id, function = %run.function, %divergence, "--check-replay: the run does not replay");
+        return Err(divergence.to_failure());
     }
     Ok(())
 }
@@ -237,8 +240,11 @@ fn info(node: &Inner, run: &Run, events: &Events) -> RunInfo {
     }
 }
 
-/// Replays the run as it is recorded now, and pauses it where the replay differs.
-async fn check_replay(node: &Arc<Inner>, run: &Run) -> Result<(), Failure> {
+/// Replays the run as it is recorded now, and says where the replay differs.
+pub(crate) async fn check_replay(
+    node: &Arc<Inner>,
+    run: &Run,
+) -> Result<Option<Box<Divergence>>, Failure> {
     let app = node.components.get(run.digest).await.map_err(broken)?;
     let events = events(node, run)?;
     let entries = node.shard_barrier().await.and_then(|()| {
@@ -247,16 +253,10 @@ async fn check_replay(node: &Arc<Inner>, run: &Run) -> Result<(), Failure> {
             .map_err(|error| BarrierBroken(error.to_string()))
     });
     // The store failed: the node is about to stop, and says so itself.
-    let Ok(entries) = entries else { return Ok(()) };
+    let Ok(entries) = entries else { return Ok(None) };
     let info = Arc::new(info(node, run, &events));
-    match node.host.check_replay(&app, info, events, entries).await {
-        Ok(None) => Ok(()),
-        Ok(Some(divergence)) => {
-            tracing::error!(run = %run.id, function = %run.function, %divergence, "--check-replay: the run does not replay");
-            Err(divergence.to_failure())
-        }
-        Err(error) => Err(broken(error)),
-    }
+    let checked = node.host.check_replay(&app, info, events, entries);
+    checked.await.map_err(broken)
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {

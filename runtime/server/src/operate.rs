@@ -4,8 +4,10 @@
 
 use abide_core::engine::{Answer, FromStep, Input};
 use abide_core::ids::{FunctionId, RunId};
-use abide_core::state::{EventSchema, JobAction, RunFilter};
+use abide_core::machine::Divergence;
+use abide_core::state::{EventSchema, JobAction, Read as _, ReadError, RunFilter};
 
+use crate::executions;
 use crate::warnings::Warning;
 use crate::{Node, SendError};
 
@@ -89,6 +91,16 @@ impl Node {
     ) -> Result<Answer, SendError> {
         self.ask(|reply| Input::DeleteSchema { event, v, reply })
             .await
+    }
+
+    /// Replays a run from its journal as it is recorded now: the first divergence, if there is one.
+    pub async fn check_replay(&self, run: RunId) -> Result<Option<Box<Divergence>>, ReadError> {
+        let Some(run) = self.inner.view.run(run)? else {
+            return Ok(None);
+        };
+        executions::check_replay(&self.inner, &run)
+            .await
+            .map_err(|failure| ReadError(failure.to_string()))
     }
 
     /// What the node noticed about a function since it started, the latest first.

@@ -3,7 +3,7 @@
 //! For simulations, which decide what happens next. It must not do anything that the threads do not do.
 
 use abide_core::state::ReadError;
-use abide_store::Store;
+use abide_store::{Store, View};
 
 use crate::shard::Shard;
 
@@ -82,6 +82,11 @@ impl Steps {
             None => Ok(()),
             Some(_) => Err(NodeFailed),
         }
+    }
+
+    /// What the store shows, written or not.
+    pub fn view(&self) -> View {
+        self.store.view()
     }
 
     /// When the shard wants to look at the clock: milliseconds since the Unix epoch.

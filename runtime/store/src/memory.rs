@@ -104,6 +104,11 @@ impl MemoryDisk {
         self.shared.plan.lock().next.push_back(None);
     }
 
+    /// Takes back the faults that were planned and did not happen yet.
+    pub fn forget_faults(&self) {
+        self.shared.plan.lock().next.clear();
+    }
+
     /// From now on one commit in `one_in` fails on average; the seed decides which, and how. Zero ends it.
     pub fn fail_at_random(&self, seed: u64, one_in: u64) {
         self.shared.plan.lock().random = (one_in > 0).then_some((SplitMix(seed), one_in));

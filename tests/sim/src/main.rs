@@ -1,0 +1,101 @@
+//! Lives through seeds of the simulation: `cargo xtask sim`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use abide_sim::campaign::{self, Campaign, Report};
+use abide_sim::life::Machine;
+use abide_sim::seed;
+use anyhow::{Context, Result};
+use clap::Parser;
+
+/// Lives through seeds of the simulation, and says which of them break a promise.
+#[derive(Parser)]
+#[command(name = "cargo xtask sim", bin_name = "cargo xtask sim")]
+struct Options {
+    /// How many seeds.
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// The first one.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Threads; as many as there are cores if absent.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Live through every seed twice and compare, rather than through one in 16.
+    #[arg(long)]
+    twice: bool,
+    /// Print everything that happens: for one seed.
+    #[arg(long)]
+    trace: bool,
+    /// End after this many failures.
+    #[arg(long, default_value_t = 3)]
+    failures: usize,
+}
+
+/// Versions of the guest that are deployed in turn.
+const VERSIONS: u8 = 2;
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<bool> {
+    let guest = abide_e2e::built::guest("program");
+    let wasm = std::fs::read(&guest).with_context(|| format!("cannot read {}", guest.display()))?;
+    let machine = Machine::new(&wasm, VERSIONS)?;
+    if options.trace {
+        let outcome = seed::live(&machine, options.from, false, true);
+        println!("hash {:016x}, {:?}", outcome.hash, outcome.counts);
+        if let Some(broken) = &outcome.broken {
+            println!("seed {} is broken: {broken}", options.from);
+        }
+        return Ok(outcome.broken.is_none());
+    }
+    let campaign = Campaign {
+        from: options.from,
+        seeds: options.seeds,
+        jobs: options
+            .jobs
+            .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
+            .unwrap_or(1),
+        twice: options.twice,
+        failures: options.failures,
+    };
+    let began = Instant::now();
+    let report = campaign::run(&machine, campaign, |report, took| {
+        println!("{}", line(report, took));
+    });
+    for (seed, outcome) in &report.failures {
+        println!("\nseed {seed}: {}", outcome.broken.as_deref().unwrap_or(""));
+        for line in &outcome.tail {
+            println!("  {line}");
+        }
+        println!("again, step by step: cargo xtask sim --from {seed} --seeds 1 --trace");
+    }
+    println!("{}", line(&report, began.elapsed()));
+    Ok(report.failures.is_empty())
+}
+
+fn line(report: &Report, took: Duration) -> String {
+    let counts = report.counts;
+    let seconds = took.as_secs_f64();
+    format!(
+        "{} seeds, {} runs, {} calls outside, {} steps, {} crashes, {} faults, {} broken, {seconds:.1} s, {:.0} seeds/s",
+        report.seeds,
+        counts.runs,
+        counts.calls,
+        counts.steps,
+        counts.crashes,
+        counts.faults,
+        report.failures.len(),
+        report.seeds as f64 / seconds.max(0.001),
+    )
+}
