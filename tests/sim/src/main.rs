@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<bool> {
-    let guest = abide_e2e::built::guest("program");
+    let guest = abide_e2e::guest("program");
     let wasm = std::fs::read(&guest).with_context(|| format!("cannot read {}", guest.display()))?;
     let machine = Machine::new(&wasm, VERSIONS)?;
     if options.trace {

@@ -26,6 +26,9 @@ use crate::trace::Trace;
 /// The app's id.
 pub const APP: &str = "sim";
 
+/// Where bodies report to.
+const WITNESS: &str = "http://outside.test/report";
+
 /// More steps than any world needs: one that takes more goes round in circles.
 const MOST_STEPS: u64 = 400_000;
 
@@ -589,6 +592,7 @@ impl<'a> World<'a> {
                 let wasm = wasm.context("no such version")?;
                 let options = DeployOptions {
                     app: APP.into(),
+                    variables: BTreeMap::from([("WITNESS_URL".into(), WITNESS.into())]),
                     ..DeployOptions::default()
                 };
                 Box::pin(async move {
