@@ -12,6 +12,7 @@ mod golden;
 mod project;
 mod report;
 mod shell;
+mod sim;
 mod test;
 mod tidy;
 mod toolchain;
@@ -50,6 +51,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Live through seeds of the simulation (a release build); all arguments go to it, try `--help`.
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// Handed to the simulation as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Kill the real binary at random instants and check that nothing was lost or repeated.
     Crash(crash::Options),
     /// Record the fixtures of an unreleased version, or take its format into the lock.
@@ -70,6 +78,7 @@ fn main() -> ExitCode {
         Command::Ci => Ok(ci::run(&project)),
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),
+        Command::Sim { args } => sim::run(&project, &args),
         Command::Crash(options) => crash::run(&project, &options),
         Command::Golden(options) => golden::run(&project, &options),
         Command::Faults { args } => faults::run(&project, &args),

@@ -253,7 +253,9 @@ pub(crate) async fn check_replay(
             .map_err(|error| BarrierBroken(error.to_string()))
     });
     // The store failed: the node is about to stop, and says so itself.
-    let Ok(entries) = entries else { return Ok(None) };
+    let Ok(entries) = entries else {
+        return Ok(None);
+    };
     let info = Arc::new(info(node, run, &events));
     let checked = node.host.check_replay(&app, info, events, entries);
     checked.await.map_err(broken)

@@ -64,7 +64,8 @@ pub(crate) struct Inner {
     pub(crate) warnings: Warnings,
     /// What events are checked against.
     schemas: RwLock<Arc<Schemas>>,
-    replies: Mutex<HashMap<ReplyId, oneshot::Sender<Answer>>>,
+    /// In the order in which they were asked: where all are told at once, it is in that order.
+    replies: Mutex<BTreeMap<ReplyId, oneshot::Sender<Answer>>>,
     next_reply: AtomicU64,
     notices: broadcast::Sender<Notice>,
     stopping: AtomicBool,

@@ -41,10 +41,11 @@ pub struct Report {
     pub failures: Vec<(u64, Outcome)>,
 }
 
-/// Lives through the seeds; `progress` is told now and then how far it is.
+/// Lives through the seeds; `failed` is told of each that broke a promise, `progress` now and then how far it is.
 pub fn run(
     machine: &Machine,
     campaign: Campaign,
+    failed: impl Fn(u64, &Outcome) + Sync,
     progress: impl Fn(&Report, Duration) + Sync,
 ) -> Report {
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
@@ -62,8 +63,12 @@ pub fn run(
             report.seeds += 1;
             report.counts += outcome.counts;
             if outcome.broken.is_some() {
+                failed(seed, &outcome);
                 report.failures.push((seed, outcome));
-                stop.fetch_or(report.failures.len() >= campaign.failures, Ordering::Relaxed);
+                stop.fetch_or(
+                    report.failures.len() >= campaign.failures,
+                    Ordering::Relaxed,
+                );
             }
             let mut reported = reported.lock();
             if reported.elapsed() >= REPORT_EVERY {

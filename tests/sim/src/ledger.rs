@@ -25,7 +25,9 @@ impl Ledger {
             return Err(format!("the keys of a body do not fit its run: {report:?}"));
         }
         if self.ended.contains(&report.run_id) {
-            return Err(format!("a step of a run that had ended executed: {report:?}"));
+            return Err(format!(
+                "a step of a run that had ended executed: {report:?}"
+            ));
         }
         let latest = self.latest.entry(report.step_key.clone()).or_insert(0);
         if report.attempt < *latest {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use abide_sim::campaign::{self, Campaign, Report};
 use abide_sim::life::Machine;
-use abide_sim::seed;
+use abide_sim::seed::{self, Outcome};
 use anyhow::{Context, Result};
 use clap::Parser;
 
@@ -70,18 +70,22 @@ fn run(options: &Options) -> Result<bool> {
         failures: options.failures,
     };
     let began = Instant::now();
-    let report = campaign::run(&machine, campaign, |report, took| {
+    let report = campaign::run(&machine, campaign, print_failure, |report, took| {
         println!("{}", line(report, took));
     });
-    for (seed, outcome) in &report.failures {
-        println!("\nseed {seed}: {}", outcome.broken.as_deref().unwrap_or(""));
-        for line in &outcome.tail {
-            println!("  {line}");
-        }
-        println!("again, step by step: cargo xtask sim --from {seed} --seeds 1 --trace");
-    }
     println!("{}", line(&report, began.elapsed()));
     Ok(report.failures.is_empty())
+}
+
+fn print_failure(seed: u64, outcome: &Outcome) {
+    for line in &outcome.tail {
+        println!("  {line}");
+    }
+    println!(
+        "seed {seed} is broken: {}",
+        outcome.broken.as_deref().unwrap_or("")
+    );
+    println!("again, step by step: cargo xtask sim --from {seed} --seeds 1 --trace");
 }
 
 fn line(report: &Report, took: Duration) -> String {

@@ -124,7 +124,10 @@ impl Call {
             Some(_) => response(200, &json!(Reported { value })),
             None => {
                 let status = self.request["status"].as_u64().unwrap_or(200);
-                response(u16::try_from(status).unwrap_or(200), &json!({"value": value}))
+                response(
+                    u16::try_from(status).unwrap_or(200),
+                    &json!({"value": value}),
+                )
             }
         }
     }

@@ -118,9 +118,7 @@ impl Tasks {
         let Some(mut future) = taken else {
             return Some(task);
         };
-        let polled = future
-            .as_mut()
-            .poll(&mut Context::from_waker(&entry.waker));
+        let polled = future.as_mut().poll(&mut Context::from_waker(&entry.waker));
         if polled.is_pending() && !entry.over.load(Ordering::Relaxed) {
             *entry.future.lock() = Some(future);
         } else {

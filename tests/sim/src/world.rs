@@ -279,7 +279,12 @@ impl<'a> World<'a> {
             }
         }
         // The machine is off for a while; its clock may come back with another time.
-        let off = [0, 1, self.rng.within(0..10_000), self.rng.within(0..86_400_000)];
+        let off = [
+            0,
+            1,
+            self.rng.within(0..10_000),
+            self.rng.within(0..86_400_000),
+        ];
         self.now_ms += self.rng.choice(&off).copied().unwrap_or(0);
         if self.rng.chance(10) {
             self.now_ms -= self.rng.within(0..60_000).min(self.now_ms - BEGINNING_MS);
@@ -307,8 +312,16 @@ impl<'a> World<'a> {
         let life = self.life.as_mut().context("the node is off")?;
         let ready = life.tasks.ready() as u64;
         let calls = life.service.waiting() as u64;
-        let turn = if life.steps.has_turn() { weights.turn } else { 0 };
-        let commit = if life.steps.has_group() { weights.commit } else { 0 };
+        let turn = if life.steps.has_turn() {
+            weights.turn
+        } else {
+            0
+        };
+        let commit = if life.steps.has_group() {
+            weights.commit
+        } else {
+            0
+        };
         let send = u64::from(self.deployed && self.next_to_send().is_some());
         let life = self.life.as_mut().context("the node is off")?;
         let (tasks, answers) = (ready * weights.task, calls * weights.answer);
@@ -490,7 +503,10 @@ impl<'a> World<'a> {
             if run.status == RunStatus::Paused {
                 paused.push(run.id);
             } else if !run.status.is_final() {
-                stuck.push(format!("{} of {} is {:?}", run.id, run.function, run.status));
+                stuck.push(format!(
+                    "{} of {} is {:?}",
+                    run.id, run.function, run.status
+                ));
             }
         }
         for run in &paused {
@@ -606,9 +622,7 @@ impl<'a> World<'a> {
             Asked::Request(at) => {
                 let request = &self.requests[at];
                 let (events, seed) = (request.events(), request.seed);
-                Box::pin(
-                    async move { said(node.send_events(events, Some(seed)).await, Said::Ids) },
-                )
+                Box::pin(async move { said(node.send_events(events, Some(seed)).await, Said::Ids) })
             }
             Asked::Tell(at) if self.tells[at].outside.signal => {
                 let signal = self.tells[at].signal();
@@ -617,18 +631,24 @@ impl<'a> World<'a> {
             Asked::Tell(at) => {
                 let (event, seed) = (self.tells[at].event(), self.tells[at].seed);
                 Box::pin(async move {
-                    said(node.send_events(vec![event], Some(seed)).await, |_| Said::Done)
+                    said(node.send_events(vec![event], Some(seed)).await, |_| {
+                        Said::Done
+                    })
                 })
             }
             Asked::Resume(run) => {
                 Box::pin(async move { said(node.resume_run(run).await, Said::Answer) })
             }
-            Asked::Pause(run) => Box::pin(async move {
-                said(node.pause_run(run, "the operator").await, Said::Answer)
-            }),
-            Asked::Cancel(run) => Box::pin(async move {
-                said(node.cancel_run(run, "the operator").await, Said::Answer)
-            }),
+            Asked::Pause(run) => {
+                Box::pin(
+                    async move { said(node.pause_run(run, "the operator").await, Said::Answer) },
+                )
+            }
+            Asked::Cancel(run) => {
+                Box::pin(
+                    async move { said(node.cancel_run(run, "the operator").await, Said::Answer) },
+                )
+            }
         })
     }
 
