@@ -117,8 +117,9 @@ impl Instance {
     /// It is thrown away: a body that executes here waits for another twin.
     pub(super) fn abandon(self) {
         if let Some(cursor) = &self.way.cursor {
-            let machine = &mut self.way.shared.lock().machine;
-            machine.body_abandoned(&mut cursor.lock());
+            let shared = &mut *self.way.shared.lock();
+            let now_ms = shared.now_ms;
+            shared.machine.body_abandoned(&mut cursor.lock(), now_ms);
         }
     }
 }
@@ -214,6 +215,9 @@ impl Calls for Way {
         // Nothing reaches outside before everything recorded so far is durable.
         let asked = {
             let mut shared = shared.lock();
+            if let Some(cursor) = &self.cursor {
+                shared.machine.body_reaches_out(&cursor.lock());
+            }
             shared.wanted = true;
             shared.taken
         };
