@@ -8,12 +8,15 @@ mod deploy;
 mod flight;
 mod flow;
 mod idle;
+mod log;
 mod machine;
+mod profile;
 mod queue;
 mod replay;
 mod report;
 mod restart;
 mod rig;
+mod service;
 mod throughput;
 mod timers;
 mod waits;
@@ -37,7 +40,7 @@ struct Arguments {
     /// Where the data is kept meanwhile; the disk below it is what is measured. Default: the system's temporary folder.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, queue, deploy.
+    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, queue, profile, log, deploy.
     /// With --compare: the lines of its table whose key contains this, for example `sequence10/http/1`.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -54,6 +57,18 @@ struct Arguments {
     /// With --compare: also writes its tables as Markdown, between the lines `<!-- compare -->` and `<!-- end of compare -->` if the file has them.
     #[arg(long, value_name = "FILE", requires = "compare")]
     markdown: Option<PathBuf>,
+    /// Runs of throughput and profile.
+    #[arg(long, value_name = "COUNT")]
+    runs: Option<usize>,
+    /// Measures throughput and profile with these runs in flight only.
+    #[arg(long, value_name = "COUNT", value_delimiter = ',')]
+    in_flight: Option<Vec<usize>>,
+    /// Runs that sleep, for sleepers.
+    #[arg(long, value_name = "COUNT")]
+    sleepers: Option<usize>,
+    /// The store's page cache, instead of the node's default.
+    #[arg(long, value_name = "MIB")]
+    cache_mib: Option<u64>,
 }
 
 /// How much is measured.
@@ -98,7 +113,11 @@ fn main() -> Result<()> {
 
 async fn measure() -> Result<()> {
     let arguments = Arguments::parse();
-    let scale = if arguments.quick { QUICK } else { FULL };
+    let mut scale = if arguments.quick { QUICK } else { FULL };
+    scale.runs = arguments.runs.unwrap_or(scale.runs);
+    scale.sleepers = arguments.sleepers.unwrap_or(scale.sleepers);
+    rig::set_cache(arguments.cache_mib);
+    let in_flight = arguments.in_flight.as_deref();
     let base = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);
     if let Some(named) = arguments.compare {
         let options = compare::Options {
@@ -119,7 +138,13 @@ async fn measure() -> Result<()> {
     let mut report = Report::default();
     machine::describe(&base, &mut report)?;
     if wanted("throughput") {
-        throughput::steps(&base, scale, &mut report).await?;
+        throughput::steps(
+            &base,
+            scale,
+            in_flight.unwrap_or(&[1, 16, 64, 256]),
+            &mut report,
+        )
+        .await?;
     }
     if wanted("ingest") {
         throughput::ingest(&base, scale, &mut report).await?;
@@ -144,6 +169,12 @@ async fn measure() -> Result<()> {
     }
     if wanted("queue") {
         queue::full(&base, scale, &mut report).await?;
+    }
+    if wanted("profile") {
+        profile::take(&base, scale, in_flight.unwrap_or(&[1, 256]), &mut report).await?;
+    }
+    if wanted("log") {
+        log::against_append(&base, &mut report)?;
     }
     if wanted("deploy") {
         deploy::times(&base, &mut report).await?;

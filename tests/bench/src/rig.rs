@@ -1,6 +1,7 @@
 //! A node with the benchmark's guest, in a folder that goes away with it.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use abide_core::event::NewEvent;
 use abide_server::{Clock, DeployOptions, Node, NodeConfig};
@@ -27,10 +28,23 @@ impl Rig {
     }
 }
 
+/// The page cache of every node from now on, in MiB.
+static CACHE_MIB: OnceLock<u64> = OnceLock::new();
+
+/// Chooses the page cache; once, before the first node.
+pub(crate) fn set_cache(mib: Option<u64>) {
+    if let Some(mib) = mib {
+        CACHE_MIB.get_or_init(|| mib);
+    }
+}
+
 /// A node over this folder.
 pub(crate) async fn open(directory: &Path, clock: Clock) -> Result<Node> {
     let mut config = NodeConfig::new(directory);
     config.clock = clock;
+    if let Some(mib) = CACHE_MIB.get() {
+        config.cache_bytes = mib << 20;
+    }
     // The benchmark sends as fast as it can and waits by itself.
     config.max_queued_inputs = usize::MAX;
     config.max_pending_rows = usize::MAX;
@@ -57,6 +71,8 @@ pub(crate) fn component() -> Result<Bytes> {
 pub(crate) async fn deploy(node: &Node) -> Result<()> {
     let options = DeployOptions {
         app: APP.into(),
+        // The service that a profile's steps call.
+        allow_net: vec!["127.0.0.1".into()],
         ..DeployOptions::default()
     };
     node.deploy(component()?, options).await?;

@@ -27,11 +27,16 @@ pub(crate) fn rate(count: usize, seconds: f64) -> f64 {
 }
 
 /// Runs of ten steps that touch nothing outside, by runs in flight.
-pub(crate) async fn steps(base: &Path, scale: Scale, report: &mut Report) -> Result<()> {
+pub(crate) async fn steps(
+    base: &Path,
+    scale: Scale,
+    in_flight: &[usize],
+    report: &mut Report,
+) -> Result<()> {
     let rig = Rig::new(base, Clock::wall()).await?;
     let node = &rig.node;
     fly(node, "bench/ten", "{}", 16, 500).await?;
-    for in_flight in [1, 16, 64, 256] {
+    for &in_flight in in_flight {
         let total = if in_flight == 1 {
             scale.runs / 10
         } else {
