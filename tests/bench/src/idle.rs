@@ -1,6 +1,7 @@
 //! What a sleeping run costs: memory and disk.
 
 use std::path::Path;
+use std::process::Command;
 
 use abide_core::engine::Notice;
 use abide_core::state::RunStatus;
@@ -10,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::Scale;
 use crate::machine::resident_bytes;
 use crate::report::Report;
-use crate::rig::{Rig, event, open};
+use crate::rig::{Rig, cache_mib, event, open};
 
 /// Events of one request.
 const BATCH: usize = 1_000;
@@ -44,37 +45,58 @@ pub(crate) async fn put_to_sleep(
     Ok(())
 }
 
-/// Memory and disk a sleeping run, in a process that was started over them.
+/// Memory and disk a sleeping run. Memory is that of a process that did nothing but open the store.
 pub(crate) async fn sleepers(base: &Path, scale: Scale, report: &mut Report) -> Result<()> {
     let rig = Rig::new(base, Clock::wall()).await?;
     put_to_sleep(&rig.node, 1_000, DAY_MS).await?;
     rig.node.shutdown().await;
-    let disk_before = disk_bytes(rig.directory.path())?;
-    let node = open(rig.directory.path(), Clock::wall()).await?;
-    let before = resident_bytes()?;
+    drop(rig.node);
+    let directory = rig.directory.path();
+    let disk_before = disk_bytes(directory)?;
+    let before = resident_in_another_process(directory)?;
+    let node = open(directory, Clock::wall()).await?;
     put_to_sleep(&node, scale.sleepers, DAY_MS).await?;
-    // Instances that may stay resident are not what a sleeping run costs: they go when memory is wanted.
     node.shutdown().await;
     drop(node);
-    let disk = disk_bytes(rig.directory.path())?.saturating_sub(disk_before);
-    let node = open(rig.directory.path(), Clock::wall()).await?;
-    let after = resident_bytes()?;
+    let disk = disk_bytes(directory)?.saturating_sub(disk_before);
+    let after = resident_in_another_process(directory)?;
     #[allow(clippy::cast_precision_loss, reason = "bytes far below 2^52")]
-    let (ram, disk) = (
-        after.saturating_sub(before) as f64 / scale.sleepers as f64,
-        disk as f64 / scale.sleepers as f64,
-    );
+    let a_run = |bytes: u64| bytes as f64 / scale.sleepers as f64;
     let meaning = format!(
         "memory of a freshly started node over {} sleeping runs, a run",
         scale.sleepers
     );
+    let ram = a_run(after.saturating_sub(before));
     report.figure("sleeper_ram_bytes", ram, 0, &meaning);
-    report.figure(
-        "sleeper_disk_bytes",
-        disk,
-        0,
-        "growth of the data directory, a run",
-    );
+    #[allow(clippy::cast_precision_loss, reason = "bytes far below 2^52")]
+    let whole = after as f64 / f64::from(1 << 20);
+    let meaning = "the whole process, program and code cache included";
+    report.figure("sleeper_process_mib", whole, 0, meaning);
+    let meaning = "growth of the data directory, a run";
+    report.figure("sleeper_disk_bytes", a_run(disk), 0, meaning);
+    Ok(())
+}
+
+/// What [`tell_resident`] says in a process of its own: this one has memory that it gave back to nobody.
+fn resident_in_another_process(directory: &Path) -> Result<u64> {
+    let mut program = Command::new(std::env::current_exe()?);
+    program.arg("--resident-of").arg(directory);
+    if let Some(mib) = cache_mib() {
+        program.arg("--cache-mib").arg(mib.to_string());
+    }
+    let output = program.output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let bytes = text.trim().parse();
+    bytes.with_context(|| format!("the node over the sleeping runs did not open: {output:?}"))
+}
+
+/// Opens the store, takes up what it holds, and prints the memory in use.
+pub(crate) async fn tell_resident(directory: &Path) -> Result<()> {
+    let node = open(directory, Clock::wall()).await?;
+    // An answer comes after everything that the start brings with it.
+    node.send_events(vec![event("bench/unheard", "{}")], None)
+        .await?;
+    println!("{}", resident_bytes()?);
     node.shutdown().await;
     Ok(())
 }

@@ -69,6 +69,9 @@ struct Arguments {
     /// The store's page cache, instead of the node's default.
     #[arg(long, value_name = "MIB")]
     cache_mib: Option<u64>,
+    /// Only opens a node over this folder and prints the bytes of memory that it takes: a part of sleepers.
+    #[arg(long, value_name = "DIR", hide = true)]
+    resident_of: Option<PathBuf>,
 }
 
 /// How much is measured.
@@ -117,6 +120,9 @@ async fn measure() -> Result<()> {
     scale.runs = arguments.runs.unwrap_or(scale.runs);
     scale.sleepers = arguments.sleepers.unwrap_or(scale.sleepers);
     rig::set_cache(arguments.cache_mib);
+    if let Some(directory) = &arguments.resident_of {
+        return idle::tell_resident(directory).await;
+    }
     let in_flight = arguments.in_flight.as_deref();
     let base = arguments.dir.clone().unwrap_or_else(std::env::temp_dir);
     if let Some(named) = arguments.compare {

@@ -155,7 +155,25 @@ pub(crate) async fn take(
         .iter()
         .flat_map(|column| column.figures.keys())
         .collect();
+    let heads: Vec<_> = columns.iter().map(|column| &*column.name).collect();
+    println!("\n| a step | {} |", heads.join(" | "));
+    println!("|---|{}", "---:|".repeat(heads.len()));
+    for name in &names {
+        let cell = |column: &Column| {
+            column
+                .figures
+                .get(*name)
+                .map_or(String::new(), |figure| format!("{figure:.2}"))
+        };
+        let cells: Vec<_> = columns.iter().map(cell).collect();
+        println!("| {name} | {} |", cells.join(" | "));
+    }
+    println!();
     for name in names {
+        let meaning = match &**name {
+            "steps_per_s" => "while everything was counted",
+            _ => "a step",
+        };
         for column in &columns {
             if let Some(figure) = column.figures.get(name) {
                 report.by(
@@ -163,7 +181,7 @@ pub(crate) async fn take(
                     &column.name,
                     *figure,
                     3,
-                    "a step",
+                    meaning,
                 );
             }
         }

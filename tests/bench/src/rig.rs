@@ -38,11 +38,16 @@ pub(crate) fn set_cache(mib: Option<u64>) {
     }
 }
 
+/// The page cache that was chosen, if one was.
+pub(crate) fn cache_mib() -> Option<u64> {
+    CACHE_MIB.get().copied()
+}
+
 /// A node over this folder.
 pub(crate) async fn open(directory: &Path, clock: Clock) -> Result<Node> {
     let mut config = NodeConfig::new(directory);
     config.clock = clock;
-    if let Some(mib) = CACHE_MIB.get() {
+    if let Some(mib) = cache_mib() {
         config.cache_bytes = mib << 20;
     }
     // The benchmark sends as fast as it can and waits by itself.
