@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use abide_server::{Clock, Node};
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::Scale;
 use crate::flight::fly;
@@ -21,6 +22,9 @@ use crate::service;
 
 /// Steps of one run.
 const STEPS: usize = 10;
+
+/// How long the runs before the measurement may take.
+const FIRST_RUNS: Duration = Duration::from_mins(5);
 
 /// One in so many runs is enough where each step calls a service.
 const CALLING_RUNS: usize = 10;
@@ -198,7 +202,12 @@ async fn one(
     runs: usize,
 ) -> Result<BTreeMap<String, f64>> {
     let rig = Rig::new(base, Clock::wall()).await?;
-    fly(&rig.node, name, data, in_flight, 500).await?;
+    let first = fly(&rig.node, name, data, in_flight, 500);
+    tokio::time::timeout(FIRST_RUNS, first)
+        .await
+        .with_context(|| {
+            format!("no runs of {name} ended: is the component an old one? `cargo xtask bench` builds it")
+        })??;
     COUNT.store(true, Ordering::Relaxed);
     let before = Used::now(&rig.node)?;
     let flight = fly(&rig.node, name, data, in_flight, runs).await?;
