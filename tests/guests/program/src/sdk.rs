@@ -130,9 +130,13 @@ impl Workflow for Sdk {
         id: &'a str,
         events: Vec<Sent>,
     ) -> Boxed<'a, Result<usize, Thrown>> {
-        let events = events
-            .into_iter()
-            .map(|event| NewEvent::new(event.name).data(&event.data));
+        let events = events.into_iter().map(|sent| {
+            let event = NewEvent::new(sent.name).data(&sent.data);
+            match sent.id {
+                Some(id) => event.id(id),
+                None => event,
+            }
+        });
         boxed(self.ctx.send_events(id, events), |ids| ids.len())
     }
 

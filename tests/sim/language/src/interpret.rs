@@ -101,6 +101,8 @@ pub struct EventWait {
 /// An event that is sent: its name and data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sent {
+    /// A key: of several events with the same one, only the first starts anything.
+    pub id: Option<String>,
     /// Its name.
     pub name: String,
     /// Its data.
@@ -289,6 +291,7 @@ impl<'a, W: Workflow> Interpreter<'a, W> {
             Statement::Tell { id, topic, value } => {
                 let topic = scope.topic(topic);
                 let sent = Sent {
+                    id: None,
                     name: Form::Match.event_name(&topic),
                     data: event_data(key, &topic, &scope.value(value)),
                 };
@@ -299,16 +302,24 @@ impl<'a, W: Workflow> Interpreter<'a, W> {
                 let sending = workflow.send_signal(id, name, scope.value(value), TTL_MS);
                 sending.await.map(null)
             }
-            Statement::Spawn { id, programs } => {
-                let events = programs.iter().enumerate().map(|(n, sub)| {
+            Statement::Spawn {
+                id,
+                programs,
+                twice,
+            } => {
+                let mut events = Vec::new();
+                for (n, sub) in programs.iter().enumerate() {
                     let path = format!("{}/{n}", scope.path);
                     let program = sub.program(self.program, id, &path);
-                    Sent {
+                    let event = Sent {
+                        id: twice.then(|| program.key.clone()),
                         name: program.function.event(),
                         data: json!(program),
-                    }
-                });
-                Ok(workflow.send_events(id, events.collect()).await?.into())
+                    };
+                    events.extend(twice.then(|| event.clone()));
+                    events.push(event);
+                }
+                Ok(workflow.send_events(id, events).await?.into())
             }
             Statement::Invoke { id, program, ms } => {
                 let program = program.program(self.program, id, &scope.path);

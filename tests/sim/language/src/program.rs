@@ -346,6 +346,9 @@ pub enum Statement {
         /// What starts.
         #[serde(rename = "p")]
         programs: Vec<Sub>,
+        /// Whether each event is there twice, with the same key against duplicates.
+        #[serde(rename = "d", default, skip_serializing_if = "is_false")]
+        twice: bool,
     },
     /// Invokes a program; its output.
     #[serde(rename = "i")]

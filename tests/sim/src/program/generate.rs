@@ -2,7 +2,7 @@
 //!
 //! Every construct of the language appears, most often in small numbers: an average program asks for some ten operations, and few of them leave
 //! open what comes of them. What a program says is such that [`Expectation`](super::Expectation) can tell what must come of it:
-//! - workflow code stumbles only where nothing catches or gives up on that;
+//! - workflow code stumbles only where nothing catches that, and nothing goes on beside it;
 //! - a topic is told by one statement and awaited by one;
 //! - a step that reaches outside and is to succeed has [`SPARE_ATTEMPTS`] to lose to the world;
 //! - what must not time out waits for [`LONG_MS`].
@@ -104,7 +104,7 @@ struct Place {
     depth: u32,
     /// Something catches its errors.
     caught: bool,
-    /// Nothing catches or gives up on it.
+    /// Nothing catches what it throws, gives up on it or goes on beside it.
     sure: bool,
     /// In a loop.
     repeated: bool,
@@ -128,7 +128,7 @@ impl Place {
         }
     }
 
-    /// Where it may be given up.
+    /// Where it may be given up, or something goes on beside it.
     fn given_up(self) -> Self {
         Self {
             sure: false,
@@ -192,7 +192,16 @@ impl Maker<'_> {
             97..=98 => block.push(Statement::Value(self.expr())),
             99 => self.exit(place, block),
             100..=114 => block.push(self.all(place)),
-            115..=122 => block.push(self.race(place)),
+            115..=122 => {
+                block.push(self.race(place));
+                if place.sure && self.rng.chance(50) {
+                    // What comes after a race remembers who won it, and a later attempt must find the same winner.
+                    let value = Expr::Mix(self.rng.within(0..1_000));
+                    let step = self.step(place);
+                    block.push(Statement::Run(Step { value, ..step }));
+                    self.stumble(place, block);
+                }
+            }
             123..=134 => block.push(self.caught(place)),
             135..=140 => block.push(self.repeat(place)),
             141..=145 => {
@@ -538,7 +547,12 @@ impl Maker<'_> {
                 self.sub(place, function)
             })
             .collect();
-        block.push(Statement::Spawn { id, programs });
+        let twice = self.rng.chance(30);
+        block.push(Statement::Spawn {
+            id,
+            programs,
+            twice,
+        });
     }
 
     fn invoke(&mut self, place: Place, block: &mut Vec<Statement>) {
@@ -604,15 +618,10 @@ impl Maker<'_> {
     }
 
     fn all(&mut self, place: Place) -> Statement {
-        let hasty = self.rng.chance(30);
-        let inside = if hasty {
-            place.given_up()
-        } else {
-            place.within()
-        };
         Statement::All {
-            branches: self.branches(inside),
-            hasty,
+            hasty: self.rng.chance(30),
+            // Where one branch stumbles, another may decide what comes of all of them.
+            branches: self.branches(place.given_up()),
         }
     }
 

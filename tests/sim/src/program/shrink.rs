@@ -107,20 +107,27 @@ fn statements(statement: &Statement) -> Vec<Statement> {
                 .chain(bodies.map(|body| Statement::Loop(*times, body)))
                 .collect()
         }
-        Statement::Spawn { id, programs } => {
+        Statement::Spawn {
+            id,
+            programs,
+            twice,
+        } => {
             let mut simpler = Vec::new();
+            let with = |programs| Statement::Spawn {
+                id: id.clone(),
+                programs,
+                twice: *twice,
+            };
             for at in 0..programs.len() {
                 if programs.len() > 1 {
                     let mut programs = programs.clone();
                     programs.remove(at);
-                    let id = id.clone();
-                    simpler.push(Statement::Spawn { id, programs });
+                    simpler.push(with(programs));
                 }
                 for sub in subs(&programs[at]) {
                     let mut programs = programs.clone();
                     programs[at] = sub;
-                    let id = id.clone();
-                    simpler.push(Statement::Spawn { id, programs });
+                    simpler.push(with(programs));
                 }
             }
             simpler

@@ -240,7 +240,12 @@ impl World {
                 self.arrive(at, op, Outcome::Done(event.to_json()));
             }
         }
-        if event.name.starts_with(STARTS) {
+        let duplicate = event.external_id.is_some()
+            && self
+                .events
+                .iter()
+                .any(|earlier| earlier.external_id == event.external_id);
+        if event.name.starts_with(STARTS) && !duplicate {
             self.begin(&event, None);
         }
         self.events.push(event);

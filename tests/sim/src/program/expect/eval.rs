@@ -143,13 +143,18 @@ impl Eval<'_> {
                     .insert(format!("g:{}", way.scope.topic(topic)));
                 one(Ok(Value::Null), way)
             }
-            Statement::Spawn { id, programs } => {
+            Statement::Spawn {
+                id,
+                programs,
+                twice,
+            } => {
                 let mut way = way;
                 for (n, sub) in programs.iter().enumerate() {
                     let path = format!("{}/{n}", way.scope.path);
                     way.trace.child(sub.program(self.program, id, &path).key);
                 }
-                one(Ok(programs.len().into()), way)
+                let times = if *twice { 2 } else { 1 };
+                one(Ok((programs.len() * times).into()), way)
             }
             Statement::Invoke { id, program, ms } => self.invoke(id, program, *ms, way),
             Statement::Fetch {

@@ -199,6 +199,7 @@ impl<C: Calls> Workflow for Native<C> {
         events: Vec<Sent>,
     ) -> Boxed<'a, Result<usize, Thrown>> {
         let events = events.into_iter().map(|event| NewEvent {
+            id: event.id,
             name: event.name,
             data: Some(text(&event.data)),
             ..NewEvent::default()
