@@ -172,9 +172,12 @@ fn essence(entries: &[Entry]) -> Vec<Entry> {
     });
     let sends: BTreeSet<OpNumber> = started.collect();
     let without_stack = |failure: &mut Failure| failure.stack = None;
-    let told = entries
-        .iter()
-        .filter(|entry| !matches!(entry, Entry::Logged { .. } | Entry::BodyStarted { .. }));
+    let told = entries.iter().filter(|entry| {
+        !matches!(
+            entry,
+            Entry::Logged { .. } | Entry::BodyStarted { .. } | Entry::BodyReachedOut { .. }
+        )
+    });
     let mut essence: Vec<Entry> = told.cloned().collect();
     for entry in &mut essence {
         match entry {

@@ -111,27 +111,14 @@ fn statements(statement: &Statement) -> Vec<Statement> {
             id,
             programs,
             twice,
-        } => {
-            let mut simpler = Vec::new();
-            let with = |programs| Statement::Spawn {
+        } => spawns(programs)
+            .into_iter()
+            .map(|programs| Statement::Spawn {
                 id: id.clone(),
                 programs,
                 twice: *twice,
-            };
-            for at in 0..programs.len() {
-                if programs.len() > 1 {
-                    let mut programs = programs.clone();
-                    programs.remove(at);
-                    simpler.push(with(programs));
-                }
-                for sub in subs(&programs[at]) {
-                    let mut programs = programs.clone();
-                    programs[at] = sub;
-                    simpler.push(with(programs));
-                }
-            }
-            simpler
-        }
+            })
+            .collect(),
         Statement::Invoke { id, program, ms } => subs(program)
             .into_iter()
             .map(|program| Statement::Invoke {
@@ -159,6 +146,24 @@ fn statements(statement: &Statement) -> Vec<Statement> {
         | Statement::Stumble(_)
         | Statement::Throw(_) => Vec::new(),
     }
+}
+
+/// Without a program, or with a simpler one. One always remains.
+fn spawns(programs: &[Sub]) -> Vec<Vec<Sub>> {
+    let mut simpler = Vec::new();
+    for at in 0..programs.len() {
+        if programs.len() > 1 {
+            let mut fewer = programs.to_vec();
+            fewer.remove(at);
+            simpler.push(fewer);
+        }
+        for sub in subs(&programs[at]) {
+            let mut changed = programs.to_vec();
+            changed[at] = sub;
+            simpler.push(changed);
+        }
+    }
+    simpler
 }
 
 fn null() -> Expr {

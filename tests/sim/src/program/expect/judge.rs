@@ -111,9 +111,9 @@ fn step_fault(rule: &Rule, repeats: &BTreeMap<&str, Vec<u32>>, whole: bool) -> O
                 rule.reach
             ));
         }
-        if !attempts.is_sorted() {
+        if !attempts.is_sorted_by(|earlier, later| earlier < later) {
             return Some(format!(
-                "an attempt executed again after a later one: {attempts:?}"
+                "an attempt that had reached outside executed again: {attempts:?}"
             ));
         }
     }
