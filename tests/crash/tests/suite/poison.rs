@@ -39,8 +39,10 @@ async fn asked(State(world): State<Shared>, Json(report): Json<Value>) -> &'stat
         world.asked.push(report["attempt"].as_u64().unwrap_or(99));
         if let Some(victim) = world.victim.take() {
             world.deaths += 1;
-            let killed = Command::new("kill").args(["-9", &victim.to_string()]);
-            killed.status().expect("there is a `kill`");
+            let killed = Command::new("kill")
+                .args(["-9", &victim.to_string()])
+                .status();
+            killed.expect("there is a `kill`");
         }
     }
     "seen"
@@ -69,7 +71,10 @@ async fn stands(door: &Door, event: &str, at: &[&str]) -> Result<Value> {
             let shown = door.get(&format!("/api/v1/events/{event}")).await?;
             if let Some(run) = shown.json["runs"][0]["run_id"].as_str() {
                 let run = door.get(&format!("/api/v1/runs/{run}")).await?.json;
-                if run["status"].as_str().is_some_and(|status| at.contains(&status)) {
+                if run["status"]
+                    .as_str()
+                    .is_some_and(|status| at.contains(&status))
+                {
                     return anyhow::Ok(run);
                 }
             }
@@ -104,11 +109,14 @@ async fn story() -> Result<()> {
     let good = door.call(Method::POST, "/e/crash", &[], body).await?;
     let good = good.json["ids"][0].as_str().context("an id")?.to_owned();
     world.lock().victim = Some(server.pid());
-    let poison = json!({"name": "ledger/sequence", "data": {"key": "poison", "seed": 1, "count": 1}});
+    let poison =
+        json!({"name": "ledger/sequence", "data": {"key": "poison", "seed": 1, "count": 1}});
     let body = serde_json::to_vec(&json!([poison]))?;
     let seed = [("x-inngest-event-id-seed", "1700000000000,AAECAwQFBgcICQ==")];
     // It may die before it answers: the seed names the event.
-    let _ = door.call(Method::POST, "/e/crash", &seed, body.clone()).await;
+    let _ = door
+        .call(Method::POST, "/e/crash", &seed, body.clone())
+        .await;
     ended(&mut server).await?;
     for _ in 0..2 {
         // Perhaps it is killed before it listens.
@@ -123,16 +131,30 @@ async fn story() -> Result<()> {
     let run = stands(&door, &poison, &["Paused", "Completed", "Failed"]).await?;
     ensure!(run["status"] == "Paused", "{run}");
     let reason = run["paused_reason"].as_str().unwrap_or_default();
-    ensure!(reason.contains("3 times in a row") && reason.contains("abide runs resume"), "{run}");
-    ensure!(server.output().contains("3 times in a row"), "the log: {}", server.output());
+    ensure!(
+        reason.contains("3 times in a row") && reason.contains("abide runs resume"),
+        "{run}"
+    );
+    ensure!(
+        server.output().contains("3 times in a row"),
+        "the log: {}",
+        server.output()
+    );
     stands(&door, &good, &["Completed"]).await?;
     ensure!(world.lock().asked == [0, 1, 2], "{:?}", world.lock().asked);
     // Whoever thinks that it is cured lets it go on.
-    let path = format!("/api/v1/runs/{}/resume", run["run_id"].as_str().unwrap_or_default());
+    let path = format!(
+        "/api/v1/runs/{}/resume",
+        run["run_id"].as_str().unwrap_or_default()
+    );
     let resumed = door.call(Method::POST, &path, &[], Vec::new()).await?;
     ensure!(resumed.status == 200, "{}", resumed.json);
     stands(&door, &poison, &["Completed"]).await?;
-    ensure!(world.lock().asked == [0, 1, 2, 3], "{:?}", world.lock().asked);
+    ensure!(
+        world.lock().asked == [0, 1, 2, 3],
+        "{:?}",
+        world.lock().asked
+    );
     Ok(())
 }
 
