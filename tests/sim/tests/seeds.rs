@@ -5,7 +5,7 @@ use abide_sim::life::Machine;
 use abide_sim::seed;
 
 /// Seeds that each change lives through.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 100;
 
 /// Seeds that found a bug, and which. What a seed does changes with the generator of programs and with the scheduler: a bug that can be told in a
 /// small test has one beside the code that it was in.
