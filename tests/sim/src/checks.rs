@@ -128,10 +128,9 @@ fn outcomes_are_what_the_programs_say(done: &[Done], world: &World<'_>) -> Resul
             expectations.insert(it.run.id, expectation);
         }
     }
-    let by_run: BTreeMap<RunId, &Done> = done.iter().map(|it| (it.run.id, it)).collect();
     for it in done {
         let end = end(&it.run)?;
-        if end == End::Cancelled && !may_be_cancelled(it, &by_run, &expectations, world) {
+        if end == End::Cancelled && !may_be_cancelled(it, done, &expectations, world) {
             bail!(
                 "nobody cancelled the run {} of `{}`",
                 it.run.id,
@@ -179,14 +178,17 @@ fn end(run: &Run) -> Result<End> {
 /// Whether an operator cancelled this run, or the run that invoked it ended or gave it up.
 fn may_be_cancelled(
     it: &Done,
-    by_run: &BTreeMap<RunId, &Done>,
+    done: &[Done],
     expectations: &BTreeMap<RunId, Expectation>,
     world: &World<'_>,
 ) -> bool {
     if world.cancelled.contains(&it.run.id) {
         return true;
     }
-    let Some(parent) = it.run.parent.and_then(|(parent, _)| by_run.get(&parent)) else {
+    let Some((parent, _)) = it.run.parent else {
+        return false;
+    };
+    let Some(parent) = done.iter().find(|it| it.run.id == parent) else {
         return false;
     };
     let given_up = || {
@@ -195,18 +197,14 @@ fn may_be_cancelled(
     };
     parent.run.status == RunStatus::Cancelled
         || given_up()
-        || is_disturbed(parent.run.id, by_run.values().copied(), world)
+        || is_disturbed(parent.run.id, done, world)
 }
 
 /// Whether an operator cancelled a run that this one invoked, or that such a one invoked.
-fn is_disturbed<'a>(
-    run: RunId,
-    done: impl IntoIterator<Item = &'a Done> + Clone,
-    world: &World<'_>,
-) -> bool {
+fn is_disturbed(run: RunId, done: &[Done], world: &World<'_>) -> bool {
     let invoked = |it: &&Done| it.run.parent.is_some_and(|(parent, _)| parent == run);
-    done.clone().into_iter().filter(invoked).any(|child| {
-        world.cancelled.contains(&child.run.id) || is_disturbed(child.run.id, done.clone(), world)
+    done.iter().filter(invoked).any(|child| {
+        world.cancelled.contains(&child.run.id) || is_disturbed(child.run.id, done, world)
     })
 }
 

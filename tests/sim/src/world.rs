@@ -3,18 +3,18 @@
 //! A world goes through several lives of one node on one disk. When no more is to go wrong, it goes on until nothing is left to do, and the checks
 //! look at what came of it. The same seed makes the same world: nothing here may ask the machine for the time, for randomness or for threads.
 
+mod asking;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use abide_core::engine::{Answer, Notice};
-use abide_core::ids::{EventId, RunId};
+use abide_core::ids::RunId;
 use abide_core::state::{Read as _, Run, RunStatus};
-use abide_server::{DeployOptions, Node, SendError};
 use abide_store::{Fault, MemoryDisk};
 use anyhow::{Context, Result, bail, ensure};
-use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
+use self::asking::{Asked, Said};
 use crate::ledger::Ledger;
 use crate::life::{Life, Machine};
 use crate::orders::{Progress, Request, Tell};
@@ -25,9 +25,6 @@ use crate::trace::Trace;
 
 /// The app's id.
 pub const APP: &str = "sim";
-
-/// Where bodies report to.
-const WITNESS: &str = "http://outside.test/report";
 
 /// More steps than any world needs: one that takes more goes round in circles.
 const MOST_STEPS: u64 = 400_000;
@@ -41,29 +38,6 @@ const MOST_LEAPS: u32 = 2;
 
 /// When something should have come to its end at the latest: programs wait for 300 days where they must not time out.
 const LATEST_MS: u64 = BEGINNING_MS + 250 * 24 * 3_600_000;
-
-/// What somebody asked the node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Deploy,
-    Request(usize),
-    Tell(usize),
-    Resume(RunId),
-    Pause(RunId),
-    Cancel(RunId),
-}
-
-/// What the node answered.
-#[derive(Debug)]
-enum Said {
-    Ids(Vec<EventId>),
-    Answer(Answer),
-    Done,
-    /// Nothing, or not now: whether it took effect is unknown.
-    Nothing,
-    /// Something that it must not.
-    Wrong(String),
-}
 
 /// Numbers for the summary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -329,31 +303,22 @@ impl<'a> World<'a> {
         if total == 0 {
             return Ok(false);
         }
-        let mut drawn = self.rng.within(0..total + send);
+        let drawn = self.rng.within(0..total + send);
+        let (turns, commits) = (tasks + turn, tasks + turn + commit);
+        let place = |from: u64, weight: u64| usize::try_from((drawn - from) / weight).unwrap_or(0);
         if drawn < tasks {
-            let place = usize::try_from(drawn / weights.task).unwrap_or(0);
-            let task = life.poll(place);
+            let task = life.poll(place(0, weights.task));
             self.trace.note("poll", task.unwrap_or(u64::MAX));
-        } else if {
-            drawn -= tasks;
-            drawn < turn
-        } {
+        } else if drawn < turns {
             let done = life.steps.turn(self.plan.inputs_in_turn);
             self.trace.note("turn", u64::from(done.is_ok()));
             self.note_failure(done.is_err());
-        } else if {
-            drawn -= turn;
-            drawn < commit
-        } {
+        } else if drawn < commits {
             let done = life.steps.commit();
             self.trace.note("commit", u64::from(done.is_ok()));
             self.note_failure(done.is_err());
-        } else if {
-            drawn -= commit;
-            drawn < answers
-        } {
-            let place = usize::try_from(drawn / weights.answer).unwrap_or(0);
-            let call = life.service.answer(place);
+        } else if drawn < total {
+            let call = life.service.answer(place(commits, weights.answer));
             self.trace.note("answer", call.unwrap_or(u64::MAX));
         } else if let Some(asked) = self.next_to_send() {
             self.ask(asked)?;
@@ -521,193 +486,5 @@ impl<'a> World<'a> {
     /// All runs, the oldest first.
     pub(crate) fn runs(&self) -> Result<Vec<Run>> {
         Ok(self.life()?.view().runs_after(None, usize::MAX)?)
-    }
-
-    // What people want.
-
-    fn next_to_send(&mut self) -> Option<Asked> {
-        let requests = self.requests.iter().enumerate();
-        let mut open: Vec<_> = requests
-            .filter(|(_, it)| it.progress == Progress::Open && it.from_ms <= self.now_ms)
-            .map(|(at, _)| Asked::Request(at))
-            .collect();
-        let tells = self.tells.iter().enumerate();
-        open.extend(
-            tells
-                .filter(|(_, it)| it.progress == Progress::Open && it.due_ms <= self.now_ms)
-                .map(|(at, _)| Asked::Tell(at)),
-        );
-        if !self.deployed || self.dying.is_some() || open.is_empty() {
-            return None;
-        }
-        self.rng.choice(&open).copied()
-    }
-
-    /// What an operator does now and then.
-    fn operate(&mut self) -> Result<()> {
-        if !self.deployed || self.dying.is_some() {
-            return Ok(());
-        }
-        let runs = self.runs()?;
-        let Some(run) = self.rng.choice(&runs).map(|run| (run.id, run.status)) else {
-            return Ok(());
-        };
-        match self.rng.within(0..8) {
-            0 => self.ask(Asked::Cancel(run.0)),
-            1..=3 => self.ask(Asked::Pause(run.0)),
-            4 | 5 if run.1 == RunStatus::Paused => self.ask(Asked::Resume(run.0)),
-            6 => self.deploy(),
-            _ => Ok(()),
-        }
-    }
-
-    fn deploy(&mut self) -> Result<()> {
-        if self.asked.values().any(|asked| *asked == Asked::Deploy) {
-            return Ok(());
-        }
-        self.version = (self.version + 1) % self.machine.versions();
-        self.ask(Asked::Deploy)
-    }
-
-    /// Asks the node something; the answer comes, or does not.
-    fn ask(&mut self, asked: Asked) -> Result<()> {
-        self.questions += 1;
-        let number = self.questions;
-        self.trace.tell("ask", &format_args!("{asked:?}"));
-        let node = self.life()?.node.clone();
-        let question = self.question(asked, node)?;
-        match asked {
-            Asked::Request(at) => self.requests[at].progress = Progress::Sent,
-            Asked::Tell(at) => self.tells[at].progress = Progress::Sent,
-            // It may take effect whatever is answered.
-            Asked::Cancel(run) => {
-                self.cancelled.insert(run);
-            }
-            Asked::Deploy | Asked::Resume(_) | Asked::Pause(_) => {}
-        }
-        self.asked.insert(number, asked);
-        let said = self.said.clone();
-        self.life()?.tasks.spawn(Box::pin(async move {
-            let answer = question.await;
-            said.lock().push((number, answer));
-        }));
-        Ok(())
-    }
-
-    fn question(&self, asked: Asked, node: Node) -> Result<BoxFuture<'static, Said>> {
-        fn said<T>(result: Result<T, SendError>, as_what: impl FnOnce(T) -> Said) -> Said {
-            match result {
-                Ok(answer) => as_what(answer),
-                Err(SendError::Stopping | SendError::Overloaded { .. }) => Said::Nothing,
-                Err(wrong @ SendError::Invalid(_)) => Said::Wrong(wrong.to_string()),
-            }
-        }
-        Ok(match asked {
-            Asked::Deploy => {
-                let wasm = self.machine.component(self.version);
-                let wasm = wasm.context("no such version")?;
-                let options = DeployOptions {
-                    app: APP.into(),
-                    variables: BTreeMap::from([("WITNESS_URL".into(), WITNESS.into())]),
-                    ..DeployOptions::default()
-                };
-                Box::pin(async move {
-                    match node.deploy(wasm, options).await {
-                        Ok(_) => Said::Done,
-                        Err(abide_server::DeployError::Node(_)) => Said::Nothing,
-                        Err(wrong) => Said::Wrong(wrong.to_string()),
-                    }
-                })
-            }
-            Asked::Request(at) => {
-                let request = &self.requests[at];
-                let (events, seed) = (request.events(), request.seed);
-                Box::pin(async move { said(node.send_events(events, Some(seed)).await, Said::Ids) })
-            }
-            Asked::Tell(at) if self.tells[at].outside.signal => {
-                let signal = self.tells[at].signal();
-                Box::pin(async move { said(node.send_signal(signal).await, |_| Said::Done) })
-            }
-            Asked::Tell(at) => {
-                let (event, seed) = (self.tells[at].event(), self.tells[at].seed);
-                Box::pin(async move {
-                    said(node.send_events(vec![event], Some(seed)).await, |_| {
-                        Said::Done
-                    })
-                })
-            }
-            Asked::Resume(run) => {
-                Box::pin(async move { said(node.resume_run(run).await, Said::Answer) })
-            }
-            Asked::Pause(run) => {
-                Box::pin(
-                    async move { said(node.pause_run(run, "the operator").await, Said::Answer) },
-                )
-            }
-            Asked::Cancel(run) => {
-                Box::pin(
-                    async move { said(node.cancel_run(run, "the operator").await, Said::Answer) },
-                )
-            }
-        })
-    }
-
-    fn take_answers(&mut self) -> Result<()> {
-        let answers = std::mem::take(&mut *self.said.lock());
-        for (number, said) in answers {
-            self.trace.tell("said", &format_args!("{number} {said:?}"));
-            let Some(asked) = self.asked.remove(&number) else {
-                continue;
-            };
-            if let Said::Wrong(problem) = said {
-                bail!("{asked:?} is refused: {problem}");
-            }
-            let nothing = matches!(said, Said::Nothing);
-            match (asked, said) {
-                (Asked::Deploy, _) => {
-                    self.deployed |= !nothing;
-                    if nothing && self.dying.is_none() {
-                        self.dying = Some(1);
-                    }
-                }
-                (Asked::Request(at), Said::Ids(ids)) => self.acknowledged(at, &ids)?,
-                (Asked::Request(at), _) => self.requests[at].progress = Progress::Open,
-                (Asked::Tell(at), _) if nothing => self.tells[at].progress = Progress::Open,
-                (Asked::Tell(at), _) => self.tells[at].progress = Progress::Done,
-                (Asked::Resume(_), Said::Answer(Answer::Refused(why))) => {
-                    bail!("a paused run cannot be resumed: {why}")
-                }
-                (Asked::Resume(_) | Asked::Pause(_) | Asked::Cancel(_), _) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// What the node tells those who watch is durable. A run that ended by itself has no bodies left; one that was cancelled may.
-    fn take_notices(&mut self) -> Result<()> {
-        let life = self.life.as_mut().context("the node is off")?;
-        while let Ok(notice) = life.notices.try_recv() {
-            self.trace.tell("notice", &format_args!("{notice:?}"));
-            if let Notice::Run { run, status, .. } = notice
-                && matches!(status, RunStatus::Completed | RunStatus::Failed)
-            {
-                self.ledger.ended(run.to_string());
-            }
-        }
-        Ok(())
-    }
-
-    fn acknowledged(&mut self, at: usize, ids: &[EventId]) -> Result<()> {
-        let request = &mut self.requests[at];
-        ensure!(
-            ids == request.ids(),
-            "the answer has other ids than those that follow from the seed: {ids:?}"
-        );
-        request.progress = Progress::Done;
-        for program in &request.programs {
-            self.tells
-                .extend(Tell::all(program, self.now_ms, &mut self.rng));
-        }
-        Ok(())
     }
 }
