@@ -91,8 +91,9 @@ fn print_failure(seed: u64, outcome: &Outcome) {
 fn line(report: &Report, took: Duration) -> String {
     let counts = report.counts;
     let seconds = took.as_secs_f64();
+    let per_second = u128::from(report.seeds) * 1_000 / took.as_millis().max(1);
     format!(
-        "{} seeds, {} runs, {} calls outside, {} steps, {} crashes, {} faults, {} broken, {seconds:.1} s, {:.0} seeds/s",
+        "{} seeds, {} runs, {} calls outside, {} steps, {} crashes, {} faults, {} broken, {seconds:.1} s, {per_second} seeds/s",
         report.seeds,
         counts.runs,
         counts.calls,
@@ -100,6 +101,5 @@ fn line(report: &Report, took: Duration) -> String {
         counts.crashes,
         counts.faults,
         report.failures.len(),
-        report.seeds as f64 / seconds.max(0.001),
     )
 }
