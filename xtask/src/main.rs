@@ -13,6 +13,7 @@ mod project;
 mod report;
 mod shell;
 mod sim;
+mod soak;
 mod test;
 mod tidy;
 mod toolchain;
@@ -58,6 +59,13 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Hours of mixed load on a release build, with kills and deploys; all arguments go to the soak, try `--help`.
+    #[command(disable_help_flag = true)]
+    Soak {
+        /// Handed to the soak as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Kill the real binary at random instants and check that nothing was lost or repeated.
     Crash(crash::Options),
     /// Record the fixtures of an unreleased version, or take its format into the lock.
@@ -79,6 +87,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),
         Command::Sim { args } => sim::run(&project, &args),
+        Command::Soak { args } => soak::run(&project, &args),
         Command::Crash(options) => crash::run(&project, &options),
         Command::Golden(options) => golden::run(&project, &options),
         Command::Faults { args } => faults::run(&project, &args),

@@ -30,6 +30,9 @@ impl Storage {
 /// How long finished runs and events are kept unless somebody says otherwise: long enough to look into last month's failures.
 const KEEP: Duration = Duration::from_secs(30 * 86_400);
 
+/// How often a node keeps house. Nothing depends on it but how long the disk holds what has expired.
+const KEEP_HOUSE_EVERY: Duration = Duration::from_secs(3_600);
+
 /// Settings of a [`Node`](crate::Node).
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -51,6 +54,8 @@ pub struct NodeConfig {
     pub keep_runs: Duration,
     /// How long events are kept after they were received, and at least as long as the runs that they started.
     pub keep_events: Duration,
+    /// How often it forgets what was kept long enough; the first time at most a minute after its start.
+    pub keep_house_every: Duration,
     /// Inputs that may wait for the shard before events are refused as overload: some seconds of work.
     pub max_queued_inputs: usize,
     /// Rows that may wait for the disk before events are refused as overload: a bound on memory.
@@ -74,6 +79,7 @@ impl NodeConfig {
             seed: None,
             keep_runs: KEEP,
             keep_events: KEEP,
+            keep_house_every: KEEP_HOUSE_EVERY,
             max_queued_inputs: 50_000,
             max_pending_rows: 400_000,
         }

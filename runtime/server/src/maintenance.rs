@@ -17,21 +17,18 @@ use crate::shard::Message;
 /// Until the first round: a node that starts has better things to do.
 const FIRST: Duration = Duration::from_secs(60);
 
-/// Between two rounds. Nothing depends on it but the size of the disk.
-const INTERVAL: Duration = Duration::from_secs(3_600);
-
 /// Runs, events and small rows that one batch forgets, so that the shard is busy with it for milliseconds at most.
 const BATCH: usize = 100;
 
-/// Keeps house until the node is gone.
-pub(crate) async fn keep(node: Weak<Inner>, surroundings: Arc<dyn Surroundings>) {
-    let mut pause = FIRST;
+/// Keeps house this often until the node is gone.
+pub(crate) async fn keep(node: Weak<Inner>, surroundings: Arc<dyn Surroundings>, every: Duration) {
+    let mut pause = FIRST.min(every);
     loop {
         surroundings.sleep(pause).await;
-        pause = INTERVAL;
+        pause = every;
         let Some(node) = node.upgrade() else { return };
         if let Err(error) = round(&node).await {
-            tracing::warn!(%error, "housekeeping failed; it is tried again in an hour");
+            tracing::warn!(%error, again_in = ?every, "housekeeping failed; it is tried again");
         }
     }
 }

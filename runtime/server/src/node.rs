@@ -129,6 +129,7 @@ impl Node {
         create_directory(&config)?;
         let store = open_store(&config, &*surroundings).await?;
         let host = Host::new(config.host.clone())?;
+        let every = config.keep_house_every;
         let (node, shard) = Self::assemble(config, store, host)?;
         let thread = std::thread::Builder::new()
             .name("abide-shard".into())
@@ -138,7 +139,7 @@ impl Node {
                 source,
             })?;
         *node.inner.shard_thread.lock() = Some(thread);
-        let house = crate::maintenance::keep(Arc::downgrade(&node.inner), surroundings.clone());
+        let house = crate::maintenance::keep(Arc::downgrade(&node.inner), surroundings.clone(), every);
         surroundings.spawn(Box::pin(house));
         Ok(node)
     }
@@ -310,7 +311,7 @@ impl Node {
         Ok(value)
     }
 
-    /// Does at once what the node does by itself every hour: forgets what was kept long enough.
+    /// Does at once what the node does by itself now and then: forgets what was kept long enough.
     pub async fn keep_house(&self) -> Result<(), ReadError> {
         crate::maintenance::round(&self.inner).await
     }

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::address;
 use crate::build::{self, Plan};
+use crate::commands::keep::Keep;
 use crate::commands::node::{self, Options};
 use crate::dev::activity;
 use crate::dev::banner::{Ready, banner};
@@ -59,7 +60,7 @@ pub(crate) struct Dev {
     #[arg(long)]
     no_check_replay: bool,
     #[command(flatten)]
-    keep: node::Keep,
+    keep: Keep,
     /// The form of log lines.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -131,7 +132,7 @@ impl Dev {
             data: &self.data,
             allow_net: &self.allow_net,
             check_replay: !self.no_check_replay,
-            keep: self.keep,
+            keep: &self.keep,
         };
         let stand_in = if wants_stand_in {
             Some(stand_in::start(&self.data)?)

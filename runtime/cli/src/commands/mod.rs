@@ -8,6 +8,7 @@ pub(crate) mod dev;
 pub(crate) mod events;
 pub(crate) mod functions;
 pub(crate) mod jobs;
+pub(crate) mod keep;
 pub(crate) mod list;
 pub(crate) mod new;
 pub(crate) mod node;

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::time::Duration;
 
 use abide_host::{AllowRule, EgressPolicy};
 use abide_server::http::{self, HttpConfig};
@@ -11,18 +10,8 @@ use abide_server::{Node, NodeConfig};
 use anyhow::{Context, Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::commands::keep::Keep;
 use crate::outcome::Usage;
-
-/// How long a node keeps what is finished.
-#[derive(clap::Args, Clone, Copy)]
-pub(crate) struct Keep {
-    /// How many days finished runs are kept whose functions don't say; 1 to 3650.
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_650))]
-    keep_runs: u64,
-    /// How many days events are kept, and at least as long as the runs that they started; 1 to 3650.
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_650))]
-    keep_events: u64,
-}
 
 /// How to run a node.
 pub(crate) struct Options<'a> {
@@ -33,11 +22,7 @@ pub(crate) struct Options<'a> {
     /// Whether every run is replayed as a check.
     pub(crate) check_replay: bool,
     /// How long what is finished is kept.
-    pub(crate) keep: Keep,
-}
-
-fn days(days: u64) -> Duration {
-    Duration::from_secs(days * 86_400)
+    pub(crate) keep: &'a Keep,
 }
 
 /// Opens the node.
@@ -51,8 +36,7 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Node> {
     }
     let mut config = NodeConfig::new(options.data).with_egress(egress);
     config.check_replay = options.check_replay;
-    config.keep_runs = days(options.keep.keep_runs);
-    config.keep_events = days(options.keep.keep_events);
+    options.keep.apply(&mut config);
     Ok(Node::open(config).await?)
 }
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::address;
+use crate::commands::keep::Keep;
 use crate::commands::node::{self, Options};
 use crate::logging::{self, LogFormat};
 use crate::outcome::Outcome;
@@ -37,7 +38,7 @@ pub(crate) struct Serve {
     #[arg(long)]
     check_replay: bool,
     #[command(flatten)]
-    keep: node::Keep,
+    keep: Keep,
     /// The form of log lines.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -54,7 +55,7 @@ impl Serve {
             data: &self.data,
             allow_net: &self.allow_net,
             check_replay: self.check_replay,
-            keep: self.keep,
+            keep: &self.keep,
         };
         let node = node::open(&options).await?;
         print_line(&format!("listening on {}", node::url(address)))?;
