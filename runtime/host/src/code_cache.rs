@@ -76,6 +76,17 @@ impl CodeCache {
         let _ = std::fs::remove_file(self.path(digest));
     }
 
+    /// Forgets what is kept of a component, by earlier versions of this program too.
+    pub(crate) fn forget(&self, digest: Digest) {
+        let of_it = format!("{digest}-");
+        let entries = std::fs::read_dir(&self.directory).into_iter().flatten();
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&of_it) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+
     fn write(&self, digest: Digest, code: &[u8]) -> std::io::Result<()> {
         let path = self.path(digest);
         // Two processes may compile the same component: each writes a file of its own, and the last rename wins.
@@ -136,6 +147,20 @@ mod tests {
             assert_eq!(cache.get(digest), None);
             assert!(!path.exists(), "a damaged file goes away");
         }
+        let other = Digest([8; 32]);
+        for cache in [
+            &cache,
+            &CodeCache::open(&directory.path().join("code"), 2).expect("open"),
+        ] {
+            cache.put(digest, b"code");
+            cache.put(other, b"code");
+        }
+        cache.forget(digest);
+        assert_eq!(cache.get(digest), None);
+        assert_eq!(cache.get(other).as_deref(), Some(&b"code"[..]));
+        let left = std::fs::read_dir(directory.path().join("code")).expect("the files");
+        assert_eq!(left.count(), 2, "other versions' code of it is gone too");
+
         cache.put(digest, b"code");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).expect("changed");
         assert_eq!(cache.get(digest), None, "anybody could have written it");

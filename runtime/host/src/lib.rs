@@ -170,6 +170,13 @@ impl Host {
         Ok(app)
     }
 
+    /// Forgets the compiled code that is kept of a component. One that is loaded stays so.
+    pub fn forget_code(&self, digest: Digest) {
+        if let Some(cache) = &self.inner.code.cache {
+            cache.forget(digest);
+        }
+    }
+
     /// Executes a run from where its journal ends. Poll (spawn) the future; it owns the instances.
     pub fn execute(
         &self,

@@ -1,6 +1,10 @@
-//! Components: on disk by digest, in memory once they are loaded.
+//! Components: on disk by digest, in memory once they are loaded, and gone from both when nothing needs them any more.
+//!
+//! What is needed, the caller says: a sweep begins with [`Components::begin_sweep`], the caller looks into the store, and
+//! [`Components::remove`] deletes what it names. What is being deployed, or was deployed since the sweep began, is left alone, because the
+//! store may have been read before.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,11 +15,41 @@ use abide_host::{App, Host};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-/// All components that this node has ever been given.
+/// The components that this node has.
 pub(crate) struct Components {
     host: Host,
     directory: PathBuf,
     loaded: Mutex<HashMap<Digest, Arc<OnceCell<Arc<App>>>>>,
+    deploying: Arc<Mutex<Deploying>>,
+}
+
+/// What a sweep must leave alone.
+#[derive(Default)]
+struct Deploying {
+    /// By how many deployments.
+    now: HashMap<Digest, usize>,
+    /// Since the latest sweep began.
+    since: HashSet<Digest>,
+}
+
+/// A component that is on disk and stays there for as long as this is held: until the app's record refers to it.
+pub(crate) struct Added {
+    pub(crate) app: Arc<App>,
+    deploying: Arc<Mutex<Deploying>>,
+}
+
+impl Drop for Added {
+    fn drop(&mut self) {
+        let digest = self.app.digest();
+        let mut deploying = self.deploying.lock();
+        deploying.since.insert(digest);
+        if let Some(count) = deploying.now.get_mut(&digest) {
+            *count -= 1;
+            if *count == 0 {
+                deploying.now.remove(&digest);
+            }
+        }
+    }
 }
 
 /// Why the code of a run is not there.
@@ -38,23 +72,62 @@ pub(crate) enum MissingCode {
 impl Components {
     pub(crate) fn open(host: Host, directory: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&directory)?;
+        remove_unfinished(&directory)?;
         Ok(Self {
             host,
             directory,
             loaded: Mutex::default(),
+            deploying: Arc::default(),
         })
     }
 
-    /// Loads a component and keeps it for good. Compiling takes up to seconds.
-    pub(crate) async fn add(&self, wasm: bytes::Bytes) -> Result<Arc<App>, crate::DeployError> {
+    /// Loads a component and puts it on the disk. Compiling takes up to seconds.
+    pub(crate) async fn add(&self, wasm: bytes::Bytes) -> Result<Added, crate::DeployError> {
         let app = self.host.load(&wasm).await?;
-        let directory = self.directory.clone();
         let digest = app.digest();
+        *self.deploying.lock().now.entry(digest).or_default() += 1;
+        let added = Added {
+            app: app.clone(),
+            deploying: self.deploying.clone(),
+        };
+        let directory = self.directory.clone();
         self.blocking(move || keep(&directory, digest, &wasm))
             .await?;
-        let cell = Arc::new(OnceCell::new_with(Some(app.clone())));
-        self.loaded.lock().insert(app.digest(), cell);
-        Ok(app)
+        let cell = Arc::new(OnceCell::new_with(Some(app)));
+        self.loaded.lock().insert(digest, cell);
+        Ok(added)
+    }
+
+    /// The components on the disk. To be called before the store is asked which of them are needed.
+    pub(crate) async fn begin_sweep(&self) -> io::Result<BTreeSet<Digest>> {
+        self.deploying.lock().since.clear();
+        let directory = self.directory.clone();
+        self.blocking(move || on_disk(&directory)).await
+    }
+
+    /// Removes components that the store was found not to need since `begin_sweep`, with their compiled code. Returns how many went.
+    pub(crate) async fn remove(&self, unused: BTreeSet<Digest>) -> io::Result<usize> {
+        let (host, directory) = (self.host.clone(), self.directory.clone());
+        let deploying = self.deploying.clone();
+        let remove = move || {
+            let mut removed = Vec::new();
+            for digest in unused {
+                // Held meanwhile, so that a deployment of the same component finds the file either there for good or gone.
+                let deploying = deploying.lock();
+                if deploying.now.contains_key(&digest) || deploying.since.contains(&digest) {
+                    continue;
+                }
+                host.forget_code(digest);
+                fs::remove_file(file(&directory, digest))?;
+                removed.push(digest);
+            }
+            Ok(removed)
+        };
+        let removed = self.blocking(remove).await?;
+        self.loaded
+            .lock()
+            .retain(|digest, _| !removed.contains(digest));
+        Ok(removed.len())
     }
 
     /// Drops from memory what no app serves and no run executes. It can be loaded again.
@@ -114,8 +187,34 @@ impl Components {
     }
 }
 
+/// How the files' names end, behind the digest.
+const SUFFIX: &str = ".wasm";
+
+fn on_disk(directory: &Path) -> io::Result<BTreeSet<Digest>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        let digest = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+        found.extend(digest.and_then(|digest| digest.parse::<Digest>().ok()));
+    }
+    Ok(found)
+}
+
 fn file(directory: &Path, digest: Digest) -> PathBuf {
-    directory.join(format!("{digest}.wasm"))
+    directory.join(format!("{digest}{SUFFIX}"))
+}
+
+/// How the names of files begin that a process died over.
+const UNFINISHED: &str = ".unfinished-";
+
+fn remove_unfinished(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes the component so that it is there after a power cut before anything refers to it.
@@ -126,7 +225,9 @@ fn keep(directory: &Path, digest: Digest, wasm: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     // A name of its own: the same component may be deployed twice at once.
-    let mut out = tempfile::NamedTempFile::new_in(directory)?;
+    let mut out = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(directory)?;
     out.write_all(wasm)?;
     out.as_file().sync_all()?;
     out.persist(&path).map_err(|refused| refused.error)?;

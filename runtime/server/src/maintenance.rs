@@ -1,4 +1,4 @@
-//! Housekeeping: what was kept long enough is forgotten, and payloads that nothing refers to any more are removed.
+//! Housekeeping: what was kept long enough is forgotten, and payloads and components that nothing refers to any more are removed.
 //!
 //! It must not touch anything that a run may still need: the store says what has expired. It must not hinder the engine either: it looks
 //! around where blocking holds up nobody, hands small batches to the shard, and waits until each is on the disk before it goes on.
@@ -6,7 +6,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use abide_core::state::{Read as _, ReadError};
+use abide_core::state::{Read as _, ReadError, RunFilter};
 use abide_host::Surroundings;
 use abide_store::Keep;
 use tokio::sync::oneshot;
@@ -19,6 +19,9 @@ const FIRST: Duration = Duration::from_secs(60);
 
 /// Runs, events and small rows that one batch forgets, so that the shard is busy with it for milliseconds at most.
 const BATCH: usize = 100;
+
+/// Runs that are looked at together when components are swept: a bound on memory.
+const RUNS: usize = 500;
 
 /// Keeps house this often until the node is gone.
 pub(crate) async fn keep(node: Weak<Inner>, surroundings: Arc<dyn Surroundings>, every: Duration) {
@@ -38,14 +41,42 @@ pub(crate) async fn round(node: &Inner) -> Result<(), ReadError> {
     let forgotten = forget(node).await?;
     let store = node.store.clone();
     let swept = node.blocking(move || store.maintain()).await??;
-    if forgotten + swept.removed > 0 {
+    let components = forget_components(node).await?;
+    if forgotten + swept.removed > 0 || components > 0 {
         tracing::info!(
             forgotten,
             payload_files = swept.removed,
+            components,
             "forgot what was kept long enough"
         );
     }
     Ok(())
+}
+
+/// Removes components that no app serves and no run was started with, and says how many. A run that is kept keeps its code: one that has not
+/// ended needs it, and whoever looks into one that failed may want it.
+async fn forget_components(node: &Inner) -> Result<usize, ReadError> {
+    let broken = |error: std::io::Error| ReadError(format!("old components: {error}"));
+    let mut unused = node.components.begin_sweep().await.map_err(broken)?;
+    for app in node.view.apps()? {
+        unused.remove(&app.current.digest);
+    }
+    let mut before = None;
+    // Most nodes have no other code than what they serve, and look at no run.
+    while !unused.is_empty() && !node.is_stopping() {
+        let view = node.view.clone();
+        let page = node
+            .blocking(move || view.list_runs(before, &RunFilter::default(), RUNS))
+            .await??;
+        for run in page.items {
+            unused.remove(&run.digest);
+        }
+        before = page.next;
+        if before.is_none() {
+            return node.components.remove(unused).await.map_err(broken);
+        }
+    }
+    Ok(0)
 }
 
 /// Forgets what has expired, and says how much that was.

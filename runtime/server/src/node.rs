@@ -139,7 +139,8 @@ impl Node {
                 source,
             })?;
         *node.inner.shard_thread.lock() = Some(thread);
-        let house = crate::maintenance::keep(Arc::downgrade(&node.inner), surroundings.clone(), every);
+        let house =
+            crate::maintenance::keep(Arc::downgrade(&node.inner), surroundings.clone(), every);
         surroundings.spawn(Box::pin(house));
         Ok(node)
     }
@@ -260,7 +261,9 @@ impl Node {
                 .map_err(|error| DeployError::AllowNet(error.to_string()))?;
         }
         let bytes = wasm.len() as u64;
-        let loaded = inner.components.add(wasm).await?;
+        // Held until the app's record is durable: its file must not be swept away before.
+        let added = inner.components.add(wasm).await?;
+        let loaded = &added.app;
         // One at a time: the number of deployments and the settings belong together.
         let _turn = inner.deploying.lock().await;
         let app = App {

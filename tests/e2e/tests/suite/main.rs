@@ -10,4 +10,5 @@ mod hostile;
 mod lifecycle;
 mod operate;
 mod refused;
+mod retention;
 mod support;
