@@ -20,6 +20,9 @@ const INSIST: Duration = Duration::from_secs(180);
 /// The pause before something is tried again.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// Connections that are kept for later requests. Few: the node's descriptors are measured, and must not follow the peaks of the load for long.
+const IDLE_CONNECTIONS: usize = 8;
+
 /// A client. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -69,6 +72,7 @@ impl Client {
     ) -> Result<Self> {
         let http = reqwest::Client::builder()
             .no_proxy()
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build()
             .context("no HTTP client")?;
         Ok(Self {

@@ -8,7 +8,7 @@ use crate::sample::Sample;
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 14.0;
-const TOP: f64 = 62.0;
+const TOP: f64 = 76.0;
 const PANEL: f64 = 92.0;
 const GAP: f64 = 36.0;
 const BOTTOM: f64 = 30.0;
@@ -40,6 +40,8 @@ type Curve = (&'static str, fn(&Sample) -> f64, Merge);
 struct Panel {
     name: &'static str,
     curves: &'static [Curve],
+    /// The part of all points that is drawn in full: single peaks above are cut off at the edge.
+    whole: f64,
 }
 
 const PANELS: [Panel; 6] = [
@@ -49,6 +51,7 @@ const PANELS: [Panel; 6] = [
             ("resident", |s| s.resident_mib, Merge::Mean),
             ("anonymous", |s| s.anonymous_mib, Merge::Mean),
         ],
+        whole: 1.0,
     },
     Panel {
         name: "disk, MiB",
@@ -57,6 +60,7 @@ const PANELS: [Panel; 6] = [
             ("the log's length", |s| s.log_length_mib, Merge::Mean),
             ("components and compiled code", |s| s.code_mib, Merge::Mean),
         ],
+        whole: 1.0,
     },
     Panel {
         name: "descriptors and threads",
@@ -64,6 +68,7 @@ const PANELS: [Panel; 6] = [
             ("descriptors", |s| s.descriptors, Merge::Mean),
             ("threads", |s| s.threads, Merge::Mean),
         ],
+        whole: 1.0,
     },
     Panel {
         name: "runs",
@@ -72,13 +77,15 @@ const PANELS: [Panel; 6] = [
             ("resident in memory", |s| s.resident_runs, Merge::Mean),
             ("executing", |s| s.executing, Merge::Mean),
         ],
+        whole: 1.0,
     },
     Panel {
-        name: "probe of two steps, event to durable end, ms",
+        name: "probe of two steps, event to durable end, ms (few above are cut)",
         curves: &[
-            ("worst", |s| s.probe_worst_ms.min(MOST_MS), Merge::Most),
-            ("median", |s| s.probe_ms.min(MOST_MS), Merge::Mean),
+            ("worst", |s| s.probe_worst_ms, Merge::Most),
+            ("median", |s| s.probe_ms, Merge::Mean),
         ],
+        whole: 0.97,
     },
     Panel {
         name: "processor, cores",
@@ -86,11 +93,9 @@ const PANELS: [Panel; 6] = [
             ("the whole machine", |s| s.machine_cores, Merge::Mean),
             ("the node", |s| s.node_cores, Merge::Mean),
         ],
+        whole: 1.0,
     },
 ];
-
-/// Latencies above this are drawn at the edge, so that one peak does not flatten the rest.
-const MOST_MS: f64 = 250.0;
 
 /// The whole picture. `title` says what was run.
 pub(crate) fn draw(title: &str, samples: &[Sample], marks: &[Mark], censuses: &[Census]) -> String {
@@ -149,11 +154,9 @@ impl Canvas {
     }
 
     fn panel(&self, svg: &mut String, panel: &Panel, top: f64, samples: &[Sample], marks: &[Mark]) {
-        let highest = highest(panel, samples);
-        let step = nice_step(highest);
-        let most = (highest / step).ceil().max(1.0) * step;
+        let (step, most) = scale(panel, samples);
         let bottom = top + PANEL;
-        let y = |value: f64| bottom - value / most * PANEL;
+        let y = |value: f64| bottom - value.min(most) / most * PANEL;
         let mut line = 0.0;
         while line <= most + step / 2.0 {
             let (at, right, label, under) = (y(line), WIDTH - RIGHT, LEFT - 6.0, y(line) + 4.0);
@@ -191,7 +194,7 @@ impl Canvas {
             r#"<text class="name" x="{x}" y="{name}">{}</text>"#,
             panel.name
         );
-        x += width_of(panel.name) + 22.0;
+        x += width_of(panel.name) * BOLD + 20.0;
         for (n, (says, _, _)) in panel.curves.iter().enumerate() {
             let (dot, text) = (name - 4.0, x + 9.0);
             let _ = write!(
@@ -228,9 +231,7 @@ impl Canvas {
 
     /// What of the log is rows, where it was counted.
     fn censuses(&self, svg: &mut String, top: f64, samples: &[Sample], censuses: &[Census]) {
-        let highest = highest(&PANELS[1], samples);
-        let step = nice_step(highest);
-        let most = (highest / step).ceil().max(1.0) * step;
+        let (_, most) = scale(&PANELS[1], samples);
         for census in censuses {
             #[allow(clippy::cast_precision_loss, reason = "bytes far below 2^52")]
             let mib = census.alive_bytes as f64 / 1_048_576.0;
@@ -279,12 +280,22 @@ fn merged(values: impl Iterator<Item = f64>, merge: Merge) -> Option<f64> {
     })
 }
 
-fn highest(panel: &Panel, samples: &[Sample]) -> f64 {
-    let values = panel
-        .curves
-        .iter()
-        .flat_map(|(_, of, _)| samples.iter().map(of));
-    values.filter(|value| value.is_finite()).fold(0.0, f64::max)
+/// The distance of the lines, and the value at the panel's upper edge.
+fn scale(panel: &Panel, samples: &[Sample]) -> (f64, f64) {
+    let curves = panel.curves.iter();
+    let values = curves.flat_map(|(_, of, _)| samples.iter().map(of));
+    let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into a list"
+    )]
+    let last = (values.len().saturating_sub(1) as f64 * panel.whole) as usize;
+    let highest = values.get(last).copied().unwrap_or(0.0);
+    let step = nice_step(highest);
+    (step, (highest / step).ceil().max(1.0) * step)
 }
 
 /// 1, 2 or 5 times a power of ten, so that a panel has few lines.
@@ -302,6 +313,9 @@ fn short(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+/// How much wider bold letters are.
+const BOLD: f64 = 1.12;
 
 /// About how wide a text is.
 #[allow(clippy::cast_precision_loss, reason = "a few words")]

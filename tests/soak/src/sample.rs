@@ -30,7 +30,9 @@ pub(crate) struct Sample {
     pub(crate) threads: f64,
     /// Processor time of the node since the row before, in cores.
     pub(crate) node_cores: f64,
-    /// The same of everything on this machine.
+    /// The same divided by the events that were acknowledged meanwhile, in milliseconds: how fast others let it work does not count.
+    pub(crate) event_cpu_ms: f64,
+    /// Processor time of everything on this machine, in cores.
     pub(crate) machine_cores: f64,
     /// What the data directory takes.
     pub(crate) disk_mib: f64,
@@ -57,7 +59,7 @@ pub(crate) struct Sample {
 type Column = (&'static str, fn(&Sample) -> f64);
 
 /// The columns, in their order.
-pub(crate) const COLUMNS: [Column; 22] = [
+pub(crate) const COLUMNS: [Column; 23] = [
     ("at_s", |s| s.at_s),
     ("life", |s| s.life),
     ("age_s", |s| s.age_s),
@@ -66,6 +68,7 @@ pub(crate) const COLUMNS: [Column; 22] = [
     ("descriptors", |s| s.descriptors),
     ("threads", |s| s.threads),
     ("node_cores", |s| s.node_cores),
+    ("event_cpu_ms", |s| s.event_cpu_ms),
     ("machine_cores", |s| s.machine_cores),
     ("disk_mib", |s| s.disk_mib),
     ("log_length_mib", |s| s.log_length_mib),
@@ -111,6 +114,7 @@ async fn row(world: &World, before: &mut Clocks) -> Option<Sample> {
         at_s: world.findings.at_s(),
         node_s: process.cpu_s,
         machine_s: machine_cpu_s(),
+        acknowledged: world.findings.counted("events acknowledged"),
     };
     let cores = |now_s: f64, before_s: f64| (now_s - before_s) / (now.at_s - before.at_s);
     let same_life = before.life == now.life;
@@ -121,6 +125,16 @@ async fn row(world: &World, before: &mut Clocks) -> Option<Sample> {
     };
     let machine_cores = if before.life > 0 {
         cores(now.machine_s, before.machine_s)
+    } else {
+        f64::NAN
+    };
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    let (acknowledged, events) = (
+        now.acknowledged as f64,
+        (now.acknowledged - before.acknowledged) as f64,
+    );
+    let event_cpu_ms = if same_life && events > 0.0 {
+        (now.node_s - before.node_s) * 1_000.0 / events
     } else {
         f64::NAN
     };
@@ -136,6 +150,7 @@ async fn row(world: &World, before: &mut Clocks) -> Option<Sample> {
         descriptors: process.descriptors,
         threads: process.threads,
         node_cores,
+        event_cpu_ms,
         machine_cores,
         disk_mib: disk.all,
         log_length_mib: disk.log_length,
@@ -146,7 +161,7 @@ async fn row(world: &World, before: &mut Clocks) -> Option<Sample> {
         resident_runs: gauge("resident"),
         queued: gauge("queued"),
         open: world.ledger.open_entries() as f64,
-        acknowledged: world.findings.counted("events acknowledged") as f64,
+        acknowledged,
         settled: world.ledger.settled() as f64,
         probe_ms: probes.0,
         probe_worst_ms: probes.1,
@@ -159,6 +174,7 @@ struct Clocks {
     at_s: f64,
     node_s: f64,
     machine_s: f64,
+    acknowledged: u64,
 }
 
 struct Process {

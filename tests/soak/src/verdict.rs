@@ -36,7 +36,7 @@ pub(crate) struct Rule {
     least: f64,
 }
 
-pub(crate) const RULES: [Rule; 8] = [
+pub(crate) const RULES: [Rule; 9] = [
     Rule {
         figure: "anonymous memory",
         unit: "MiB",
@@ -92,6 +92,14 @@ pub(crate) const RULES: [Rule; 8] = [
         of: |s| s.open,
         part: 0.1,
         least: 20.0,
+    },
+    Rule {
+        figure: "processor time an event",
+        unit: "ms",
+        window: Window::LastTwoThirds,
+        of: |s| s.event_cpu_ms,
+        part: 0.25,
+        least: 0.5,
     },
     Rule {
         figure: "latency of a probe",

@@ -23,8 +23,16 @@ fn half_a_minute_of_everything_loses_nothing() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let outcome = runtime.block_on(abide_soak::run(options)).expect("it runs");
     assert!(outcome.correct, "{}", outcome.table);
-    assert!(outcome.flat, "nothing is judged in half a minute: {}", outcome.table);
-    assert!(outcome.kills >= 1 && outcome.acknowledged > 100, "{}", outcome.table);
+    assert!(
+        outcome.flat,
+        "nothing is judged in half a minute: {}",
+        outcome.table
+    );
+    assert!(
+        outcome.kills >= 1 && outcome.acknowledged > 100,
+        "{}",
+        outcome.table
+    );
     for file in ["samples.csv", "soak.json", "soak.svg"] {
         let written = std::fs::metadata(out.join(file));
         assert!(written.is_ok_and(|file| file.len() > 500), "{file}");
