@@ -6,10 +6,7 @@ use crate::order::Order;
 
 /// A step that tells the witness at `WITNESS_URL`, and tries again for long: it answers late at times, or not well.
 pub(crate) async fn report(ctx: &Context, id: impl Into<String>) -> Result<u64> {
-    let step = ctx
-        .step(id)
-        .retries(20)
-        .backoff(Backoff::constant("300ms"));
+    let step = ctx.step(id).retries(20).backoff(Backoff::constant("300ms"));
     let told = step
         .run_with(|execution| async move {
             let url = std::env::var("WITNESS_URL")

@@ -60,7 +60,10 @@ pub(crate) async fn big(ctx: Context, event: Event<Order>) -> Result<usize> {
 )]
 pub(crate) async fn failing(ctx: Context) -> Result<u64> {
     ctx.step("before").run(async { Ok(1_u64) }).await?;
-    let charge = ctx.step("charge").retries(2).backoff(Backoff::constant("200ms"));
+    let charge = ctx
+        .step("charge")
+        .retries(2)
+        .backoff(Backoff::constant("200ms"));
     let charged = charge
         .with_input(Charge { refuse: true })
         .run(async |charge| {
