@@ -10,7 +10,7 @@
 mod messages;
 mod steps;
 
-use super::{Expectation, Expr, Function, Outside, Program, Statement, Step, Sub};
+use super::{Expectation, Function, Outside, Program, Statement, Sub};
 use crate::rng::Rng;
 
 /// How long something waits that must not time out. All the time of one simulated world must stay well below.
@@ -190,16 +190,7 @@ impl Maker<'_> {
             97..=98 => block.push(Statement::Value(self.expr())),
             99 => self.exit(place, block),
             100..=114 => block.push(self.all(place)),
-            115..=122 => {
-                block.push(self.race(place));
-                if place.sure && self.rng.chance(50) {
-                    // What comes after a race remembers who won it, and a later attempt must find the same winner.
-                    let value = Expr::Mix(self.rng.within(0..1_000));
-                    let step = self.step(place);
-                    block.push(Statement::Run(Step { value, ..step }));
-                    self.stumble(place, block);
-                }
-            }
+            115..=122 => block.push(self.race(place)),
             123..=134 => block.push(self.caught(place)),
             135..=140 => block.push(self.repeat(place)),
             141..=145 => {
