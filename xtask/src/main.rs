@@ -6,6 +6,7 @@
 
 mod bench;
 mod ci;
+mod cluster;
 mod crash;
 mod faults;
 mod golden;
@@ -68,6 +69,13 @@ enum Command {
     },
     /// Kill the real binary at random instants and check that nothing was lost or repeated.
     Crash(crash::Options),
+    /// Simulate several nodes over one store; all arguments go to the simulation, try `--help`.
+    #[command(disable_help_flag = true)]
+    Cluster {
+        /// Handed to the simulation as they are.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Record the fixtures of an unreleased version, or take its format into the lock.
     Golden(golden::Options),
     /// Let disk, clock and limits fail, and cut the power of a real file system; all arguments go to the harness, try `--help`.
@@ -89,6 +97,7 @@ fn main() -> ExitCode {
         Command::Sim { args } => sim::run(&project, &args),
         Command::Soak { args } => soak::run(&project, &args),
         Command::Crash(options) => crash::run(&project, &options),
+        Command::Cluster { args } => cluster::run(&project, &args),
         Command::Golden(options) => golden::run(&project, &options),
         Command::Faults { args } => faults::run(&project, &args),
     });

@@ -111,7 +111,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// Builds the binaries of some packages of the root workspace in one go and returns where they are, in the same order.
+/// Builds the binaries of some packages of the root workspace in one go and returns where those are that are named like their package, in the same order.
 ///
 /// One call for all of them: Cargo chooses a dependency's features by what is built together, and a second call with
 /// another selection would compile wasmtime a second time.
@@ -120,6 +120,24 @@ pub(crate) fn binaries(
     packages: &[&str],
     release: bool,
 ) -> Result<Vec<PathBuf>> {
+    let executables = build(project, packages, release)?;
+    let found = packages.iter().map(|name| find(&executables, name));
+    found.collect()
+}
+
+/// The same in a release build, for one binary that has a name of its own.
+pub(crate) fn binary_named(project: &Project, packages: &[&str], name: &str) -> Result<PathBuf> {
+    find(&build(project, packages, true)?, name)
+}
+
+fn find(executables: &[(String, PathBuf)], name: &str) -> Result<PathBuf> {
+    let found = executables.iter().find(|(built, _)| built == name);
+    found
+        .map(|(_, path)| path.clone())
+        .with_context(|| format!("no package has a binary {name}"))
+}
+
+fn build(project: &Project, packages: &[&str], release: bool) -> Result<Vec<(String, PathBuf)>> {
     let mut command = plain_cargo(project);
     command.args([
         "build",
@@ -142,13 +160,5 @@ pub(crate) fn binaries(
         }
     })?;
     anyhow::ensure!(built, "the build of {} failed", packages.join(" and "));
-    packages
-        .iter()
-        .map(|package| {
-            let found = executables.iter().find(|(name, _)| name == package);
-            found
-                .map(|(_, path)| path.clone())
-                .with_context(|| format!("the package {package} has no binary of its name"))
-        })
-        .collect()
+    Ok(executables)
 }

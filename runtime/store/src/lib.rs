@@ -33,7 +33,7 @@ pub use census::{Census, Kind};
 pub use committer::SPILL_ABOVE;
 pub use error::{Error, PrintedKey, Result};
 pub use inspect::{Inspected, inspect};
-pub use memory::{Fault, MemoryBackend, MemoryDisk};
+pub use memory::{Fault, MemoryBackend, MemoryDisk, Power};
 pub use progress::Ticket;
 pub use sled::{AuditReport, Compacted, OpenReport, Progress, SledBackend, SledOptions};
 pub use stats::{Histogram, Stats};

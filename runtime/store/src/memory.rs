@@ -8,7 +8,7 @@ use std::{
     ops::ControlFlow,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -79,14 +79,31 @@ impl MemoryDisk {
 
     /// Starts a life on this disk; earlier ones end, as if their process had been killed.
     pub fn open(&self) -> MemoryBackend {
-        let life = self.shared.life.fetch_add(1, Ordering::SeqCst) + 1;
+        self.shared.life.fetch_add(1, Ordering::SeqCst);
+        self.begin(None)
+    }
+
+    /// Starts a life beside those that are open, as a node of a cluster on a database that all of them reach. A fault of a commit ends this
+    /// life only, and so does its [`Power`].
+    pub fn open_beside(&self) -> (MemoryBackend, Power) {
+        let power = Power(Arc::new(AtomicBool::new(true)));
+        (self.begin(Some(power.clone())), power)
+    }
+
+    fn begin(&self, own_power: Option<Power>) -> MemoryBackend {
         let commit = self.shared.commit.load(Ordering::SeqCst);
         MemoryBackend {
             disk: self.clone(),
-            life,
+            life: self.shared.life.load(Ordering::SeqCst),
+            own_power,
             failed: Mutex::new(None),
             watch: Arc::new(CommitWatch::starting_at(commit)),
         }
+    }
+
+    /// How many commits the disk has taken, whatever their process was told.
+    pub fn commits(&self) -> u64 {
+        self.shared.commit.load(Ordering::SeqCst)
     }
 
     /// Cuts the power: every open backend is dead from now on. What was durable stays.
@@ -153,11 +170,28 @@ impl MemoryDisk {
     }
 }
 
+/// The power of one life among several. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Power(Arc<AtomicBool>);
+
+impl Power {
+    /// The life ends here: what it had not committed is gone, and it reads no more.
+    pub fn cut(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
 /// One life on a [`MemoryDisk`].
 #[derive(Debug)]
 pub struct MemoryBackend {
     disk: MemoryDisk,
     life: u64,
+    /// Of a life beside others.
+    own_power: Option<Power>,
     failed: Mutex<Option<Error>>,
     watch: Arc<CommitWatch>,
 }
@@ -169,10 +203,19 @@ impl MemoryBackend {
     }
 
     fn check_alive(&self) -> Result<()> {
-        if self.disk.shared.life.load(Ordering::SeqCst) == self.life {
+        let on = self.own_power.as_ref().is_none_or(Power::is_on);
+        if on && self.disk.shared.life.load(Ordering::SeqCst) == self.life {
             Ok(())
         } else {
             Err(Error::Closed)
+        }
+    }
+
+    /// The power fails: of this life, or of all where it has none of its own.
+    fn die(&self) {
+        match &self.own_power {
+            Some(power) => power.cut(),
+            None => self.disk.crash(),
         }
     }
 
@@ -249,9 +292,9 @@ impl Backend for MemoryBackend {
             }
             Some(Fault::WrittenWithoutAnswer) => {
                 self.write(batch);
-                self.disk.crash();
+                self.die();
             }
-            Some(Fault::Lost) => self.disk.crash(),
+            Some(Fault::Lost) => self.die(),
             Some(Fault::Refused) => {}
         }
         let error = Error::Engine {

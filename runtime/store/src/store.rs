@@ -16,7 +16,7 @@ use crate::{
     census::{self, Census},
     committer::{Committer, OnDurable},
     error::{Error, Result},
-    memory::MemoryDisk,
+    memory::{MemoryDisk, Power},
     progress::Ticket,
     sled::{OpenReport, SledBackend, SledOptions, bytes_on_disk, note_alive_bytes},
     stats::Stats,
@@ -74,6 +74,14 @@ impl Store {
             OpenReport::default(),
             None,
         )
+    }
+
+    /// Opens a store on a simulated disk beside those that are open there, as a node of a cluster; the power ends this one.
+    pub fn in_memory_beside(disk: &MemoryDisk, commits: Commits) -> Result<(Self, Power)> {
+        let (backend, power) = disk.open_beside();
+        let report = OpenReport::default();
+        let store = Self::start(Arc::new(backend), disk.blobs(), commits, report, None)?;
+        Ok((store, power))
     }
 
     fn start(

@@ -8,9 +8,12 @@
 //! - [`life`] is one life of a node, moved by hand; [`tasks`] are its tasks and timers, [`service`] is the world outside it
 //! - [`orders`] is what is sent; [`ledger`] is what the outside saw; [`checks`] are the promises
 //! - [`seed`] lives through one seed; [`campaign`] through many
+//!
+//! [`cluster`] is another simulation: several nodes over one store, with scripts in place of components.
 
 pub mod campaign;
 pub mod checks;
+pub mod cluster;
 pub mod ledger;
 pub mod life;
 pub mod orders;

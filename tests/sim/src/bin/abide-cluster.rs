@@ -1,0 +1,108 @@
+//! Lives through seeds of the simulated cluster: `cargo xtask cluster`.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use abide_sim::cluster::{Counts, Mutation, Outcome, live};
+use clap::Parser;
+use parking_lot::Mutex;
+
+/// Failures that are told; the rest is counted.
+const TOLD: usize = 5;
+
+/// Several nodes, one store, leases on shards: lives through seeds, and says which of them break a promise.
+#[derive(Parser)]
+#[command(name = "cargo xtask cluster", bin_name = "cargo xtask cluster")]
+struct Options {
+    /// How many seeds.
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// The first one.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Threads; as many as there are cores if absent.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Live through every seed twice and compare.
+    #[arg(long)]
+    twice: bool,
+    /// Print everything that happens: for one seed.
+    #[arg(long)]
+    trace: bool,
+    /// Leave the fence out: the simulation must fail.
+    #[arg(long)]
+    no_fence: bool,
+    /// Do not raise the epoch when a shard is taken: the simulation must fail.
+    #[arg(long)]
+    same_epoch: bool,
+    /// Note an event as handed over before the other shard has it: the simulation must fail.
+    #[arg(long)]
+    forget_hand_over: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let mutation = Mutation {
+        no_fence: options.no_fence,
+        same_epoch: options.same_epoch,
+        forget_hand_over: options.forget_hand_over,
+    };
+    if options.trace {
+        let outcome = live(options.from, mutation, true);
+        println!("{outcome:?}");
+        return ExitCode::from(u8::from(outcome.broken.is_some()));
+    }
+    let began = Instant::now();
+    let campaign = Campaign::default();
+    let cores = || std::thread::available_parallelism().map_or(1, Into::into);
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.unwrap_or_else(cores) {
+            scope.spawn(|| campaign.work(&options, mutation));
+        }
+    });
+    let (failures, sum) = (campaign.failures.into_inner(), campaign.sum.into_inner());
+    for (seed, broken) in failures.iter().take(TOLD) {
+        println!("seed {seed}: {broken}");
+    }
+    println!(
+        "{} seeds from {} in {:.1} s, {} broken: {sum:?}",
+        options.seeds,
+        options.from,
+        began.elapsed().as_secs_f64(),
+        failures.len()
+    );
+    ExitCode::from(u8::from(!failures.is_empty()))
+}
+
+#[derive(Default)]
+struct Campaign {
+    next: AtomicU64,
+    failures: Mutex<Vec<(u64, String)>>,
+    sum: Mutex<Counts>,
+}
+
+impl Campaign {
+    fn work(&self, options: &Options, mutation: Mutation) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if number >= options.seeds {
+                return;
+            }
+            let seed = options.from + number;
+            let outcome = live(seed, mutation, false);
+            if options.twice && live(seed, mutation, false) != outcome {
+                let problem = "it went another way the second time".to_owned();
+                self.failures.lock().push((seed, problem));
+            }
+            self.take(seed, outcome);
+        }
+    }
+
+    fn take(&self, seed: u64, outcome: Outcome) {
+        *self.sum.lock() += outcome.counts;
+        if let Some(broken) = outcome.broken {
+            self.failures.lock().push((seed, broken));
+        }
+    }
+}

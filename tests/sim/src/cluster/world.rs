@@ -1,0 +1,676 @@
+//! The scheduler: one thing after the other, as the seed says.
+//!
+//! First everything happens that can, faults included; then comes a calm in which no fault happens, every node is up, and whatever can go on must.
+
+use std::collections::BTreeMap;
+
+use abide_core::engine::{Answer, Effect, Input, ReplyId};
+use abide_core::failure::{Failure, Origin};
+use abide_core::ids::{Digest, EventId, RunId};
+use abide_core::state::{App, Deployed, Read};
+use abide_store::{Fault, MemoryDisk};
+use bytes::Bytes;
+
+use super::client::{Order, handed_over, shard_of};
+use super::host::{Body, Gone, Host};
+use super::lease::{LEASE_MS, Lease, Refused};
+use super::node::{Mail, Node};
+use super::{Mutation, checks, script};
+use crate::rng::Rng;
+use crate::trace::Trace;
+
+/// 2026-01-01T00:00:00Z
+const BEGIN_MS: u64 = 1_767_225_600_000;
+
+/// What happens before the calm.
+const ACTIONS: u64 = 2_500;
+
+/// How many turns everything may take to come to its end in the calm.
+const CALM_TURNS: u64 = 3_000;
+
+/// The numbers of a seed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events that were acknowledged.
+    pub acknowledged: u64,
+    /// Runs that came to their end.
+    pub runs: u64,
+    /// Times that a shard changed hands.
+    pub taken: u64,
+    /// Holds that ended because a commit was refused: by the fence, or by a fault.
+    pub lost: u64,
+    /// Those of them that the fence ended.
+    pub fenced: u64,
+    /// Processes that died.
+    pub deaths: u64,
+    /// Pauses, longer and shorter than a lease.
+    pub pauses: u64,
+    /// Bodies that executed.
+    pub bodies: u64,
+    /// Bodies that executed once more than the step needed.
+    pub repeated: u64,
+    /// Bodies that executed at a node whose shard was another's already.
+    pub late: u64,
+    /// Events that one shard handed to another.
+    pub handed_over: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.acknowledged += other.acknowledged;
+        self.runs += other.runs;
+        self.taken += other.taken;
+        self.lost += other.lost;
+        self.fenced += other.fenced;
+        self.deaths += other.deaths;
+        self.pauses += other.pauses;
+        self.bodies += other.bodies;
+        self.repeated += other.repeated;
+        self.late += other.late;
+        self.handed_over += other.handed_over;
+    }
+}
+
+/// Who waits for an answer.
+enum Waits {
+    Client(usize),
+    Sender {
+        node: usize,
+        shard: usize,
+        epoch: u64,
+        event: EventId,
+    },
+}
+
+/// See the [module](self).
+pub(super) struct World {
+    pub(super) trace: Trace,
+    pub(super) counts: Counts,
+    pub(super) disks: Vec<MemoryDisk>,
+    pub(super) orders: Vec<Order>,
+    mutation: Mutation,
+    rng: Rng,
+    now_ms: u64,
+    nodes: Vec<Node>,
+    /// Of each shard: the epoch and the node of the last write that was accepted.
+    accepted: Vec<Option<(u64, u64)>>,
+    /// Leases are judged by the database's clock, or else by each node's own.
+    common_clock: bool,
+    calm: bool,
+    waits: BTreeMap<ReplyId, Waits>,
+    next_reply: ReplyId,
+    starts: u64,
+    /// How often each body executed to its end with a result.
+    effects: BTreeMap<(RunId, String), u64>,
+}
+
+type Checked<T = ()> = Result<T, String>;
+
+impl World {
+    pub(super) fn new(seed: u64, mutation: Mutation, print: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let shards = usize::try_from(rng.within(1..4)).unwrap_or(1);
+        let nodes = rng.within(2..6);
+        let skews = rng.chance(70);
+        let nodes = (0..nodes).map(|id| Node::new(id, skew(&mut rng, skews)));
+        let nodes = nodes.collect();
+        Self {
+            trace: Trace::new(false, print),
+            counts: Counts::default(),
+            disks: (0..shards).map(|_| MemoryDisk::new()).collect(),
+            orders: Vec::new(),
+            mutation,
+            common_clock: rng.chance(50),
+            now_ms: BEGIN_MS,
+            nodes,
+            accepted: vec![None; shards],
+            calm: false,
+            waits: BTreeMap::new(),
+            next_reply: 1,
+            starts: rng.draw(),
+            effects: BTreeMap::new(),
+            rng,
+        }
+    }
+
+    pub(super) fn live(&mut self) -> Checked {
+        self.deploy()?;
+        for _ in 0..ACTIONS {
+            self.act()?;
+        }
+        self.come_to_rest()?;
+        let ended = checks::check(self)?;
+        self.counts.runs = ended;
+        self.counts.repeated = self.effects.values().map(|times| times - 1).sum();
+        Ok(())
+    }
+
+    fn deploy(&mut self) -> Checked {
+        for shard in 0..self.disks.len() {
+            let node = shard % self.nodes.len();
+            self.take(node, shard)?;
+            let clock_ms = self.nodes[node].clock_ms(self.now_ms);
+            let host = self.nodes[node].hosts.get_mut(&shard);
+            let host = host.ok_or("an empty shard could not be taken")?;
+            let app = App {
+                id: "cluster".into(),
+                current: Deployed {
+                    digest: Digest([1; 32]),
+                    at_ms: clock_ms,
+                    bytes: 0,
+                    functions: script::functions(),
+                    schemas: Vec::new(),
+                },
+                variables: BTreeMap::new(),
+                allow_net: Vec::new(),
+                deployments: 0,
+            };
+            let deployed = host.input(
+                Input::Deploy {
+                    app: Box::new(app),
+                    reply: 0,
+                },
+                clock_ms,
+            );
+            deployed.map_err(|Gone| "the functions could not be deployed")?;
+            while self.commit(node, shard)? {}
+        }
+        Ok(())
+    }
+
+    /// One thing happens.
+    fn act(&mut self) -> Checked {
+        match self.rng.within(0..100) {
+            0..70 => {
+                let node = self.any_node();
+                if self.nodes[node].can_move(self.now_ms) {
+                    self.move_node(node)?;
+                }
+            }
+            70..80 => self.client_sends(),
+            80..95 => {
+                let longest = if self.rng.chance(10) { 8_000 } else { 400 };
+                self.now_ms += self.rng.within(1..longest);
+            }
+            95..98 => self.fault(),
+            _ => self.give_back()?,
+        }
+        Ok(())
+    }
+
+    fn any_node(&mut self) -> usize {
+        let node = self.rng.within(0..self.nodes.len() as u64);
+        usize::try_from(node).unwrap_or(0)
+    }
+
+    fn any_shard(&mut self) -> usize {
+        let shard = self.rng.within(0..self.disks.len() as u64);
+        usize::try_from(shard).unwrap_or(0)
+    }
+
+    fn fault(&mut self) {
+        let node = self.any_node();
+        match self.rng.within(0..10) {
+            0..2 => {
+                let until_ms = self.now_ms + self.rng.within(1..30_000);
+                self.trace.note("death", node as u64);
+                self.counts.deaths += 1;
+                self.nodes[node].die(until_ms);
+            }
+            2..6 => {
+                // Many are longer than a lease: the node wakes up as a zombie.
+                let until_ms = self.now_ms + self.rng.within(100..40_000);
+                self.trace.note("pause", node as u64);
+                self.counts.pauses += 1;
+                self.nodes[node].paused_until_ms = until_ms;
+            }
+            6..8 => {
+                self.nodes[node].skew_ms = skew(&mut self.rng, true);
+                self.trace.note("clock", node as u64);
+            }
+            _ => {
+                let shard = self.any_shard();
+                let faults = [
+                    Fault::WrittenWithoutAnswer,
+                    Fault::WrittenWithoutAnswer,
+                    Fault::Lost,
+                    Fault::Refused,
+                ];
+                if let Some(fault) = self.rng.choice(&faults) {
+                    self.trace.note("database", shard as u64);
+                    self.disks[shard].fail_next_commit(*fault);
+                }
+            }
+        }
+    }
+
+    /// A client sends something new, or something again that nobody has acknowledged.
+    fn client_sends(&mut self) {
+        let open: Vec<_> = (0..self.orders.len())
+            .filter(|at| !self.orders[*at].acknowledged)
+            .collect();
+        let again = self.rng.chance(60) || self.orders.len() >= 24;
+        let order = match self.rng.choice(&open) {
+            Some(order) if again => *order,
+            _ if again => return,
+            _ => {
+                let orders = self.orders.len() / 2;
+                let (name, key) = match self.orders.len() % 2 {
+                    0 => ("order", format!("k{orders}")),
+                    _ => ("paid", format!("k{orders}")),
+                };
+                let order = Order::new(name, &key, self.disks.len(), self.now_ms, &mut self.rng);
+                self.orders.push(order);
+                self.orders.len() - 1
+            }
+        };
+        let Order {
+            shard, event, seed, ..
+        } = self.orders[order].clone();
+        self.send(shard, event, seed, Waits::Client(order));
+    }
+
+    /// Sends to some node that believes to hold the shard. Nobody may answer.
+    fn send(
+        &mut self,
+        shard: usize,
+        event: abide_core::event::NewEvent,
+        seed: abide_core::event::EventIdSeed,
+        waits: Waits,
+    ) {
+        let holders: Vec<_> = (0..self.nodes.len())
+            .filter(|node| self.nodes[*node].hosts.contains_key(&shard))
+            .collect();
+        let Some(node) = self.rng.choice(&holders).copied() else {
+            return;
+        };
+        let reply = self.next_reply;
+        self.next_reply += 1;
+        self.waits.insert(reply, waits);
+        self.nodes[node].mail.push_back(Mail {
+            shard,
+            event,
+            seed,
+            reply,
+        });
+    }
+
+    /// One thing that a node does.
+    fn move_node(&mut self, node: usize) -> Checked {
+        if let Some(mail) = self.nodes[node].mail.pop_front() {
+            return self.receive(node, mail);
+        }
+        if self.rng.chance(10) {
+            return self.look_after_leases(node);
+        }
+        let shards: Vec<_> = self.nodes[node].hosts.keys().copied().collect();
+        let Some(shard) = self.rng.choice(&shards).copied() else {
+            return Ok(());
+        };
+        match self.rng.within(0..5) {
+            0 => self.commit(node, shard).map(drop),
+            1 => self.carry_out(node, shard),
+            2 => self.with(node, shard, |host, now_ms| host.turn_engine(now_ms)),
+            3 => self.hand_over(node, shard),
+            _ => {
+                let host = self.nodes[node].hosts.get(&shard);
+                let runs = host.map(Host::executing).unwrap_or_default();
+                match self.rng.choice(&runs) {
+                    Some(run) => self.drive(node, shard, *run),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Something that a node does to a shard; when it turns out that the hold is over, it lets go.
+    fn with(
+        &mut self,
+        node: usize,
+        shard: usize,
+        work: impl FnOnce(&mut Host, u64) -> Result<(), Gone>,
+    ) -> Checked {
+        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
+        if let Some(host) = self.nodes[node].hosts.get_mut(&shard)
+            && work(host, clock_ms).is_err()
+        {
+            self.let_go(node, shard);
+        }
+        Ok(())
+    }
+
+    fn let_go(&mut self, node: usize, shard: usize) {
+        self.trace.note("lost", (node * 8 + shard) as u64);
+        self.counts.lost += 1;
+        let host = self.nodes[node].hosts.get(&shard);
+        let failure = host.and_then(|host| host.lease.store.failure());
+        // The store says that it is poisoned, and by what.
+        let fenced = failure.is_some_and(|failure| failure.to_string().contains("owner row"));
+        self.counts.fenced += u64::from(fenced);
+        self.nodes[node].drop_host(shard);
+    }
+
+    fn receive(&mut self, node: usize, mail: Mail) -> Checked {
+        let shard = mail.shard;
+        let Some(input) = mail.into_input() else {
+            return Err("an event of the simulation is not valid".into());
+        };
+        self.with(node, shard, |host, now_ms| host.input(input, now_ms))
+    }
+
+    /// Commits a group of a node, and looks whether it may have been accepted.
+    fn commit(&mut self, node: usize, shard: usize) -> Checked<bool> {
+        let Some(host) = self.nodes[node].hosts.get(&shard) else {
+            return Ok(false);
+        };
+        let before = self.disks[shard].commits();
+        let committed = host.commit();
+        let epoch = host.lease.epoch;
+        if self.disks[shard].commits() > before {
+            self.accepted(shard, epoch, node)?;
+        }
+        match committed {
+            Ok(committed) => Ok(committed),
+            Err(Gone) => {
+                self.let_go(node, shard);
+                Ok(false)
+            }
+        }
+    }
+
+    /// At most one node's writes are accepted in an epoch, and none of an epoch that is over.
+    fn accepted(&mut self, shard: usize, epoch: u64, node: usize) -> Checked {
+        let node = self.nodes[node].id;
+        self.trace
+            .note("accepted", epoch * 64 + node * 8 + shard as u64);
+        if let Some((last, by)) = self.accepted[shard] {
+            if epoch < last {
+                return Err(format!(
+                    "shard {shard}: a write of node {node} in epoch {epoch} was accepted after epoch {last} of node {by} had begun"
+                ));
+            }
+            if epoch == last && node != by {
+                return Err(format!(
+                    "shard {shard}: writes of the nodes {by} and {node} were accepted in epoch {epoch}"
+                ));
+            }
+        }
+        self.accepted[shard] = Some((epoch, node));
+        Ok(())
+    }
+
+    fn carry_out(&mut self, node: usize, shard: usize) -> Checked {
+        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
+        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
+            return Ok(());
+        };
+        let Ok(answers) = host.durable_effects(clock_ms) else {
+            self.let_go(node, shard);
+            return Ok(());
+        };
+        for effect in answers {
+            if let Effect::Answer { reply, answer } = effect {
+                self.answered(reply, &answer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, reply: ReplyId, answer: &Answer) -> Checked {
+        let Answer::Accepted(ids) = answer else {
+            return Ok(());
+        };
+        match self.waits.remove(&reply) {
+            None => {}
+            Some(Waits::Client(order)) => {
+                let order = &mut self.orders[order];
+                if ids != &[order.id()] {
+                    return Err(format!(
+                        "the event has the id {ids:?} instead of {}",
+                        order.id()
+                    ));
+                }
+                self.counts.acknowledged += u64::from(!order.acknowledged);
+                order.acknowledged = true;
+                self.trace.tell("acknowledged", &order.seed.id(1));
+            }
+            Some(Waits::Sender {
+                node,
+                shard,
+                epoch,
+                event,
+            }) => {
+                let host = self.nodes[node].hosts.get_mut(&shard);
+                if let Some(host) = host.filter(|host| host.lease.epoch == epoch) {
+                    host.sending.remove(&event.0);
+                    host.note(mark(event));
+                    self.counts.handed_over += 1;
+                    self.trace.tell("handed over", &event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what runs of this shard have for others, and has not been noted as taken there.
+    fn hand_over(&mut self, node: usize, shard: usize) -> Checked {
+        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
+            return Ok(());
+        };
+        let epoch = host.lease.epoch;
+        let Ok(waiting) = checks::outbox(&host.view) else {
+            self.let_go(node, shard);
+            return Ok(());
+        };
+        let mut sends = Vec::new();
+        for (event, key) in waiting {
+            // What was sent may have been lost on the way: sometimes it is sent again.
+            let first = host.sending.insert(event.0);
+            if first || self.rng.chance(20) {
+                if self.mutation.forget_hand_over {
+                    host.note(mark(event));
+                }
+                sends.push((event, key));
+            }
+        }
+        for (event, key) in sends {
+            let (there, seed) = handed_over(event, &key);
+            let to = shard_of(&format!("there/{key}"), self.disks.len());
+            self.send(
+                to,
+                there,
+                seed,
+                Waits::Sender {
+                    node,
+                    shard,
+                    epoch,
+                    event,
+                },
+            );
+        }
+        Ok(())
+    }
+
+    fn drive(&mut self, node: usize, shard: usize, run: RunId) -> Checked {
+        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
+        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
+            return Ok(());
+        };
+        let Ok(body) = host.drive(run, clock_ms) else {
+            self.let_go(node, shard);
+            return Ok(());
+        };
+        if let Some(body) = body {
+            self.execute(node, shard, &body);
+        }
+        Ok(())
+    }
+
+    /// A body reaches outside.
+    fn execute(&mut self, node: usize, shard: usize, body: &Body) {
+        self.trace.tell("body", &body.execution.idempotency_key);
+        self.counts.bodies += 1;
+        let fails = !self.calm && self.rng.chance(10);
+        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
+        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
+            return;
+        };
+        if self.accepted[shard].is_some_and(|(epoch, _)| epoch > host.lease.epoch) {
+            self.counts.late += 1;
+        }
+        let outcome = if fails {
+            Err(Failure::platform(Origin::Guest, "the outside says no"))
+        } else {
+            *self
+                .effects
+                .entry((body.run, body.execution.step_key.clone()))
+                .or_default() += 1;
+            Ok("1".into())
+        };
+        host.finish(body, outcome, clock_ms);
+    }
+
+    /// Renews what it holds, and takes what nobody seems to hold.
+    fn look_after_leases(&mut self, node: usize) -> Checked {
+        let now_ms = self.lease_clock(node);
+        for shard in 0..self.disks.len() {
+            match self.nodes[node].hosts.get(&shard) {
+                Some(host) => host.renew(now_ms + LEASE_MS),
+                None => self.take(node, shard)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn lease_clock(&self, node: usize) -> u64 {
+        if self.common_clock {
+            self.now_ms
+        } else {
+            self.nodes[node].clock_ms(self.now_ms)
+        }
+    }
+
+    fn take(&mut self, node: usize, shard: usize) -> Checked {
+        let now_ms = self.lease_clock(node);
+        let raise = !self.mutation.same_epoch;
+        let before = self.disks[shard].commits();
+        let taken = Lease::take(&self.disks[shard], self.nodes[node].id, now_ms, raise);
+        if self.disks[shard].commits() > before {
+            let last = self.accepted[shard].map_or(0, |(epoch, _)| epoch);
+            self.accepted(shard, last + u64::from(raise), node)?;
+        }
+        let lease = match taken {
+            Ok(lease) => lease,
+            Err(Refused::Held | Refused::Lost) => return Ok(()),
+        };
+        self.starts = self.starts.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.counts.taken += 1;
+        self.trace
+            .note("taken", lease.epoch * 64 + (node * 8 + shard) as u64);
+        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
+        if let Ok(host) = Host::begin(lease, !self.mutation.no_fence, self.starts, clock_ms) {
+            self.nodes[node].hosts.insert(shard, host);
+        }
+        Ok(())
+    }
+
+    /// A node gives a shard back in the middle of its work: what is queued is committed with it, what executes is dropped.
+    fn give_back(&mut self) -> Checked {
+        let node = self.any_node();
+        let shards: Vec<_> = self.nodes[node].hosts.keys().copied().collect();
+        let Some(shard) = self.rng.choice(&shards).copied() else {
+            return Ok(());
+        };
+        if !self.nodes[node].can_move(self.now_ms) {
+            return Ok(());
+        }
+        self.trace.note("given back", (node * 8 + shard) as u64);
+        if let Some(host) = self.nodes[node].hosts.get(&shard) {
+            host.renew(0);
+        }
+        while self.commit(node, shard)? {}
+        self.nodes[node].drop_host(shard);
+        Ok(())
+    }
+
+    /// No faults any more: whatever can go on does, until nothing is left to do.
+    fn come_to_rest(&mut self) -> Checked {
+        self.calm = true;
+        for node in &mut self.nodes {
+            node.paused_until_ms = 0;
+            node.down_until_ms = 0;
+        }
+        for _ in 0..CALM_TURNS {
+            let mut resting = true;
+            for node in 0..self.nodes.len() {
+                resting &= self.calm_turn(node)?;
+            }
+            if resting && checks::unfinished(self)?.is_none() {
+                return Ok(());
+            }
+            self.now_ms += if resting { 1_000 } else { 10 };
+        }
+        let left =
+            checks::unfinished(self)?.unwrap_or_else(|| "nothing, but somebody moves".into());
+        Err(format!("the nodes do not come to an end: {left}"))
+    }
+
+    /// A node does all that it can. Whether that was nothing.
+    fn calm_turn(&mut self, node: usize) -> Checked<bool> {
+        self.look_after_leases(node)?;
+        for order in 0..self.orders.len() {
+            if !self.orders[order].acknowledged && self.rng.chance(30) {
+                let Order {
+                    shard, event, seed, ..
+                } = self.orders[order].clone();
+                self.send(shard, event, seed, Waits::Client(order));
+            }
+        }
+        while let Some(mail) = self.nodes[node].mail.pop_front() {
+            self.receive(node, mail)?;
+        }
+        let shards: Vec<_> = self.nodes[node].hosts.keys().copied().collect();
+        let mut rests = true;
+        for shard in shards {
+            self.hand_over(node, shard)?;
+            self.with(node, shard, |host, now_ms| host.turn_engine(now_ms))?;
+            let runs = self.nodes[node].hosts.get(&shard).map(Host::executing);
+            for run in runs.unwrap_or_default() {
+                self.drive(node, shard, run)?;
+            }
+            while self.commit(node, shard)? {}
+            self.carry_out(node, shard)?;
+            let clock_ms = self.nodes[node].clock_ms(self.now_ms);
+            let host = self.nodes[node].hosts.get(&shard);
+            rests &= host.is_none_or(|host| host.rests(clock_ms));
+        }
+        Ok(rests && self.nodes[node].mail.is_empty())
+    }
+}
+
+/// How wrong a clock is: mostly a little, sometimes by most of a minute.
+fn skew(rng: &mut Rng, skews: bool) -> i64 {
+    if !skews {
+        return 0;
+    }
+    let most = if rng.chance(30) { 60_000 } else { 2_000 };
+    let skew = i64::try_from(rng.within(0..2 * most)).unwrap_or(0);
+    skew - i64::try_from(most).unwrap_or(0)
+}
+
+/// The row by which a shard notes that another one has taken an event.
+pub(super) fn mark(event: EventId) -> Bytes {
+    Bytes::from([b"\x02sent".as_slice(), &event.to_bytes()].concat())
+}
+
+/// Whether a shard has noted that.
+pub(super) fn is_marked(view: &abide_store::View, event: EventId) -> Checked<bool> {
+    view.contains(&mark(event))
+        .map_err(|error| error.to_string())
+}
+
+/// All events of the outbox of a shard.
+pub(super) fn outbox_events(view: &abide_store::View) -> Checked<Vec<abide_core::event::Event>> {
+    let events = view.events_since(script::OUTBOX, 0, None, usize::MAX);
+    events.map_err(|error| error.to_string())
+}
