@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use abide_sim::cluster::{Counts, Mutation, Outcome, live};
+use abide_sim::cluster::{Counts, Outcome, Without, live};
 use clap::Parser;
 use parking_lot::Mutex;
 
@@ -30,26 +30,15 @@ struct Options {
     /// Print everything that happens: for one seed.
     #[arg(long)]
     trace: bool,
-    /// Leave the fence out: the simulation must fail.
-    #[arg(long)]
-    no_fence: bool,
-    /// Do not raise the epoch when a shard is taken: the simulation must fail.
-    #[arg(long)]
-    same_epoch: bool,
-    /// Note an event as handed over before the other shard has it: the simulation must fail.
-    #[arg(long)]
-    forget_hand_over: bool,
+    /// Leave something out that the plan needs: then the simulation must fail.
+    #[arg(long, value_enum, default_value_t)]
+    without: Without,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let mutation = Mutation {
-        no_fence: options.no_fence,
-        same_epoch: options.same_epoch,
-        forget_hand_over: options.forget_hand_over,
-    };
     if options.trace {
-        let outcome = live(options.from, mutation, true);
+        let outcome = live(options.from, options.without, true);
         println!("{outcome:?}");
         return ExitCode::from(u8::from(outcome.broken.is_some()));
     }
@@ -58,7 +47,7 @@ fn main() -> ExitCode {
     let cores = || std::thread::available_parallelism().map_or(1, Into::into);
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.unwrap_or_else(cores) {
-            scope.spawn(|| campaign.work(&options, mutation));
+            scope.spawn(|| campaign.work(&options));
         }
     });
     let (failures, sum) = (campaign.failures.into_inner(), campaign.sum.into_inner());
@@ -83,15 +72,15 @@ struct Campaign {
 }
 
 impl Campaign {
-    fn work(&self, options: &Options, mutation: Mutation) {
+    fn work(&self, options: &Options) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             if number >= options.seeds {
                 return;
             }
             let seed = options.from + number;
-            let outcome = live(seed, mutation, false);
-            if options.twice && live(seed, mutation, false) != outcome {
+            let outcome = live(seed, options.without, false);
+            if options.twice && live(seed, options.without, false) != outcome {
                 let problem = "it went another way the second time".to_owned();
                 self.failures.lock().push((seed, problem));
             }

@@ -25,14 +25,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use world::Counts;
 
 /// What is left out, to see that the simulation notices.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mutation {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Without {
+    /// Nothing: the plan as it is.
+    #[default]
+    Nothing,
     /// Writes are not fenced: whoever believes to hold a shard writes.
-    pub no_fence: bool,
+    Fence,
     /// A new holder does not raise the epoch.
-    pub same_epoch: bool,
+    Epoch,
     /// An event for another shard is noted as handed over before the other shard has it.
-    pub forget_hand_over: bool,
+    Acknowledgement,
 }
 
 /// What came of a seed.
@@ -47,8 +50,8 @@ pub struct Outcome {
 }
 
 /// Lives through a seed.
-pub fn live(seed: u64, mutation: Mutation, print: bool) -> Outcome {
-    let mut world = world::World::new(seed, mutation, print);
+pub fn live(seed: u64, without: Without, print: bool) -> Outcome {
+    let mut world = world::World::new(seed, without, print);
     let lived = catch_unwind(AssertUnwindSafe(|| world.live()));
     let broken = match lived {
         Ok(result) => result.err(),

@@ -2,20 +2,20 @@
 //!
 //! First everything happens that can, faults included; then comes a calm in which no fault happens, every node is up, and whatever can go on must.
 
+mod moves;
+
 use std::collections::BTreeMap;
 
-use abide_core::engine::{Answer, Effect, Input, ReplyId};
-use abide_core::failure::{Failure, Origin};
+use abide_core::engine::{Input, ReplyId};
 use abide_core::ids::{Digest, EventId, RunId};
 use abide_core::state::{App, Deployed, Read};
 use abide_store::{Fault, MemoryDisk};
 use bytes::Bytes;
 
-use super::client::{Order, handed_over, shard_of};
-use super::host::{Body, Gone, Host};
-use super::lease::{LEASE_MS, Lease, Refused};
+use super::client::Order;
+use super::host::{Gone, Host};
 use super::node::{Mail, Node};
-use super::{Mutation, checks, script};
+use super::{Without, checks, script};
 use crate::rng::Rng;
 use crate::trace::Trace;
 
@@ -88,7 +88,7 @@ pub(super) struct World {
     pub(super) counts: Counts,
     pub(super) disks: Vec<MemoryDisk>,
     pub(super) orders: Vec<Order>,
-    mutation: Mutation,
+    without: Without,
     rng: Rng,
     now_ms: u64,
     nodes: Vec<Node>,
@@ -107,7 +107,7 @@ pub(super) struct World {
 type Checked<T = ()> = Result<T, String>;
 
 impl World {
-    pub(super) fn new(seed: u64, mutation: Mutation, print: bool) -> Self {
+    pub(super) fn new(seed: u64, without: Without, print: bool) -> Self {
         let mut rng = Rng::new(seed);
         let shards = usize::try_from(rng.within(1..4)).unwrap_or(1);
         let nodes = rng.within(2..6);
@@ -119,7 +119,7 @@ impl World {
             counts: Counts::default(),
             disks: (0..shards).map(|_| MemoryDisk::new()).collect(),
             orders: Vec::new(),
-            mutation,
+            without,
             common_clock: rng.chance(50),
             now_ms: BEGIN_MS,
             nodes,
@@ -295,285 +295,6 @@ impl World {
         });
     }
 
-    /// One thing that a node does.
-    fn move_node(&mut self, node: usize) -> Checked {
-        if let Some(mail) = self.nodes[node].mail.pop_front() {
-            return self.receive(node, mail);
-        }
-        if self.rng.chance(10) {
-            return self.look_after_leases(node);
-        }
-        let shards: Vec<_> = self.nodes[node].hosts.keys().copied().collect();
-        let Some(shard) = self.rng.choice(&shards).copied() else {
-            return Ok(());
-        };
-        match self.rng.within(0..5) {
-            0 => self.commit(node, shard).map(drop),
-            1 => self.carry_out(node, shard),
-            2 => self.with(node, shard, |host, now_ms| host.turn_engine(now_ms)),
-            3 => self.hand_over(node, shard),
-            _ => {
-                let host = self.nodes[node].hosts.get(&shard);
-                let runs = host.map(Host::executing).unwrap_or_default();
-                match self.rng.choice(&runs) {
-                    Some(run) => self.drive(node, shard, *run),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
-
-    /// Something that a node does to a shard; when it turns out that the hold is over, it lets go.
-    fn with(
-        &mut self,
-        node: usize,
-        shard: usize,
-        work: impl FnOnce(&mut Host, u64) -> Result<(), Gone>,
-    ) -> Checked {
-        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
-        if let Some(host) = self.nodes[node].hosts.get_mut(&shard)
-            && work(host, clock_ms).is_err()
-        {
-            self.let_go(node, shard);
-        }
-        Ok(())
-    }
-
-    fn let_go(&mut self, node: usize, shard: usize) {
-        self.trace.note("lost", (node * 8 + shard) as u64);
-        self.counts.lost += 1;
-        let host = self.nodes[node].hosts.get(&shard);
-        let failure = host.and_then(|host| host.lease.store.failure());
-        // The store says that it is poisoned, and by what.
-        let fenced = failure.is_some_and(|failure| failure.to_string().contains("owner row"));
-        self.counts.fenced += u64::from(fenced);
-        self.nodes[node].drop_host(shard);
-    }
-
-    fn receive(&mut self, node: usize, mail: Mail) -> Checked {
-        let shard = mail.shard;
-        let Some(input) = mail.into_input() else {
-            return Err("an event of the simulation is not valid".into());
-        };
-        self.with(node, shard, |host, now_ms| host.input(input, now_ms))
-    }
-
-    /// Commits a group of a node, and looks whether it may have been accepted.
-    fn commit(&mut self, node: usize, shard: usize) -> Checked<bool> {
-        let Some(host) = self.nodes[node].hosts.get(&shard) else {
-            return Ok(false);
-        };
-        let before = self.disks[shard].commits();
-        let committed = host.commit();
-        let epoch = host.lease.epoch;
-        if self.disks[shard].commits() > before {
-            self.accepted(shard, epoch, node)?;
-        }
-        match committed {
-            Ok(committed) => Ok(committed),
-            Err(Gone) => {
-                self.let_go(node, shard);
-                Ok(false)
-            }
-        }
-    }
-
-    /// At most one node's writes are accepted in an epoch, and none of an epoch that is over.
-    fn accepted(&mut self, shard: usize, epoch: u64, node: usize) -> Checked {
-        let node = self.nodes[node].id;
-        self.trace
-            .note("accepted", epoch * 64 + node * 8 + shard as u64);
-        if let Some((last, by)) = self.accepted[shard] {
-            if epoch < last {
-                return Err(format!(
-                    "shard {shard}: a write of node {node} in epoch {epoch} was accepted after epoch {last} of node {by} had begun"
-                ));
-            }
-            if epoch == last && node != by {
-                return Err(format!(
-                    "shard {shard}: writes of the nodes {by} and {node} were accepted in epoch {epoch}"
-                ));
-            }
-        }
-        self.accepted[shard] = Some((epoch, node));
-        Ok(())
-    }
-
-    fn carry_out(&mut self, node: usize, shard: usize) -> Checked {
-        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
-        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
-            return Ok(());
-        };
-        let Ok(answers) = host.durable_effects(clock_ms) else {
-            self.let_go(node, shard);
-            return Ok(());
-        };
-        for effect in answers {
-            if let Effect::Answer { reply, answer } = effect {
-                self.answered(reply, &answer)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn answered(&mut self, reply: ReplyId, answer: &Answer) -> Checked {
-        let Answer::Accepted(ids) = answer else {
-            return Ok(());
-        };
-        match self.waits.remove(&reply) {
-            None => {}
-            Some(Waits::Client(order)) => {
-                let order = &mut self.orders[order];
-                if ids != &[order.id()] {
-                    return Err(format!(
-                        "the event has the id {ids:?} instead of {}",
-                        order.id()
-                    ));
-                }
-                self.counts.acknowledged += u64::from(!order.acknowledged);
-                order.acknowledged = true;
-                self.trace.tell("acknowledged", &order.seed.id(1));
-            }
-            Some(Waits::Sender {
-                node,
-                shard,
-                epoch,
-                event,
-            }) => {
-                let host = self.nodes[node].hosts.get_mut(&shard);
-                if let Some(host) = host.filter(|host| host.lease.epoch == epoch) {
-                    host.sending.remove(&event.0);
-                    host.note(mark(event));
-                    self.counts.handed_over += 1;
-                    self.trace.tell("handed over", &event);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends what runs of this shard have for others, and has not been noted as taken there.
-    fn hand_over(&mut self, node: usize, shard: usize) -> Checked {
-        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
-            return Ok(());
-        };
-        let epoch = host.lease.epoch;
-        let Ok(waiting) = checks::outbox(&host.view) else {
-            self.let_go(node, shard);
-            return Ok(());
-        };
-        let mut sends = Vec::new();
-        for (event, key) in waiting {
-            // What was sent may have been lost on the way: sometimes it is sent again.
-            let first = host.sending.insert(event.0);
-            if first || self.rng.chance(20) {
-                if self.mutation.forget_hand_over {
-                    host.note(mark(event));
-                }
-                sends.push((event, key));
-            }
-        }
-        for (event, key) in sends {
-            let (there, seed) = handed_over(event, &key);
-            let to = shard_of(&format!("there/{key}"), self.disks.len());
-            self.send(
-                to,
-                there,
-                seed,
-                Waits::Sender {
-                    node,
-                    shard,
-                    epoch,
-                    event,
-                },
-            );
-        }
-        Ok(())
-    }
-
-    fn drive(&mut self, node: usize, shard: usize, run: RunId) -> Checked {
-        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
-        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
-            return Ok(());
-        };
-        let Ok(body) = host.drive(run, clock_ms) else {
-            self.let_go(node, shard);
-            return Ok(());
-        };
-        if let Some(body) = body {
-            self.execute(node, shard, &body);
-        }
-        Ok(())
-    }
-
-    /// A body reaches outside.
-    fn execute(&mut self, node: usize, shard: usize, body: &Body) {
-        self.trace.tell("body", &body.execution.idempotency_key);
-        self.counts.bodies += 1;
-        let fails = !self.calm && self.rng.chance(10);
-        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
-        let Some(host) = self.nodes[node].hosts.get_mut(&shard) else {
-            return;
-        };
-        if self.accepted[shard].is_some_and(|(epoch, _)| epoch > host.lease.epoch) {
-            self.counts.late += 1;
-        }
-        let outcome = if fails {
-            Err(Failure::platform(Origin::Guest, "the outside says no"))
-        } else {
-            *self
-                .effects
-                .entry((body.run, body.execution.step_key.clone()))
-                .or_default() += 1;
-            Ok("1".into())
-        };
-        host.finish(body, outcome, clock_ms);
-    }
-
-    /// Renews what it holds, and takes what nobody seems to hold.
-    fn look_after_leases(&mut self, node: usize) -> Checked {
-        let now_ms = self.lease_clock(node);
-        for shard in 0..self.disks.len() {
-            match self.nodes[node].hosts.get(&shard) {
-                Some(host) => host.renew(now_ms + LEASE_MS),
-                None => self.take(node, shard)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn lease_clock(&self, node: usize) -> u64 {
-        if self.common_clock {
-            self.now_ms
-        } else {
-            self.nodes[node].clock_ms(self.now_ms)
-        }
-    }
-
-    fn take(&mut self, node: usize, shard: usize) -> Checked {
-        let now_ms = self.lease_clock(node);
-        let raise = !self.mutation.same_epoch;
-        let before = self.disks[shard].commits();
-        let taken = Lease::take(&self.disks[shard], self.nodes[node].id, now_ms, raise);
-        if self.disks[shard].commits() > before {
-            let last = self.accepted[shard].map_or(0, |(epoch, _)| epoch);
-            self.accepted(shard, last + u64::from(raise), node)?;
-        }
-        let lease = match taken {
-            Ok(lease) => lease,
-            Err(Refused::Held | Refused::Lost) => return Ok(()),
-        };
-        self.starts = self.starts.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        self.counts.taken += 1;
-        self.trace
-            .note("taken", lease.epoch * 64 + (node * 8 + shard) as u64);
-        let clock_ms = self.nodes[node].clock_ms(self.now_ms);
-        if let Ok(host) = Host::begin(lease, !self.mutation.no_fence, self.starts, clock_ms) {
-            self.nodes[node].hosts.insert(shard, host);
-        }
-        Ok(())
-    }
-
     /// A node gives a shard back in the middle of its work: what is queued is committed with it, what executes is dropped.
     fn give_back(&mut self) -> Checked {
         let node = self.any_node();
@@ -632,11 +353,11 @@ impl World {
         let shards: Vec<_> = self.nodes[node].hosts.keys().copied().collect();
         let mut rests = true;
         for shard in shards {
-            self.hand_over(node, shard)?;
-            self.with(node, shard, |host, now_ms| host.turn_engine(now_ms))?;
+            self.hand_over(node, shard);
+            self.with(node, shard, Host::turn_engine);
             let runs = self.nodes[node].hosts.get(&shard).map(Host::executing);
             for run in runs.unwrap_or_default() {
-                self.drive(node, shard, run)?;
+                self.drive(node, shard, run);
             }
             while self.commit(node, shard)? {}
             self.carry_out(node, shard)?;
