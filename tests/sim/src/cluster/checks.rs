@@ -49,6 +49,13 @@ pub(super) fn outbox(view: &View) -> Checked<Vec<(EventId, String)>> {
     Ok(waiting)
 }
 
+/// The runs that are paused.
+pub(super) fn paused(view: &View) -> Checked<Vec<RunId>> {
+    let runs = read(view.runs_after(None, usize::MAX))?.into_iter();
+    let paused = runs.filter(|run| run.status == RunStatus::Paused);
+    Ok(paused.map(|run| run.id).collect())
+}
+
 /// Something that is still to come, if anything is.
 pub(super) fn unfinished(world: &World) -> Checked<Option<String>> {
     if let Some(order) = world.orders.iter().find(|order| !order.acknowledged) {

@@ -184,6 +184,7 @@ impl Host {
                     return Ok(Some(Input::Released { run, token }));
                 }
             }
+            Effect::Suspect(run) => return Ok(Some(Input::SuspectRecorded(run))),
             Effect::Schemas(schemas) => self.schemas = schemas,
             // No function here asks for a request, and nobody watches.
             Effect::Request { .. }
@@ -261,7 +262,12 @@ impl Host {
                 .twin
                 .get_or_insert_with(|| (Instance::of(&active.machine), active.machine.twin()));
             match twin.next_body(&mut active.machine, cursor, now_ms) {
-                Ok(body) => begun = body,
+                Ok(body) => {
+                    if body.is_some() {
+                        active.machine.body_reaches_out(cursor);
+                    }
+                    begun = body;
+                }
                 Err(_) => active.twin = None,
             }
         }

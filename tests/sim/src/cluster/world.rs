@@ -49,6 +49,8 @@ pub struct Counts {
     pub bodies: u64,
     /// Bodies that executed once more than the step needed.
     pub repeated: u64,
+    /// Runs that were executing at three ends of a hold in a row, and were paused for that.
+    pub paused: u64,
     /// Bodies that executed at a node whose shard was another's already.
     pub late: u64,
     /// Events that one shard handed to another.
@@ -66,6 +68,7 @@ impl std::ops::AddAssign for Counts {
         self.pauses += other.pauses;
         self.bodies += other.bodies;
         self.repeated += other.repeated;
+        self.paused += other.paused;
         self.late += other.late;
         self.handed_over += other.handed_over;
     }
@@ -306,9 +309,12 @@ impl World {
             return Ok(());
         }
         self.trace.note("given back", (node * 8 + shard) as u64);
-        if let Some(host) = self.nodes[node].hosts.get(&shard) {
+        self.with(node, shard, |host, now_ms| {
+            // Nobody is to blame for this end.
+            host.input(Input::Close, now_ms)?;
             host.renew(0);
-        }
+            Ok(())
+        });
         while self.commit(node, shard)? {}
         self.nodes[node].drop_host(shard);
         Ok(())
@@ -336,6 +342,20 @@ impl World {
         Err(format!("the nodes do not come to an end: {left}"))
     }
 
+    /// An operator looks at runs that were executing at too many deaths, and lets them go on.
+    fn resume(&mut self, node: usize, shard: usize) -> Checked {
+        let host = self.nodes[node].hosts.get(&shard);
+        let paused = host.map(|host| checks::paused(&host.view)).transpose()?;
+        for run in paused.unwrap_or_default() {
+            self.counts.paused += 1;
+            self.trace.tell("resumed", &run);
+            self.with(node, shard, |host, now_ms| {
+                host.input(Input::ResumeRun { run, reply: 0 }, now_ms)
+            });
+        }
+        Ok(())
+    }
+
     /// A node does all that it can. Whether that was nothing.
     fn calm_turn(&mut self, node: usize) -> Checked<bool> {
         self.look_after_leases(node)?;
@@ -353,6 +373,7 @@ impl World {
         let shards: Vec<_> = self.nodes[node].hosts.keys().copied().collect();
         let mut rests = true;
         for shard in shards {
+            self.resume(node, shard)?;
             self.hand_over(node, shard);
             self.with(node, shard, Host::turn_engine);
             let runs = self.nodes[node].hosts.get(&shard).map(Host::executing);
