@@ -15,7 +15,7 @@
 //! blamed for the next death: what kills the process by executing does so soon. A process that ended in an orderly way blames nobody, and
 //! where nobody is suspected none of this costs anything.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat};
 
@@ -47,8 +47,8 @@ pub(super) struct Deaths {
     suspects: BTreeMap<RunId, Suspect>,
     /// Who executes alone, and until when: that is known once it begins.
     alone: Option<(RunId, Option<u64>)>,
-    /// Who waits for that.
-    waiting: VecDeque<RunId>,
+    /// Who waits for that, the oldest first.
+    waiting: BTreeSet<RunId>,
     recording: usize,
 }
 
@@ -100,6 +100,11 @@ impl Deaths {
         self.recording
     }
 
+    /// Whether somebody waits to be alone, and nobody is.
+    pub(super) fn wants_turn(&self) -> bool {
+        self.alone.is_none() && !self.waiting.is_empty()
+    }
+
     /// When somebody has been alone for long enough.
     pub(super) fn due_ms(&self) -> Option<u64> {
         self.alone.and_then(|(_, until_ms)| until_ms)
@@ -113,8 +118,8 @@ impl Deaths {
                 self.suspects.get(&id),
                 Some(Suspect::Known { deaths: ALONE_FROM })
             );
-        if waits && !self.waiting.contains(&id) {
-            self.waiting.push_back(id);
+        if waits {
+            self.waiting.insert(id);
         }
         waits
     }
@@ -266,9 +271,9 @@ impl Engine {
                 self.delete_control(suspect_key(id));
             }
         }
-        self.deaths.waiting.retain(|run| *run != id);
+        self.deaths.waiting.remove(&id);
         if self.deaths.alone.is_some_and(|(run, _)| run == id) {
-            self.next_alone();
+            self.deaths.alone = None;
         }
     }
 
@@ -284,13 +289,15 @@ impl Engine {
             let deaths = *deaths;
             self.put_control(suspect_key(id), Control::Suspect { deaths, life: 0 });
         }
-        self.next_alone();
+        self.deaths.alone = None;
     }
 
-    fn next_alone(&mut self) {
-        self.deaths.alone = None;
-        // All of them: the first that can execute at all takes the place, the rest waits again.
-        for next in std::mem::take(&mut self.deaths.waiting) {
+    /// Makes the oldest of those ready that wait until nobody is alone. It may turn out that it cannot execute now: then another has
+    /// its turn.
+    pub(super) fn let_next_suspect(&mut self) {
+        if self.deaths.wants_turn()
+            && let Some(next) = self.deaths.waiting.pop_first()
+        {
             self.make_ready_unless_active(next);
         }
     }

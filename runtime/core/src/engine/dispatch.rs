@@ -120,6 +120,7 @@ impl Engine {
     pub(super) fn dispatch(&mut self, cx: &mut Context<'_>) -> Result<(), ReadError> {
         self.discover(cx)?;
         self.issue_from_disk(cx)?;
+        self.let_next_suspect();
         if let Some(recovery @ Recovery::Ready(None)) = self.recovery {
             self.load_page(recovery, cx)?;
         }
@@ -141,6 +142,9 @@ impl Engine {
     fn execute_next(&mut self, cx: &mut Context<'_>) -> Result<bool, ReadError> {
         if !self.has_room() {
             return Ok(false);
+        }
+        if self.ready.is_empty() {
+            self.let_next_suspect();
         }
         if self.ready.is_empty() {
             match self.recovery {

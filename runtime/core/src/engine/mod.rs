@@ -455,7 +455,7 @@ impl Engine {
     /// Whether [`Input::Dispatch`] would get something going.
     pub fn wants_dispatch(&self) -> bool {
         let room = self.has_room();
-        room && (!self.ready.is_empty() || self.recovery.is_some())
+        room && (!self.ready.is_empty() || self.recovery.is_some() || self.deaths.wants_turn())
             || self.queues.wants_dispatch(room)
             || self.requests_on_disk && self.requests.len() < self.config.max_requests
     }
