@@ -315,10 +315,9 @@ mod tests {
                 let mut life = life.death();
                 assert!(matches!(life.ask(), Next::News(0, Outcome::Failed(_))));
                 continue;
-            } else {
-                assert_eq!(next, Next::Blocked);
-                assert_eq!(life.body().expect("due").1, 1);
             }
+            assert_eq!(next, Next::Blocked);
+            assert_eq!(life.body().expect("due").1, 1);
             // Whatever was written is a journal that can be read.
             life.flush();
             life.death().ask();

@@ -41,6 +41,32 @@ impl Op {
 }
 
 impl Machine {
+    /// Why an operation cannot be started, if it cannot.
+    fn fault(
+        &self,
+        ticket: Ticket,
+        id: &str,
+        operation: &Operation,
+        now_ms: u64,
+    ) -> Option<String> {
+        if let Some(fault) = operation.fault(id, &self.info.limits) {
+            return Some(fault);
+        }
+        // Before anything is recorded: what is recorded must be watched.
+        if matches!(operation, Operation::SleepUntil(due_ms) if *due_ms > now_ms.saturating_add(MAX_WAIT_MS))
+        {
+            return Some("the time lies more than 366 days ahead".into());
+        }
+        (ticket >= self.info.limits.steps_per_run).then(|| {
+            format!(
+                "it would be operation {} of the run, and the limit is {}; split the work over several runs with invoke or \
+                 send-events",
+                u64::from(ticket) + 1,
+                self.info.limits.steps_per_run
+            )
+        })
+    }
+
     /// The workflow code starts an operation.
     pub fn start(
         &mut self,
@@ -57,22 +83,7 @@ impl Machine {
         if (ticket as usize) < self.asked.len() {
             return self.check_recorded(ticket, &id, occurrence, operation, now.ms);
         }
-        if let Some(fault) = operation.fault(&id, &self.info.limits) {
-            return Err(broken(&id, occurrence, &fault));
-        }
-        // Before anything is recorded: what is recorded must be watched.
-        if matches!(operation, Operation::SleepUntil(due_ms) if due_ms > now.ms.saturating_add(MAX_WAIT_MS))
-        {
-            let fault = "the time lies more than 366 days ahead";
-            return Err(broken(&id, occurrence, fault));
-        }
-        if ticket >= self.info.limits.steps_per_run {
-            let fault = format!(
-                "it would be operation {} of the run, and the limit is {}; split the work over several runs with invoke or \
-                 send-events",
-                u64::from(ticket) + 1,
-                self.info.limits.steps_per_run
-            );
+        if let Some(fault) = self.fault(ticket, &id, &operation, now.ms) {
             return Err(broken(&id, occurrence, &fault));
         }
         let kind = operation.kind();

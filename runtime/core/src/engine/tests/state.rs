@@ -50,7 +50,6 @@ impl State {
         self.rows_read.set(self.rows_read.get() + rows);
     }
 
-    #[allow(clippy::too_many_lines, reason = "one arm a write")]
     /// Has the death of the process look like an orderly end: for tests that kill more often than any run may be killed with.
     pub(super) fn forgive_death(&mut self) {
         for control in self.controls.values_mut() {
@@ -60,6 +59,7 @@ impl State {
         }
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm a write")]
     pub(super) fn apply(&mut self, write: Write) {
         match write {
             Write::PutEvent(event) => {
