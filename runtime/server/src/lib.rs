@@ -6,6 +6,7 @@
 //!
 //! It must not decide anything about runs: that is the engine's affair.
 
+mod actor;
 mod clock;
 mod components;
 mod config;

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use abide_core::engine::{Answer, Effect, Engine, Input, Notice, ReplyId, ValidEvents};
+use abide_core::engine::{Answer, Engine, Input, Notice, ReplyId, ValidEvents};
 use abide_core::event::{EventIdSeed, NewEvent};
-use abide_core::function::{Undecided, is_kebab_case};
+use abide_core::function::is_kebab_case;
 use abide_core::ids::{Digest, EventId, RunId};
 use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
@@ -21,13 +21,14 @@ use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 use tokio::sync::{broadcast, oneshot, watch};
 
+use crate::actor::Actor;
 use crate::clock::Clock;
 use crate::components::Components;
 use crate::config::{NodeConfig, Storage};
 use crate::error::{DeployError, OpenError, SendError};
 use crate::executions::{self, Executions};
 use crate::requests::Requests;
-use crate::shard::{Act, Message, Shard, ShardHandle};
+use crate::shard::{Message, Shard, ShardHandle};
 use crate::steps::Steps;
 use crate::warnings::Warnings;
 
@@ -63,13 +64,13 @@ pub(crate) struct Inner {
     egress: EgressPolicy,
     pub(crate) warnings: Warnings,
     /// What events are checked against.
-    schemas: RwLock<Arc<Schemas>>,
+    pub(crate) schemas: RwLock<Arc<Schemas>>,
     /// In the order in which they were asked: where all are told at once, it is in that order.
-    replies: Mutex<BTreeMap<ReplyId, oneshot::Sender<Answer>>>,
+    pub(crate) replies: Mutex<BTreeMap<ReplyId, oneshot::Sender<Answer>>>,
     next_reply: AtomicU64,
-    notices: broadcast::Sender<Notice>,
+    pub(crate) notices: broadcast::Sender<Notice>,
     stopping: AtomicBool,
-    failure: watch::Sender<Option<String>>,
+    pub(crate) failure: watch::Sender<Option<String>>,
     shard_thread: Mutex<Option<JoinHandle<()>>>,
     deploying: tokio::sync::Mutex<()>,
     max_queued_inputs: usize,
@@ -563,88 +564,5 @@ impl Inner {
             });
         }
         Ok(())
-    }
-}
-
-/// Carries out the engine's effects.
-struct Actor(std::sync::Weak<Inner>);
-
-impl Act for Actor {
-    fn now(&self, effect: Effect) {
-        let Some(node) = self.0.upgrade() else { return };
-        match effect {
-            Effect::Execute {
-                run,
-                token,
-                arrivals,
-            } => node.executions.begin(&node, *run, token, arrivals),
-            Effect::Deliver {
-                run,
-                token,
-                op,
-                arrival,
-            } => node.executions.deliver(run, token, op, arrival),
-            Effect::Stop { run, token } => node.executions.stop(run, token),
-            Effect::Request {
-                run,
-                op,
-                attempt,
-                request,
-            } => node.requests.begin(&node, &run, op, attempt, request),
-            Effect::DropRequest { run, op } => node.requests.drop_request(run, op),
-            Effect::Answer { reply, answer } => {
-                if let Some(waiting) = node.replies.lock().remove(&reply) {
-                    // Whoever asked has gone away.
-                    let _ = waiting.send(answer);
-                }
-            }
-            Effect::Suspect(run) => {
-                // The shard has ended: so has everything that could execute.
-                let _ = node.shard.input(Input::SuspectRecorded(run));
-            }
-            Effect::Schemas(schemas) => *node.schemas.write() = schemas,
-            Effect::Notice(notice) => {
-                if let Notice::Undecided(undecided) = &notice
-                    && node.warnings.note(undecided, node.clock.now_ms())
-                {
-                    let Undecided {
-                        function,
-                        option,
-                        problem,
-                    } = undecided;
-                    tracing::warn!(%function, %option, %problem, "an expression could not be decided; further ones like it are only counted, and `abide functions show` tells how many");
-                }
-                if let Notice::Poisonous {
-                    run,
-                    function,
-                    reason,
-                } = &notice
-                {
-                    tracing::warn!(%run, %function, "the run is paused: {reason}");
-                }
-                // Nobody watches.
-                let _ = node.notices.send(notice);
-            }
-        }
-    }
-
-    fn durable(&self, effect: Effect) {
-        self.now(effect);
-    }
-
-    fn fail(&self, error: String) {
-        let Some(node) = self.0.upgrade() else { return };
-        let first = node.failure.send_if_modified(|failure| {
-            let first = failure.is_none();
-            if first {
-                *failure = Some(error.clone());
-            }
-            first
-        });
-        if first {
-            tracing::error!(%error, "the store failed: nothing is acknowledged any more");
-        }
-        // Whoever waits learns that nobody will answer.
-        node.replies.lock().clear();
     }
 }

@@ -16,6 +16,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// How long a node keeps what is finished.
 #[derive(clap::Args, Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "the options are called so")]
 pub(crate) struct Keep {
     /// How long finished runs are kept whose functions don't say: a number of days, or a time like `12h`; 1s to 3650 days.
     #[arg(long, value_name = "TIME", default_value = "30", value_parser = kept_for)]
