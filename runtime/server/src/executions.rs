@@ -286,7 +286,7 @@ impl Port for RunPort {
     }
 
     fn barrier(&self) -> BoxFuture<'static, Result<(), BarrierBroken>> {
-        barrier(self.shard.clone()).boxed()
+        barrier(self.shard.clone(), Some((self.run, self.token))).boxed()
     }
 
     fn now_ms(&self) -> u64 {
@@ -294,11 +294,14 @@ impl Port for RunPort {
     }
 }
 
-/// Resolves once everything that was sent to the shard before is durable.
-pub(crate) async fn barrier(shard: ShardHandle) -> Result<(), BarrierBroken> {
+/// Resolves once everything that was sent to the shard before is durable: fails when it was sent `of` an execution that is over.
+pub(crate) async fn barrier(
+    shard: ShardHandle,
+    of: Option<(RunId, Token)>,
+) -> Result<(), BarrierBroken> {
     let (sender, receiver) = oneshot::channel();
     let stopped = || BarrierBroken("the node is stopping".into());
-    if !shard.send(Message::Barrier(sender)) {
+    if !shard.send(Message::Barrier(of, sender)) {
         return Err(stopped());
     }
     let ticket = receiver.await.map_err(|_| stopped())?;

@@ -524,7 +524,7 @@ impl Inner {
 
     /// Resolves once everything that was reported to the shard is durable.
     pub(crate) async fn shard_barrier(&self) -> Result<(), BarrierBroken> {
-        executions::barrier(self.shard.clone()).await
+        executions::barrier(self.shard.clone(), None).await
     }
 
     /// Returns the earlier ones.

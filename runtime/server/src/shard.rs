@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use abide_core::engine::{Effect, Engine, Input, Output};
+use abide_core::engine::{Effect, Engine, Input, Output, Token};
+use abide_core::ids::RunId;
 use abide_core::state::ReadError;
 use abide_store::{Keep, Store, Ticket, View};
 use tokio::sync::oneshot;
@@ -24,8 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 pub(crate) enum Message {
     /// Something for the engine.
     Input(Box<Input>),
-    /// Answer with a ticket for everything that came before.
-    Barrier(oneshot::Sender<Ticket>),
+    /// Answer with a ticket for everything that came before; not if it came from an execution that is not its run's any more, since that was
+    /// dropped.
+    Barrier(Option<(RunId, Token)>, oneshot::Sender<Ticket>),
     /// Forget these if they are still expired, and answer with a ticket for that.
     Forget(Vec<bytes::Bytes>, Keep, oneshot::Sender<Ticket>),
     /// The clock moved: look at it.
@@ -158,7 +160,8 @@ impl Shard {
         while let Some(next) = message.take() {
             match next {
                 Message::Input(input) => self.step(*input)?,
-                Message::Barrier(reply) => {
+                Message::Barrier(Some((run, token)), _) if !self.engine.is_current(run, token) => {}
+                Message::Barrier(_, reply) => {
                     // Nobody to tell: the execution ended meanwhile.
                     let _ = reply.send(self.store.read_barrier());
                 }

@@ -465,6 +465,13 @@ impl Engine {
         self.executing + self.deaths.recording() < self.config.max_executing
     }
 
+    /// Whether this execution is the run's: what others report is dropped.
+    pub fn is_current(&self, run: RunId, token: Token) -> bool {
+        self.active
+            .get(&run)
+            .is_some_and(|active| active.token == token)
+    }
+
     /// Executions under way, parked ones not counted.
     pub fn executing(&self) -> usize {
         self.executing

@@ -42,7 +42,11 @@ async fn narrow(ctx: Context, event: Event<Program>) -> Result<Value> {
 }
 
 /// Two starts in ten seconds.
-#[abide::function(id = "throttled", on = "sim/run.throttled", throttle(limit = 2, period = "10s"))]
+#[abide::function(
+    id = "throttled",
+    on = "sim/run.throttled",
+    throttle(limit = 2, period = "10s")
+)]
 async fn throttled(ctx: Context, event: Event<Program>) -> Result<Value> {
     run(ctx, event.data).await
 }
