@@ -40,6 +40,8 @@ impl Machine {
             ..HostConfig::default()
         })?;
         let runtime = Builder::new_current_thread().build()?;
+        let components = folder.path().join("components");
+        std::fs::create_dir_all(&components)?;
         let mut made = Vec::new();
         for version in 0..versions {
             let mut wasm = component.to_vec();
@@ -49,6 +51,9 @@ impl Machine {
             wasm.push(version);
             let wasm = Bytes::from(wasm);
             let app = runtime.block_on(host.load(&wasm))?;
+            // Stored before any world begins: worlds in several threads share the folder, and none of them has to write.
+            let stored = components.join(format!("{}.wasm", app.digest()));
+            std::fs::write(stored, &wasm)?;
             made.push((wasm, app));
         }
         Ok(Self {

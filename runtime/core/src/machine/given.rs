@@ -50,6 +50,11 @@ impl Machine {
         })
     }
 
+    /// Whether there may be results that were kept, asked for already or not.
+    pub(super) fn keeps_results(&self) -> bool {
+        self.attempt > 0 || self.ops.first().is_some_and(|op| op.carried.is_some())
+    }
+
     /// The next completion to tell. Results that are recalled are told one by one, in the order in which they came about: what the code does
     /// after one of them may ask for another that came before the rest.
     pub(super) fn next_completion(&mut self) -> Option<Completion> {

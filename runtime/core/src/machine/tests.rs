@@ -291,25 +291,26 @@ fn an_operators_input_takes_the_place_of_an_invokes_data_and_of_a_models_request
     }
 }
 
+fn carried(op: u32, id: &str) -> Entry {
+    Entry::Carried(Box::new(Carried {
+        op,
+        kind: Kind::Run,
+        id: id.into(),
+        occurrence: 0,
+        digest: 0,
+        summary: String::new(),
+        same_options: false,
+        before: op,
+        input: None,
+        outcome: Outcome::Done(op.to_string().into()),
+        attempts: 1,
+        started_ms: 1,
+        at_ms: 2,
+    }))
+}
+
 #[test]
 fn a_result_that_was_asked_for_and_not_told_yet_is_told_after_a_restart() {
-    let carried = |op: u32, id: &str| {
-        Entry::Carried(Box::new(Carried {
-            op,
-            kind: Kind::Run,
-            id: id.into(),
-            occurrence: 0,
-            digest: 0,
-            summary: String::new(),
-            same_options: false,
-            before: op,
-            input: None,
-            outcome: Outcome::Done(op.to_string().into()),
-            attempts: 1,
-            started_ms: 1,
-            at_ms: 2,
-        }))
-    };
     let info = machine(Limits::default()).info().clone();
     let mut entries = vec![carried(0, "second"), carried(1, "first")];
     let mut before = Machine::load(info.clone(), entries.clone(), 1_000).expect("a journal");
@@ -323,4 +324,31 @@ fn a_result_that_was_asked_for_and_not_told_yet_is_told_after_a_restart() {
     }
     assert_eq!(after.next(), Ok(Next::News(1, Outcome::Done("0".into()))));
     assert_eq!(after.next(), Ok(Next::News(0, Outcome::Done("1".into()))));
+}
+
+#[test]
+fn a_race_against_a_time_that_has_passed_meanwhile_has_the_same_winner_again() {
+    let info = machine(Limits::default()).info().clone();
+    let entries = vec![carried(0, "won")];
+    let mut machine = Machine::load(info, entries, 1_000).expect("a journal");
+    let ids = &mut IdGenerator::new(1);
+    let now = Now { ms: 1_000, ids };
+    machine
+        .start("lost", Operation::SleepUntil(500), now)
+        .expect("within the limits");
+    start(&mut machine, "won").expect("within the limits");
+    assert_eq!(machine.next(), Ok(Next::News(1, Outcome::Done("0".into()))));
+    assert_eq!(machine.next(), Ok(Next::Blocked));
+    let progress = machine.take_progress().expect("something new");
+    assert!(
+        progress.changes.iter().any(|(_, change)| matches!(
+            change,
+            Change::Register {
+                registration: Registration::Sleep { due_ms: 500 },
+                ..
+            }
+        )),
+        "{:?}",
+        progress.changes
+    );
 }
