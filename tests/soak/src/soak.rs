@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -277,25 +278,36 @@ async fn end(world: &World) -> Result<()> {
         }
         tokio::time::sleep(LOOK).await;
     }
-    let path = "/api/v1/runs?status=queued,running,sleeping,waiting,paused&limit=200";
     let found = tokio::time::timeout(SETTLE, async {
-        loop {
-            // A schedule may have started one just now.
-            let left = world.client.get(path).await?.json;
-            if left["data"].as_array().is_some_and(Vec::is_empty) && left["next_cursor"].is_null() {
-                return anyhow::Ok(());
-            }
+        // A schedule may have started one just now.
+        while !unfinished(world).await?.is_empty() {
             tokio::time::sleep(LOOK).await;
         }
+        anyhow::Ok(())
     });
     if found.await.is_err() {
-        let left = world.client.get(path).await?.json;
+        let left = unfinished(world).await?;
         world
             .findings
-            .violated(format!("runs have not ended: {left}"));
+            .violated(format!("runs have not ended: {left:?}"));
     }
     world.node.stop().await.context("at the end")?;
     world.node.census().await
+}
+
+/// Runs that have not ended. A page of the list may be empty although more follow.
+async fn unfinished(world: &World) -> Result<Vec<Value>> {
+    let list = "/api/v1/runs?status=queued,running,sleeping,waiting,paused&limit=200";
+    let mut all = Vec::new();
+    let mut path = list.to_owned();
+    loop {
+        let page = world.client.get(&path).await?.json;
+        all.extend(page["data"].as_array().into_iter().flatten().cloned());
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("{list}&cursor={cursor}"),
+            None => return Ok(all),
+        }
+    }
 }
 
 /// Says now and then how it goes. Never returns.
