@@ -88,7 +88,7 @@ impl App {
 }
 
 /// The digest of a component.
-pub(crate) fn digest_of(wasm: &[u8]) -> Digest {
+pub fn digest_of(wasm: &[u8]) -> Digest {
     Digest(sha2::Sha256::digest(wasm).into())
 }
 

@@ -43,7 +43,7 @@ mod runtime;
 mod surroundings;
 mod wasi;
 
-pub use app::App;
+pub use app::{App, digest_of};
 pub use config::{GuestLimits, HostConfig, PoolConfig};
 pub use egress::{AllowRule, Egress, EgressPolicy, InvalidRule};
 pub use error::Error;

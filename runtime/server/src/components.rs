@@ -62,7 +62,7 @@ pub(crate) enum MissingCode {
         source: io::Error,
     },
     #[error(
-        "the file of component {digest} holds another component ({found}): it is damaged; restore it from a backup"
+        "the file of component {digest} holds another component ({found}): it is damaged; deploy the same component again, or restore it from a backup"
     )]
     Damaged { digest: Digest, found: Digest },
     #[error("the component {digest} cannot be loaded: {reason}")]
@@ -150,7 +150,11 @@ impl Components {
     /// The component, from disk if need be.
     pub(crate) async fn get(&self, digest: Digest) -> Result<Arc<App>, MissingCode> {
         let cell = self.loaded.lock().entry(digest).or_default().clone();
-        cell.get_or_try_init(|| self.read(digest)).await.cloned()
+        match cell.get_or_try_init(|| self.read(digest)).await {
+            Ok(app) => Ok(app.clone()),
+            // It may have been deployed again meanwhile.
+            Err(error) => self.loaded(digest).ok_or(error),
+        }
     }
 
     async fn blocking<T: Send + 'static>(
@@ -170,20 +174,16 @@ impl Components {
             path,
             source,
         })?;
-        let app = self
-            .host
-            .load(&wasm)
-            .await
-            .map_err(|error| MissingCode::Refused {
-                digest,
-                reason: error.to_string(),
-            })?;
-        if app.digest() == digest {
-            Ok(app)
-        } else {
-            let found = app.digest();
-            Err(MissingCode::Damaged { digest, found })
+        // Looked at first: what is damaged need not be compiled, and the compiler's words would only mislead.
+        let found = abide_host::digest_of(&wasm);
+        if found != digest {
+            return Err(MissingCode::Damaged { digest, found });
         }
+        let loaded = self.host.load(&wasm).await;
+        loaded.map_err(|error| MissingCode::Refused {
+            digest,
+            reason: error.to_string(),
+        })
     }
 }
 

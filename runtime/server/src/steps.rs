@@ -12,7 +12,7 @@ use crate::shard::Shard;
 #[error("the node's store failed")]
 pub struct NodeFailed;
 
-/// See the [module](self). The node is dead without it.
+/// What moves a node that was opened by hand. The node is dead without it.
 pub struct Steps {
     shard: Shard,
     store: Store,

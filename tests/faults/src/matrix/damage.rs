@@ -251,7 +251,14 @@ fn a_component_that_is_damaged(stage: &mut Stage<'_>) -> Result<()> {
         "the reason does not name the component {name}: {shown}"
     );
     stage.deploy()?;
-    stage.resume_paused()?;
+    // Some may just be looking at the file as it was.
+    stage.wait_for("every run goes on", || {
+        stage.resume_paused()?;
+        let (_, page) = stage.get("/api/v1/runs?status=Paused&limit=1")?;
+        let (_, health) = stage.get("/health")?;
+        let none = page["data"].as_array().is_some_and(Vec::is_empty);
+        Ok((none && health["executing"] == 0).then_some(()))
+    })?;
     stage.settle()?;
     // Mended on the disk too, not only in memory.
     stage.kill()?;

@@ -3,6 +3,7 @@
 //! The policy: whatever was to be made durable and failed is never tried again. Nothing more is acknowledged, the process exits with code
 //! 1 and says why. Calls that the system only interrupted, or did in part, are continued and nobody notices.
 
+use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -119,7 +120,7 @@ pub(super) const ROWS: &[Row] = &[
         fault: "ECONNABORTED from three accepts",
         expected: "the next ones are accepted; nothing is lost",
         needs: Needs::Preload,
-        play: |stage| nobody_notices(stage, Rule::fail(ACCEPT, "", Errno::CONNABORTED).times(3)),
+        play: connections_that_break_before_they_are_accepted,
     },
     Row {
         name: "an_error_when_the_log_is_read",
@@ -188,6 +189,19 @@ fn nobody_notices(stage: &mut Stage<'_>, rule: Rule) -> Result<()> {
     // Also while it opens.
     stage.faults.set(0, rule)?;
     stage.start()?;
+    stage.settle()?;
+    stage.goes_on()
+}
+
+fn connections_that_break_before_they_are_accepted(stage: &mut Stage<'_>) -> Result<()> {
+    let rule = Rule::fail(ACCEPT, "", Errno::CONNABORTED).times(3);
+    stage.begin()?;
+    stage.load_while(LOAD, |faults, _| faults.set(0, rule))?;
+    // The load keeps the connections that it has.
+    let _new = TcpStream::connect(stage.address()?)?;
+    stage.wait_for("accepting fails", || {
+        Ok((stage.faults.tally(0)?.struck == 3).then_some(()))
+    })?;
     stage.settle()?;
     stage.goes_on()
 }

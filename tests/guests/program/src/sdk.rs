@@ -28,7 +28,7 @@ struct Told {
 }
 
 /// An error of an operation: the SDK's own words, and final.
-fn failed(error: StepError) -> Thrown {
+fn failed(error: &StepError) -> Thrown {
     Thrown {
         message: error.to_string(),
         ..Thrown::for_good(error.name())
@@ -39,7 +39,7 @@ fn boxed<'a, T, U>(
     operation: impl Future<Output = Result<T, StepError>> + 'a,
     read: impl FnOnce(T) -> U + 'a,
 ) -> Boxed<'a, Result<U, Thrown>> {
-    Box::pin(async move { operation.await.map(read).map_err(failed) })
+    Box::pin(async move { operation.await.map(read).map_err(|error| failed(&error)) })
 }
 
 fn ms(ms: u64) -> Duration {

@@ -5,10 +5,10 @@
 //! One seed decides everything: who acts next, when time passes, which node dies, stands still for minutes and then goes on as if nothing had happened, has a wrong
 //! clock, gets no answer to a commit that was written, or hands a shard over in mid-flight.
 //!
-//! - [`lease`] is the rows that say whose a shard is, and what a holder puts before its writes
-//! - [`host`] is one node's hold on one shard: store, engine, executions; [`node`] is a node with its clock and its shards
-//! - [`script`] is what the functions do; [`client`] is who sends events and hears of them
-//! - [`world`] is the scheduler with its faults; [`checks`] is what must hold
+//! - `lease` is the rows that say whose a shard is, and what a holder puts before its writes
+//! - `host` is one node's hold on one shard: store, engine, executions; `node` is a node with its clock and its shards
+//! - `script` is what the functions do; `client` is who sends events and hears of them
+//! - `world` is the scheduler with its faults; `checks` is what must hold
 //!
 //! Nothing here reads a clock or asks for randomness. The same seed gives the same [`Outcome`], its hash included.
 

@@ -4,9 +4,9 @@
 //! everything that it has not handed on, and goes on from its journal. Time stands until nothing else can happen. So thousands of programs show in seconds that
 //! generator, expectation and interpreter agree with each other and with the machine, before a world is built on them.
 //!
-//! - [`instance`] is one instance as a future, and its way to the machine
-//! - [`run`] is one run: its journal, what is watched for it, its instances
-//! - [`outside`] is everything between runs: events, signals, children, the outside service, time
+//! - `instance` is one instance as a future, and its way to the machine
+//! - `run` is one run: its journal, what is watched for it, its instances
+//! - `outside` is everything between runs: events, signals, children, the outside service, time
 //!
 //! It is no model of the engine's limits (a function's concurrency and throttle do nothing here).
 

@@ -4,9 +4,9 @@
 //! there are several *worlds*: each is one way in which everything that was left open may have been decided, with the end that follows from it and
 //! what the outside service must, and may, have seen. What was observed must fit one of them.
 //!
-//! - [`eval`] walks the program and collects the worlds
-//! - [`trace`] is what a world says about steps and children
-//! - [`judge`] compares a world with what was observed
+//! - `eval` walks the program and collects the worlds
+//! - `trace` is what a world says about steps and children
+//! - `judge` compares a world with what was observed
 //!
 //! Invariant: it allows everything that SEMANTICS allows, so whatever it refuses is a fault of somebody.
 

@@ -1,7 +1,7 @@
 //! Random programs.
 //!
 //! Every construct of the language appears, most often in small numbers: an average program asks for some ten operations, and few of them leave
-//! open what comes of them. What a program says is such that [`Expectation`](super::Expectation) can tell what must come of it:
+//! open what comes of them. What a program says is such that [`Expectation`] can tell what must come of it:
 //! - workflow code stumbles only where nothing catches that, and nothing goes on beside it;
 //! - a topic is told by one statement and awaited by one;
 //! - a step that reaches outside and is to succeed has [`SPARE_ATTEMPTS`](super::SPARE_ATTEMPTS) to lose to the world;

@@ -5,9 +5,9 @@
 //! order in which the SDK polls them. So the same program makes the same calls as the guest does, one by one.
 //!
 //! - [`Calls`] is what an instance needs of the host around it
-//! - [`operations`] turns what the interpreter asks for into operations, with the options that the SDK sets
-//! - [`runtime`] knows what was started, and wakes
-//! - [`branches`] is the SDK's way to wait for several futures
+//! - `operations` turns what the interpreter asks for into operations, with the options that the SDK sets
+//! - `runtime` knows what was started, and wakes
+//! - `branches` is the SDK's way to wait for several futures
 //!
 //! It must not know the machine or the host. Invariants: a body runs at most once in an instance, and only between `execute` and `finish`.
 
