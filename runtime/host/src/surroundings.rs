@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::http_client::FetchError;
 
-/// See the [module](self).
+/// What the host takes from the process around it.
 pub trait Surroundings: Debug + Send + Sync + 'static {
     /// Begins a task.
     fn spawn(&self, task: BoxFuture<'static, ()>) -> Box<dyn Task>;

@@ -1,6 +1,6 @@
 //! A library for `LD_PRELOAD`: it stands between a process and the C library, and lets chosen calls fail, be short, or be late.
 //!
-//! The plan lies in the file that `ABIDE_FAULTS` names (see [`layout`]), which is mapped into memory: the harness changes it while the
+//! The plan lies in the file that `ABIDE_FAULTS` names (see `layout`), which is mapped into memory: the harness changes it while the
 //! process runs. Without that variable every call passes.
 //!
 //! It can also record what happens to files, in the order in which it happened: then calls on files that are recorded are made one after the
