@@ -1,0 +1,3 @@
+export function authorsFiles() {
+  return { name: "abide-author", setup() {} };
+}

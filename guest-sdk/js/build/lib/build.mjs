@@ -1,0 +1,42 @@
+// From an app's folder to a component: entry, bundle, engine.
+
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+
+import { bundle } from "./bundle.mjs";
+import { findEntry } from "./entry.mjs";
+import { Tools } from "./tools.mjs";
+
+const ENGINES = {
+  starlingmonkey: () => import("../engines/starlingmonkey.mjs"),
+  quickjs: () => import("../engines/quickjs.mjs"),
+};
+
+/**
+ * @param {import("./arguments.mjs").Options} options
+ * @param {import("./report.mjs").Report} report
+ */
+export async function build(options, report) {
+  report.phase("bundle");
+  const entry = findEntry(options, report);
+  if (entry === undefined) {
+    return;
+  }
+  const tools = new Tools(options.tools);
+  const bundled = await bundle(options, entry, tools, report);
+  if (bundled === undefined) {
+    return;
+  }
+  report.phase("componentize");
+  const engine = await ENGINES[options.engine]();
+  const component = await engine.componentize(bundled, options, tools, report);
+  if (component === undefined) {
+    return;
+  }
+  await mkdir(dirname(options.out), { recursive: true });
+  // Whoever watches the file never sees half of it.
+  const partial = `${options.out}.${process.pid}.part`;
+  await writeFile(partial, component);
+  await rename(partial, options.out);
+  report.done({ bytes: component.length, inputs: bundled.inputs });
+}
