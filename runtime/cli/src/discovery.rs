@@ -1,9 +1,11 @@
-//! Finds apps: folders with an `abide.toml`, or a `Cargo.toml` whose library is a `cdylib`.
+//! Finds apps: folders with an `abide.toml`, a `Cargo.toml` whose library is a `cdylib`, or the manifest of another language
+//! that asks for its SDK.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::language::{Language, asks_for_sdk};
 use crate::manifest::{self, Manifest};
 
 /// An app's folder and what it says of itself.
@@ -39,19 +41,27 @@ pub(crate) fn apps_in(path: &Path) -> Result<Vec<App>> {
         let hidden = folder
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if folder.is_dir() && !hidden && !folder.ends_with("target") && is_app(&folder)? {
+        let left_out = LEFT_OUT.iter().any(|name| folder.ends_with(name));
+        if folder.is_dir() && !hidden && !left_out && is_app(&folder)? {
             folders.push(folder);
         }
     }
     folders.sort();
+    if folders.is_empty() && Language::of_folder(path).is_some_and(|it| it != Language::Rust) {
+        // Somebody named this very folder, and there is something to build in it.
+        return Ok(vec![app_in(path)?]);
+    }
     if folders.is_empty() {
         bail!(
-            "there is no app in {}: an app is a folder with an abide.toml, or with a Cargo.toml whose [lib] has crate-type = [\"cdylib\"]; `abide new NAME` makes one",
+            "there is no app in {}: an app is a folder with an abide.toml, with a Cargo.toml whose [lib] has crate-type = [\"cdylib\"], or with a package.json, app.py, go.mod or app.c that uses Abide's SDK; `abide new NAME` makes one",
             path.display()
         );
     }
     folders.iter().map(|folder| app_in(folder)).collect()
 }
+
+/// Folders that hold what builds leave behind, and other people's code.
+const LEFT_OUT: [&str; 3] = ["target", "node_modules", "abide-sdk"];
 
 /// The app in this folder.
 pub(crate) fn app_in(folder: &Path) -> Result<App> {
@@ -83,13 +93,7 @@ pub(crate) fn check_ids(apps: &[App]) -> Result<()> {
 }
 
 fn default_id(folder: &Path) -> Result<String> {
-    let package = cargo_manifest(folder)?.and_then(|manifest| {
-        manifest
-            .get("package")?
-            .get("name")?
-            .as_str()
-            .map(manifest::kebab_case)
-    });
+    let package = package_name(folder)?.map(|name| manifest::kebab_case(&name));
     let named = || {
         let folder = folder.canonicalize().ok()?;
         folder
@@ -105,10 +109,54 @@ fn default_id(folder: &Path) -> Result<String> {
     }
 }
 
+/// The name that the folder's package has in its own language.
+fn package_name(folder: &Path) -> Result<Option<String>> {
+    if let Some(manifest) = cargo_manifest(folder)? {
+        return Ok(name_in(&manifest, "package"));
+    }
+    if let Some(text) = text_of(&folder.join("package.json"))? {
+        let manifest: serde_json::Value = serde_json::from_str(&text)
+            .with_context(|| format!("{} is wrong", folder.join("package.json").display()))?;
+        // A scope says who made it: `@acme/billing` is `billing`.
+        let name = manifest["name"].as_str().map(last_part);
+        return Ok(name.map(str::to_owned));
+    }
+    if let Some(text) = text_of(&folder.join("pyproject.toml"))? {
+        let manifest = text
+            .parse()
+            .with_context(|| format!("{} is wrong", folder.join("pyproject.toml").display()))?;
+        return Ok(name_in(&manifest, "project"));
+    }
+    let module = text_of(&folder.join("go.mod"))?.and_then(|text| {
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("module "))?;
+        Some(last_part(line.trim()).to_owned())
+    });
+    Ok(module)
+}
+
+fn name_in(manifest: &toml::Table, table: &str) -> Option<String> {
+    manifest
+        .get(table)?
+        .get("name")?
+        .as_str()
+        .map(str::to_owned)
+}
+
+fn last_part(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 /// Whether this folder is an app.
 pub(crate) fn is_app(folder: &Path) -> Result<bool> {
-    Ok(folder.join(manifest::FILE_NAME).is_file()
-        || cargo_manifest(folder)?.is_some_and(|manifest| has_cdylib(&manifest)))
+    if folder.join(manifest::FILE_NAME).is_file() {
+        return Ok(true);
+    }
+    if let Some(manifest) = cargo_manifest(folder)? {
+        return Ok(has_cdylib(&manifest));
+    }
+    Ok(Language::of_folder(folder).is_some_and(|language| asks_for_sdk(folder, language)))
 }
 
 fn has_cdylib(manifest: &toml::Table) -> bool {
@@ -122,14 +170,22 @@ fn has_cdylib(manifest: &toml::Table) -> bool {
 
 fn cargo_manifest(folder: &Path) -> Result<Option<toml::Table>> {
     let path = folder.join("Cargo.toml");
-    if !path.is_file() {
+    let Some(text) = text_of(&path)? else {
         return Ok(None);
-    }
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    };
     text.parse()
         .map(Some)
         .with_context(|| format!("{} is wrong", path.display()))
+}
+
+/// What a file holds, if it is there.
+fn text_of(path: &Path) -> Result<Option<String>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    std::fs::read_to_string(path)
+        .map(Some)
+        .with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]
@@ -169,6 +225,25 @@ mod tests {
         ]);
         assert_eq!(ids(root.path()), ["first", "my-app"]);
         assert_eq!(ids(&root.path().join("b")), ["my-app"]);
+    }
+
+    #[test]
+    fn apps_in_other_languages_are_known_by_the_sdk_that_they_ask_for() {
+        let asking = "{\"name\": \"@acme/Billing\", \"dependencies\": {\"inngest\": \"3\"}}";
+        let root = tree(&[
+            ("a/package.json", asking),
+            ("b/package.json", "{\"name\": \"web-site\"}"),
+            ("c/app.py", "from abide import App\n"),
+            (
+                "d/go.mod",
+                "module example.com/shop-keeper\nrequire abide v0\n",
+            ),
+            ("e/app.c", "#include <abide.h>\n"),
+            ("node_modules/x/package.json", asking),
+        ]);
+        assert_eq!(ids(root.path()), ["billing", "c", "shop-keeper", "e"]);
+        // Who names a folder means it.
+        assert_eq!(ids(&root.path().join("b")), ["web-site"]);
     }
 
     #[test]

@@ -9,12 +9,14 @@
 
 mod address;
 mod build;
+mod cache;
 mod cli;
 mod client;
 mod commands;
 mod dev;
 mod discovery;
 mod follow;
+mod language;
 mod logging;
 mod manifest;
 mod outcome;

@@ -4,6 +4,11 @@
 //! [app]
 //! id = "welcome-drip"      # default: the package's name
 //!
+//! [build]
+//! language = "typescript"  # default: what the folder's files tell
+//! entry = "src/main.ts"    # the file that exports the functions; each language has a usual one
+//! engine = "quickjs"       # JavaScript and TypeScript: what runs it; default "starlingmonkey"
+//!
 //! [dev]
 //! stand-in = true          # `abide dev` starts the stand-in service and gives its address in STAND_IN_URL
 //!
@@ -21,6 +26,8 @@ use abide_core::function::is_kebab_case;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::language::{Engine, Language};
+
 /// The file's name.
 pub(crate) const FILE_NAME: &str = "abide.toml";
 
@@ -30,6 +37,8 @@ pub(crate) const FILE_NAME: &str = "abide.toml";
 pub(crate) struct Manifest {
     #[serde(default)]
     pub(crate) app: AppTable,
+    #[serde(default)]
+    pub(crate) build: BuildTable,
     #[serde(default)]
     pub(crate) dev: DevTable,
     /// Variables in the environment of step bodies.
@@ -46,6 +55,21 @@ pub(crate) struct AppTable {
     /// The app's id.
     #[serde(default)]
     pub(crate) id: Option<String>,
+}
+
+/// `[build]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BuildTable {
+    /// What the app is written in.
+    #[serde(default)]
+    pub(crate) language: Option<Language>,
+    /// The file, module or package that holds the functions, relative to the folder.
+    #[serde(default)]
+    pub(crate) entry: Option<String>,
+    /// What runs JavaScript.
+    #[serde(default)]
+    pub(crate) engine: Option<Engine>,
 }
 
 /// `[dev]`.
@@ -85,12 +109,37 @@ fn parse(text: &str) -> Result<Manifest> {
     if let Some(id) = &manifest.app.id {
         check_id(id).context("[app] id")?;
     }
+    check_build(&manifest.build)?;
     for name in manifest.vars.keys() {
         if name.is_empty() || name.contains(['=', '\0']) {
             bail!("[vars]: {name:?} cannot be the name of a variable");
         }
     }
     Ok(manifest)
+}
+
+fn check_build(build: &BuildTable) -> Result<()> {
+    if let Some(entry) = &build.entry {
+        let path = Path::new(entry);
+        let within = |part: std::path::Component<'_>| {
+            matches!(
+                part,
+                std::path::Component::Normal(_) | std::path::Component::CurDir
+            )
+        };
+        if entry.trim().is_empty() || !path.components().all(within) {
+            bail!("[build] entry: {entry:?} must be a path within the app's folder");
+        }
+    }
+    if let (Some(language), Some(engine)) = (build.language, build.engine)
+        && !language.has_engines()
+    {
+        bail!(
+            "[build] engine: {:?} runs JavaScript and TypeScript, but the language is {language}; remove the line",
+            engine.word()
+        );
+    }
+    Ok(())
 }
 
 /// Whether this can be an app's id: kebab-case.
@@ -142,6 +191,27 @@ mod tests {
         assert!(manifest.dev.stand_in);
         assert_eq!(manifest.vars["A"], "1");
         assert_eq!(manifest.net.allow, ["10.0.0.1:80"]);
+    }
+
+    #[test]
+    fn how_an_app_is_built_is_checked() {
+        let build = |text: &str| parse(&format!("[build]\n{text}\n")).map(|it| it.build);
+        let all =
+            build("language = 'javascript'\nentry = 'src/main.js'\nengine = 'quickjs'").unwrap();
+        assert_eq!(all.language, Some(Language::JavaScript));
+        assert_eq!(all.engine, Some(Engine::QuickJs));
+        for (wrong, says) in [
+            ("language = 'cobol'", "typescript"),
+            ("engine = 'v8'", "starlingmonkey"),
+            ("language = 'go'\nengine = 'quickjs'", "the language is Go"),
+            ("entry = '../main.ts'", "within the app's folder"),
+            ("entry = '/main.ts'", "within the app's folder"),
+            ("entry = ''", "within the app's folder"),
+            ("entrance = 'x'", "entry"),
+        ] {
+            let error = format!("{:#}", build(wrong).unwrap_err());
+            assert!(error.contains(says), "{wrong}: {error}");
+        }
     }
 
     #[test]

@@ -9,8 +9,16 @@ use cargo_metadata::{Message, Metadata, MetadataCommand, PackageId, Target, Targ
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
+use super::TARGET;
 use super::progress::Bar;
-use super::{Build, TARGET};
+
+/// What cargo made of some packages.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) components: Vec<(PackageId, PathBuf)>,
+    /// What the compiler said, if anything went wrong: with its own colours.
+    pub(super) log: String,
+}
 
 /// How much of the compiler's words is kept: the end of it.
 const MAX_LOG_BYTES: usize = 256 * 1024;
@@ -48,12 +56,12 @@ pub(super) async fn metadata(manifest: &Path) -> Result<Metadata> {
 
 fn missing() -> anyhow::Error {
     anyhow::anyhow!(
-        "cargo is not to be found: apps are compiled with Rust; install it from https://rustup.rs and try again"
+        "cargo is not to be found: Rust apps are compiled with it; install it from https://rustup.rs and try again"
     )
 }
 
 /// `cargo build` of these packages of a workspace.
-pub(super) async fn build(workspace: &Path, packages: &[&str], bar: &Bar) -> Result<Build> {
+pub(super) async fn build(workspace: &Path, packages: &[&str], bar: &Bar) -> Result<Made> {
     let mut command = Command::new(program());
     command
         .current_dir(workspace)
@@ -93,7 +101,7 @@ pub(super) async fn build(workspace: &Path, packages: &[&str], bar: &Bar) -> Res
     };
     let (components, log) = tokio::try_join!(read_messages(stdout), read_log(stderr, bar))?;
     let status = cargo.wait().await.context("cargo does not end")?;
-    Ok(Build {
+    Ok(Made {
         components,
         log: if status.success() { String::new() } else { log },
     })

@@ -1,126 +1,163 @@
-//! Builds apps: Rust packages into components, all those of a workspace at once.
+//! Builds apps into components, whatever language they are written in.
 //!
-//! It runs cargo and hands on what cargo says. It must not decide what happens with a component, nor with a failure.
+//! One file a language: each runs its compiler and hands on what that says. What they have in common is here: the language of
+//! a folder, its SDK and tools, the cache of what was built before. Nothing here decides what happens with a component, nor
+//! with a failure.
 
+mod c;
 mod cargo;
+mod compile;
+mod components;
+mod go;
+mod job;
+mod message;
 mod progress;
+mod rust;
+mod script;
 mod toolchain;
+mod tools;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use cargo_metadata::camino::Utf8PathBuf;
-use cargo_metadata::{Metadata, PackageId};
+use anyhow::{Result, bail};
 
 use crate::discovery::App;
+use crate::language::Language;
+use crate::manifest::FILE_NAME;
 
-pub(crate) use toolchain::ensure_target;
+pub(crate) use progress::{Bar, say};
 
-/// What apps are compiled for.
-pub(crate) const TARGET: &str = "wasm32-wasip2";
+/// What apps in Rust are compiled for.
+const TARGET: &str = "wasm32-wasip2";
 
-/// An app with what cargo knows of it.
+/// An app, and how it is built.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// The app.
     pub(crate) app: App,
-    /// The root of its workspace.
-    pub(crate) workspace: PathBuf,
-    /// Folders of its sources: its own, and those of the packages that it depends on by path.
-    pub(crate) sources: Vec<PathBuf>,
-    package: PackageId,
-    spec: String,
+    /// What it is written in.
+    pub(crate) language: Language,
+    /// Its folder, absolute.
+    folder: PathBuf,
+    /// What cargo knows of it, if it is in Rust.
+    package: Option<rust::Package>,
+    /// What the last build read outside of its folder.
+    outside: Vec<PathBuf>,
 }
 
-/// What came of building one workspace.
-#[derive(Debug)]
+/// What came of building some plans together.
+#[derive(Debug, Default)]
 pub(crate) struct Build {
-    components: Vec<(PackageId, PathBuf)>,
-    /// What the compiler said, if anything went wrong: with its own colours.
+    /// In the order of the plans; nothing for what does not build.
+    pub(crate) components: Vec<Option<PathBuf>>,
+    /// What the compiler said: errors, and warnings that matter.
     pub(crate) log: String,
+    /// The files that were read, if the compiler tells.
+    inputs: Vec<PathBuf>,
 }
 
-impl Build {
-    /// The component of an app; nothing if it does not build.
-    pub(crate) fn component(&self, plan: &Plan) -> Option<&Path> {
-        self.components
-            .iter()
-            .find(|(package, _)| *package == plan.package)
-            .map(|(_, path)| path.as_path())
-    }
-}
-
-/// Asks cargo about an app.
-pub(crate) async fn plan(app: App) -> Result<Plan> {
-    let manifest = app.folder.join("Cargo.toml");
-    if !manifest.is_file() {
+/// Finds out how an app is built; `language` overrules what its folder says.
+pub(crate) async fn plan(app: App, language: Option<Language>) -> Result<Plan> {
+    let language = language_of(&app, language)?;
+    let engine = app.manifest.build.engine;
+    if let Some(engine) = engine.filter(|_| !language.has_engines()) {
         bail!(
-            "{} has no Cargo.toml: so far, Abide builds apps in Rust only; components in other languages are deployed with `abide deploy FILE.wasm`",
-            app.folder.display()
+            "{}: [build] engine: {:?} runs JavaScript and TypeScript, but this app is in {language}; remove the line",
+            app.folder.join(FILE_NAME).display(),
+            engine.word()
         );
     }
-    let metadata = cargo::metadata(&manifest).await?;
-    let wanted = Utf8PathBuf::from_path_buf(manifest.canonicalize()?).map_err(|path| {
-        anyhow::anyhow!(
-            "{} is no path that cargo can use: it is not UTF-8",
-            path.display()
-        )
-    })?;
-    let package = metadata
-        .packages
-        .iter()
-        .find(|package| {
-            package
-                .manifest_path
-                .canonicalize_utf8()
-                .is_ok_and(|path| path == wanted)
-        })
-        .with_context(|| format!("{} holds no package", manifest.display()))?;
-    if !package.targets.iter().any(cargo::is_cdylib) {
-        bail!(
-            "{} is no app: its [lib] needs crate-type = [\"cdylib\"]",
-            manifest.display()
-        );
-    }
+    let package = match language {
+        Language::Rust => Some(rust::package(&app).await?),
+        _ => None,
+    };
     Ok(Plan {
-        sources: sources(&metadata, &package.id),
-        workspace: metadata.workspace_root.canonicalize()?,
-        package: package.id.clone(),
-        spec: format!("{}@{}", package.name, package.version),
+        folder: app.folder.canonicalize()?,
+        language,
+        package,
+        outside: Vec::new(),
         app,
     })
 }
 
-/// The folders of a package and of those that it depends on by path, as far as this workspace tells.
-fn sources(metadata: &Metadata, package: &PackageId) -> Vec<PathBuf> {
-    let Some(package) = metadata.packages.iter().find(|known| known.id == *package) else {
-        return Vec::new();
-    };
-    let own = package
-        .manifest_path
-        .parent()
-        .map(|folder| folder.as_std_path().to_path_buf());
-    let others = package
-        .dependencies
-        .iter()
-        .filter_map(|dependency| dependency.path.as_ref());
-    own.into_iter()
-        .chain(others.map(|path| path.as_std_path().to_path_buf()))
-        .collect()
+fn language_of(app: &App, told: Option<Language>) -> Result<Language> {
+    let told = told.or(app.manifest.build.language);
+    if let Some(language) = told.or_else(|| Language::of_folder(&app.folder)) {
+        return Ok(language);
+    }
+    bail!(
+        "nothing in {} tells what the app is written in: there is no Cargo.toml, package.json, pyproject.toml, app.py, go.mod or *.c. Say it with [build] language in its {FILE_NAME}",
+        app.folder.display()
+    )
 }
 
-/// Builds these apps, which share a workspace.
-pub(crate) async fn build(plans: &[&Plan]) -> Result<Build> {
-    let Some(first) = plans.first() else {
-        return Ok(Build {
-            components: Vec::new(),
-            log: String::new(),
+impl Plan {
+    /// Folders to watch with everything in them.
+    pub(crate) fn sources(&self) -> Vec<&Path> {
+        match &self.package {
+            Some(package) => package.sources.iter().map(PathBuf::as_path).collect(),
+            None => vec![&self.folder],
+        }
+    }
+
+    /// Folders to watch for the files right in them.
+    pub(crate) fn roots(&self) -> Vec<&Path> {
+        match &self.package {
+            Some(package) => vec![&package.workspace],
+            None => self.outside.iter().filter_map(|it| it.parent()).collect(),
+        }
+    }
+
+    /// Whether a change of this path may change the component.
+    pub(crate) fn is_concerned_by(&self, path: &Path) -> bool {
+        let of_root = self.package.as_ref().is_some_and(|package| {
+            path.file_name().is_some_and(|name| name == "Cargo.toml")
+                && path.parent() == Some(package.workspace.as_path())
         });
-    };
+        let within = |folder: &&Path| {
+            folder
+                .canonicalize()
+                .is_ok_and(|folder| path.starts_with(folder))
+        };
+        of_root || self.outside.iter().any(|it| it == path) || self.sources().iter().any(within)
+    }
+
+    /// Takes in what a build has read.
+    pub(crate) fn learn(&mut self, build: &Build) {
+        let outside = build.inputs.iter();
+        let outside = outside.filter(|path| !path.starts_with(&self.folder));
+        self.outside = outside.cloned().collect();
+    }
+
+    /// Plans with the same answer are built together.
+    fn together(&self) -> (Language, &Path) {
+        match &self.package {
+            Some(package) => (Language::Rust, &package.workspace),
+            None => (self.language, &self.folder),
+        }
+    }
+}
+
+/// Which plans are built together, those in Rust first: they take cargo's lock and both cores, and then start at once.
+pub(crate) fn units<'a>(plans: impl Iterator<Item = (usize, &'a Plan)>) -> Vec<Vec<usize>> {
+    let mut units = std::collections::BTreeMap::<_, Vec<usize>>::new();
+    for (index, plan) in plans {
+        units.entry(plan.together()).or_default().push(index);
+    }
+    units.into_values().collect()
+}
+
+/// Builds the plans of one unit.
+pub(crate) async fn build(plans: &[&Plan]) -> Result<Build> {
+    if let [plan] = plans
+        && plan.package.is_none()
+    {
+        return compile::build(plan).await;
+    }
+    let packages: Vec<_> = plans
+        .iter()
+        .filter_map(|plan| plan.package.as_ref())
+        .collect();
     let names: Vec<_> = plans.iter().map(|plan| plan.app.id.as_str()).collect();
-    let bar = progress::Bar::start(&names.join(", "));
-    let specs: Vec<_> = plans.iter().map(|plan| plan.spec.as_str()).collect();
-    let build = cargo::build(&first.workspace, &specs, &bar).await;
-    bar.finish();
-    build
+    rust::build(&packages, &names).await
 }

@@ -1,28 +1,57 @@
-//! The progress bar of a build.
+//! Progress of builds: a line for every one that goes on.
+//!
+//! All lines of the program that appear while bars move go through [`say`], or the two would overwrite each other.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// All bars, one below the other.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Writes a line to stderr, above the bars.
+pub(crate) fn say(line: &str) {
+    BARS.suspend(|| eprintln!("{line}"));
+}
 
 /// A bar on stderr; where nobody watches, one line at the beginning.
-pub(super) struct Bar {
+pub(crate) struct Bar {
     bar: ProgressBar,
+    what: String,
 }
 
 impl Bar {
-    /// Starts it.
+    /// Starts it; `what` follows "building".
     pub(super) fn start(what: &str) -> Self {
-        let bar = ProgressBar::new_spinner().with_message(format!("building {what}"));
+        Self::titled(format!("building {what}"))
+    }
+
+    /// Starts it with a title of its own.
+    pub(super) fn titled(what: String) -> Self {
+        let this = Self::moving(what);
+        if this.bar.is_hidden() {
+            eprintln!("{}", this.what);
+        }
+        this
+    }
+
+    /// As `titled`, but nothing is said where nobody watches.
+    pub(crate) fn moving(what: String) -> Self {
+        let bar = BARS.add(ProgressBar::new_spinner().with_message(what.clone()));
         if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}")
         {
             bar.set_style(style);
         }
-        if bar.is_hidden() {
-            eprintln!("building {what}");
-        } else {
+        if !bar.is_hidden() {
             bar.enable_steady_tick(Duration::from_millis(100));
         }
-        Self { bar }
+        Self { bar, what }
+    }
+
+    /// Says what is being done: a phase of the compiler.
+    pub(super) fn phase(&self, phase: &str) {
+        self.bar.set_message(format!("{}: {phase}", self.what));
     }
 
     /// Shows a line of cargo's progress.
@@ -39,10 +68,12 @@ impl Bar {
             self.bar.set_position(done);
         }
     }
+}
 
-    /// Removes it.
-    pub(super) fn finish(&self) {
+impl Drop for Bar {
+    fn drop(&mut self) {
         self.bar.finish_and_clear();
+        BARS.remove(&self.bar);
     }
 }
 

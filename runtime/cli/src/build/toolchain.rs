@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::TARGET;
 
 /// Makes sure that the toolchain which builds in `workspace` can make components.
-pub(crate) async fn ensure_target(workspace: &Path) -> Result<()> {
+pub(super) async fn ensure_target(workspace: &Path) -> Result<()> {
     if has_target(workspace).await? {
         return Ok(());
     }
@@ -42,7 +42,7 @@ async fn has_target(workspace: &Path) -> Result<bool> {
         .await
         .map_err(|error| match error.kind() {
             ErrorKind::NotFound => anyhow::anyhow!(
-                "Rust is not to be found: apps are compiled with it; install it from https://rustup.rs and try again"
+                "Rust is not to be found: Rust apps are compiled with it; install it from https://rustup.rs and try again"
             ),
             _ => anyhow::Error::new(error).context("cannot start rustc"),
         })?;

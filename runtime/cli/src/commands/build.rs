@@ -8,19 +8,23 @@ use clap::Args;
 use crate::build;
 use crate::commands::apps::size;
 use crate::discovery;
+use crate::language::Language;
 use crate::outcome::Outcome;
 use crate::terminal::print_line;
 
 /// Builds an app into a WebAssembly component.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  abide build my-app\n  abide build my-app -o my-app.wasm && abide deploy my-app.wasm\n\nThe component's path is printed on stdout."
+    after_help = "Examples:\n  abide build my-app\n  abide build my-app -o my-app.wasm && abide deploy my-app.wasm\n  abide build my-app --lang javascript\n\nThe component's path is printed on stdout. Build tools and components are kept in $ABIDE_CACHE, else in ~/.cache/abide;\nwhatever is removed there is made again."
 )]
 pub(crate) struct Build {
     /// The app's folder.
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
-    /// Where to put the component; without it, it stays where cargo builds.
+    /// The language, if not the one that [build] language in its abide.toml or its files tell.
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    lang: Option<Language>,
+    /// Where to put the component; without it, it stays where it was built: in cargo's target folder, or in the cache.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -42,11 +46,12 @@ impl Build {
         let app = apps
             .pop()
             .with_context(|| format!("there is no app in {path}"))?;
-        let plan = build::plan(app).await?;
-        build::ensure_target(&plan.workspace).await?;
-        let built = build::build(&[&plan]).await?;
-        let Some(component) = built.component(&plan) else {
+        let plan = build::plan(app, self.lang).await?;
+        let mut built = build::build(&[&plan]).await?;
+        if !built.log.is_empty() {
             eprintln!("{}", built.log);
+        }
+        let Some(component) = built.components.pop().flatten() else {
             eprintln!("{} does not compile", plan.app.id);
             return Ok(Outcome::Failed);
         };
@@ -56,11 +61,11 @@ impl Build {
                     std::fs::create_dir_all(folder)
                         .with_context(|| format!("cannot create {}", folder.display()))?;
                 }
-                std::fs::copy(component, &output)
+                std::fs::copy(&component, &output)
                     .with_context(|| format!("cannot write {}", output.display()))?;
                 output
             }
-            None => component.to_path_buf(),
+            None => component,
         };
         let bytes = component
             .metadata()

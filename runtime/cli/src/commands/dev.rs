@@ -8,12 +8,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::address;
-use crate::build::{self, Plan};
+use crate::build::{self, Plan, say};
 use crate::commands::keep::Keep;
 use crate::commands::node::{self, Options};
 use crate::dev::activity;
 use crate::dev::banner::{Ready, banner};
-use crate::dev::deployer::{Deployer, Round};
+use crate::dev::deployer::Deployer;
 use crate::dev::invocation;
 use crate::dev::watch::Sources;
 use crate::discovery::{self, App};
@@ -28,8 +28,9 @@ const USUAL_PORT: u16 = 8288;
 const USUAL_PATH: &str = "examples";
 
 const HELP: &str = "\
-An app is a folder with an abide.toml, or with a Cargo.toml whose [lib] has crate-type = [\"cdylib\"]. A PATH is an app, or a folder that holds
-apps. Every change of the sources is built and deployed; while they do not compile, the version before stays served.
+An app is a folder with an abide.toml, in Rust, TypeScript, JavaScript, Python, C or Go; without an abide.toml, one with a Cargo.toml whose [lib]
+has crate-type = [\"cdylib\"], or with a package.json, app.py, go.mod or app.c that uses Abide's SDK. A PATH is an app, or a folder that holds
+apps, in any languages. Every change of the sources is built and deployed; while they do not compile, the version before stays served.
 Runs and events are kept in the data directory: after a crash, the same command goes on where it was.
 
 Examples:
@@ -176,6 +177,9 @@ impl Dev {
             }
         };
         watch_all(sources.as_mut(), deployer);
+        say(&format!(
+            "listening at {url}; every app is served as soon as it is built"
+        ));
         let first = deployer.all().await;
         self.ready(url, deployer)?;
         if !first.failed.is_empty() {
@@ -190,9 +194,8 @@ impl Dev {
                 None => std::future::pending().await,
             };
             tracing::debug!(?paths, "sources changed");
-            let round = deployer.changed(paths.iter().map(PathBuf::as_path)).await;
+            deployer.changed(paths.iter().map(PathBuf::as_path)).await;
             watch_all(sources.as_mut(), deployer);
-            told(&round);
         }
     }
 
@@ -213,7 +216,8 @@ impl Dev {
 }
 
 async fn plans(apps: Vec<App>) -> Result<Vec<Plan>> {
-    futures::future::try_join_all(apps.into_iter().map(build::plan)).await
+    let plans = apps.into_iter().map(|app| build::plan(app, None));
+    futures::future::try_join_all(plans).await
 }
 
 /// What cannot be watched is only said: serving goes on.
@@ -228,12 +232,5 @@ fn watch_all(sources: Option<&mut Sources>, deployer: &Deployer) {
     results.extend(deployer.roots().map(|folder| sources.add_files(folder)));
     for error in results.into_iter().filter_map(Result::err) {
         tracing::warn!("changes will not be noticed: {error:#}");
-    }
-}
-
-fn told(round: &Round) {
-    let look = Look::stderr();
-    for id in &round.deployed {
-        eprintln!("{} {id} deployed; new runs start with it", look.good("✓"));
     }
 }

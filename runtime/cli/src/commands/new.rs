@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::dev::invocation::{self, quoted};
+use crate::language::Language;
 use crate::manifest::check_id;
 use crate::outcome::{Outcome, Usage};
 use crate::sdk;
@@ -14,14 +15,14 @@ use crate::terminal::print_line;
 /// Writes a new app: it builds and runs at once, anywhere on the disk.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  abide new my-app\n  abide new my-app --path ~/work/apps/my-app\n\nThe app gets a copy of the SDK in abide-sdk/, so it needs nothing but Rust."
+    after_help = "Examples:\n  abide new my-app\n  abide new my-app --lang typescript\n  abide new my-app --lang python --path ~/work/apps/my-app\n\nThe app gets a copy of the SDK in abide-sdk/. To build it, Rust needs rustup, TypeScript and JavaScript need Node 20 and npm,\nand Python, C and Go need Python 3.10: whatever else there is to install, `abide build` and `abide dev` install themselves."
 )]
 pub(crate) struct New {
     /// The app's name, in kebab-case.
     #[arg(value_name = "NAME")]
     name: String,
     /// The language.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t)]
     lang: Language,
     /// Where to write it.
     #[arg(
@@ -33,14 +34,6 @@ pub(crate) struct New {
     path: PathBuf,
 }
 
-/// Languages that there is a template for.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Language {
-    /// Rust.
-    #[default]
-    Rust,
-}
-
 impl New {
     pub(crate) fn run(self) -> Result<Outcome> {
         check_name(&self.name)?;
@@ -50,20 +43,24 @@ impl New {
             self.path
         };
         refuse_what_is_there(&folder)?;
-        match self.lang {
-            Language::Rust => sdk::write_app(&folder, &self.name)?,
-        };
+        sdk::write_app(&folder, &self.name, self.lang)?;
         let (name, at) = (invocation::name(), quoted(&folder.display().to_string()));
         let event = quoted(&folder.join("event.json").display().to_string());
+        let code = quoted(&folder.join(self.lang.first_file()).display().to_string());
         print_line(&format!(
-            "wrote {at}\n\nBuild, serve and watch it:\n  {name} dev {at}\nSend its event, in a second terminal:\n  {name} send --event {event} --wait\nThe code to change is in {at}/src/lib.rs"
+            "wrote {at}\n\nBuild, serve and watch it:\n  {name} dev {at}\nSend its event, in a second terminal:\n  {name} send --event {event} --wait\nThe code to change is in {code}"
         ))?;
         Ok(Outcome::Done)
     }
 }
 
-/// Names that Rust or the SDK has taken.
-const RESERVED: [&str; 8] = [
+/// Names that a language or its SDK has taken.
+const RESERVED: [&str; 13] = [
+    "abide",
+    "inngest",
+    "main",
+    "node-modules",
+    "site-packages",
     "abide-sdk",
     "abide-sdk-macros",
     "test",
@@ -74,20 +71,20 @@ const RESERVED: [&str; 8] = [
     "super",
 ];
 
-/// The name is the app's id and that of a Cargo package.
+/// The name is the app's id and that of a package, in any language.
 fn check_name(name: &str) -> Result<()> {
     if let Err(error) = check_id(name) {
         return Err(Usage(error.to_string()).into());
     }
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err(Usage(format!(
-            "`{name}` cannot be the name of a Rust package: begin it with a letter"
+            "`{name}` cannot be the name of a package: begin it with a letter"
         ))
         .into());
     }
     if RESERVED.contains(&name) {
         return Err(Usage(format!(
-            "`{name}` is taken by Rust or by the SDK: choose another name"
+            "`{name}` is taken by a language or by its SDK: choose another name"
         ))
         .into());
     }
@@ -129,7 +126,7 @@ mod tests {
     fn the_app_has_its_name_and_its_sdk_and_nothing_is_left_to_fill_in() {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path().join("x/my-app");
-        let written = sdk::write_app(&at, "my-app").unwrap();
+        let written = sdk::write_app(&at, "my-app", Language::Rust).unwrap();
         for path in [
             "Cargo.toml",
             "src/lib.rs",

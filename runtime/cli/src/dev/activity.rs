@@ -12,6 +12,7 @@ use chrono::{Local, TimeDelta};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use crate::build::say;
 use crate::render::time;
 use crate::terminal::{Look, one_line, shorten};
 
@@ -41,10 +42,10 @@ pub(crate) async fn tell(node: Node) {
         match budget.take(Instant::now()) {
             Take::No => continue,
             Take::Yes { left_out: 0 } => {}
-            Take::Yes { left_out } => eprintln!("{}", look.dim(format!("… and {left_out} more"))),
+            Take::Yes { left_out } => say(&look.dim(format!("… and {left_out} more"))),
         }
         if let Some(record) = read(&node, run).await {
-            eprintln!("{}", line(look, &record, status));
+            say(&line(look, &record, status));
         }
     }
 }

@@ -1,19 +1,23 @@
 //! Builds apps and deploys those that changed; an app that does not build keeps the version that is served.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use abide_core::state::Read;
 use abide_server::{DeployOptions, Node};
 use anyhow::{Context, Result};
+use futures::StreamExt;
 use sha2::{Digest, Sha256};
 
-use crate::build::{self, Build, Plan};
+use crate::build::{self, Bar, Plan, say};
 use crate::client::model;
 use crate::discovery;
 use crate::outcome::in_words;
 use crate::stand_in::{self, StandIn};
 use crate::terminal::Look;
+
+/// Builds that go on side by side. Compilers use several cores themselves, and an engine in JavaScript takes half a gigabyte.
+const BUILDS_AT_ONCE: usize = 2;
 
 /// The apps of a node, and what was deployed of each.
 pub(crate) struct Deployer {
@@ -36,8 +40,6 @@ struct Served {
 /// What came of one round.
 #[derive(Debug, Default)]
 pub(crate) struct Round {
-    /// Apps that were deployed now.
-    pub(crate) deployed: Vec<String>,
     /// Apps that do not build, or are refused.
     pub(crate) failed: Vec<String>,
 }
@@ -73,16 +75,12 @@ impl Deployer {
 
     /// Folders to watch.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Path> {
-        self.apps
-            .iter()
-            .flat_map(|served| served.plan.sources.iter().map(PathBuf::as_path))
+        self.apps.iter().flat_map(|served| served.plan.sources())
     }
 
-    /// Folders of which only the files themselves matter: the roots of workspaces, for their `Cargo.toml`.
+    /// Folders of which only the files themselves matter: the roots of workspaces, and where a build read outside of its app.
     pub(crate) fn roots(&self) -> impl Iterator<Item = &Path> {
-        self.apps
-            .iter()
-            .map(|served| served.plan.workspace.as_path())
+        self.apps.iter().flat_map(|served| served.plan.roots())
     }
 
     /// What is served, as far as it was deployed here.
@@ -119,19 +117,11 @@ impl Deployer {
     }
 
     /// Builds what these paths belong to, and deploys what is new. A source that several share concerns them all.
-    pub(crate) async fn changed<'a>(&mut self, paths: impl Iterator<Item = &'a Path>) -> Round {
+    pub(crate) async fn changed<'a>(&mut self, paths: impl Iterator<Item = &'a Path>) {
         let mut concerned = Vec::new();
         for path in paths {
             for (index, served) in self.apps.iter().enumerate() {
-                let is_source = |folder: &PathBuf| {
-                    folder
-                        .canonicalize()
-                        .is_ok_and(|folder| path.starts_with(folder))
-                };
-                let of_root = path.file_name().is_some_and(|name| name == "Cargo.toml")
-                    && path.parent() == Some(served.plan.workspace.as_path());
-                let concerns = of_root || served.plan.sources.iter().any(is_source);
-                if concerns && !concerned.contains(&index) {
+                if served.plan.is_concerned_by(path) && !concerned.contains(&index) {
                     concerned.push(index);
                 }
             }
@@ -146,36 +136,40 @@ impl Deployer {
             }
         }
         self.build(&mut round, readable).await;
-        round
     }
 
+    /// Builds several at a time; each is deployed as soon as it is built.
     async fn build(&mut self, round: &mut Round, concerned: Vec<usize>) {
-        let mut by_workspace: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
-        for index in concerned {
-            let workspace = self.apps[index].plan.workspace.clone();
-            by_workspace.entry(workspace).or_default().push(index);
-        }
-        for (workspace, indexes) in by_workspace {
-            let plans: Vec<_> = indexes
-                .iter()
-                .map(|index| &self.apps[*index].plan)
-                .collect();
-            let building = async {
-                build::ensure_target(&workspace).await?;
-                build::build(&plans).await
-            };
-            match building.await {
-                Ok(build) => {
-                    if !build.log.is_empty() {
-                        eprintln!("{}", build.log);
+        let plans = concerned
+            .iter()
+            .map(|index| (*index, &self.apps[*index].plan));
+        let units = build::units(plans);
+        // Builds own what they read: a finished one changes the apps.
+        let builds: Vec<_> = units
+            .into_iter()
+            .map(|unit| {
+                let plans: Vec<_> = unit.iter().map(|it| self.apps[*it].plan.clone()).collect();
+                async move {
+                    let plans: Vec<_> = plans.iter().collect();
+                    (unit, build::build(&plans).await)
+                }
+            })
+            .collect();
+        let mut builds = futures::stream::iter(builds).buffer_unordered(BUILDS_AT_ONCE);
+        while let Some((unit, built)) = builds.next().await {
+            match built {
+                Ok(built) => {
+                    if !built.log.is_empty() {
+                        say(&built.log);
                     }
-                    for index in indexes {
-                        self.deploy(round, index, &build).await;
+                    for (index, component) in unit.into_iter().zip(&built.components) {
+                        self.apps[index].plan.learn(&built);
+                        self.deploy(round, index, component.as_deref()).await;
                     }
                 }
-                Err(error) => indexes
-                    .iter()
-                    .for_each(|index| self.failed(round, *index, &error)),
+                Err(error) => unit
+                    .into_iter()
+                    .for_each(|index| self.failed(round, index, &error)),
             }
         }
     }
@@ -185,38 +179,47 @@ impl Deployer {
         let served = &mut self.apps[index];
         let mut app = discovery::app_in(&served.plan.app.folder)?;
         if app.id != served.plan.app.id {
-            eprintln!(
+            say(&format!(
                 "the id of {} changed to {}: restart `abide dev` to serve it under the new one",
                 served.plan.app.id, app.id
-            );
+            ));
             app.id.clone_from(&served.plan.app.id);
         }
-        served.plan = build::plan(app).await?;
+        served.plan = build::plan(app, None).await?;
         Ok(())
     }
 
-    async fn deploy(&mut self, round: &mut Round, index: usize, build: &Build) {
+    async fn deploy(&mut self, round: &mut Round, index: usize, component: Option<&Path>) {
         let id = self.apps[index].plan.app.id.clone();
-        match self.try_deploy(index, build).await {
-            Ok(true) => round.deployed.push(id),
+        let is_new = self.apps[index].deployed.is_none();
+        match self.try_deploy(index, component).await {
+            Ok(true) => {
+                let good = Look::stderr().good("✓");
+                let rest = if is_new {
+                    ""
+                } else {
+                    "; new runs start with it"
+                };
+                say(&format!("{good} {id} deployed{rest}"));
+            }
             Ok(false) => {}
             Err(why) => self.failed(round, index, &why),
         }
     }
 
-    async fn try_deploy(&mut self, index: usize, build: &Build) -> Result<bool> {
+    async fn try_deploy(&mut self, index: usize, component: Option<&Path>) -> Result<bool> {
         let options = self.options(index)?;
         let served = &mut self.apps[index];
-        let component = build
-            .component(&served.plan)
-            .context("it does not compile")?;
+        let component = component.context("it does not compile")?;
         let wasm = std::fs::read(component)
             .with_context(|| format!("cannot read {}", component.display()))?;
         let hash = hash(&wasm, &options);
         if served.deployed == Some(hash) {
             return Ok(false);
         }
+        let bar = Bar::moving(format!("loading {}", served.plan.app.id));
         let app = self.node.deploy(wasm.into(), options).await?;
+        drop(bar);
         served.shown = Some(model::App::from(&app));
         served.deployed = Some(hash);
         self.served.insert(app.id.to_string());
@@ -250,11 +253,8 @@ impl Deployer {
         } else {
             ""
         };
-        eprintln!(
-            "{} {id}: {}{rest}",
-            Look::stderr().bad("✗"),
-            in_words(error)
-        );
+        let bad = Look::stderr().bad("✗");
+        say(&format!("{bad} {id}: {}{rest}", in_words(error)));
         round.failed.push(id.clone());
     }
 }
