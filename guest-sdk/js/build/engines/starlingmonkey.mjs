@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { withWorld } from "../lib/world.mjs";
+
 /**
  * @param {import("../lib/bundle.mjs").Bundle} bundled
  * @param {import("../lib/arguments.mjs").Options} options
@@ -15,12 +17,9 @@ export async function componentize({ code }, { sdk }, tools) {
   try {
     const sourcePath = join(folder, "app.js");
     await writeFile(sourcePath, code);
-    const { component } = await componentize({
-      sourcePath,
-      witPath: join(sdk, "wit"),
-      worldName: "app",
-      disableFeatures: ["fetch-event"],
-    });
+    const { component } = await withWorld("starlingmonkey", sdk, (witPath) =>
+      componentize({ sourcePath, witPath, worldName: "starlingmonkey", disableFeatures: ["fetch-event"] }),
+    );
     return component;
   } finally {
     await rm(folder, { recursive: true });

@@ -9,6 +9,8 @@ import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { authorsFiles } from "./author.mjs";
 import { builtins } from "./builtins.mjs";
 import { entryModules } from "./generated.mjs";
+import { packages } from "./packages.mjs";
+import { positionTable } from "./positions.mjs";
 import { sdkModules } from "./sdk.mjs";
 
 /** What the engine's parser does not know, or what must not reach it; the rest is passed on as it was written. */
@@ -21,7 +23,7 @@ const SUPPORTED = {
 /**
  * @typedef {object} Bundle
  * @property {string} code
- * @property {{ version: 3, sources: string[], mappings: string }} map
+ * @property {import("./positions.mjs").PositionTable} positions which place of the author's a place of the code comes from
  * @property {string[]} inputs the files that were read, absolute
  */
 
@@ -56,10 +58,16 @@ export async function bundle(options, entry, tools, report) {
       sourcesContent: false,
       metafile: true,
       define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
-      external: ["abide:durable/*", "wasi:*"],
+      external: ["abide:durable/*", "wasi:*", "host:*"],
       logLevel: "silent",
       logLimit: 0,
-      plugins: [entryModules(options, entry), sdkModules(options), builtins(options, tools), authorsFiles(options, parser, report)],
+      plugins: [
+        entryModules(options, entry),
+        sdkModules(options, tools),
+        packages(tools),
+        builtins(options, tools),
+        authorsFiles(options, parser, report),
+      ],
     });
   } catch (error) {
     if (error.errors === undefined) {
@@ -73,14 +81,16 @@ export async function bundle(options, entry, tools, report) {
     return undefined;
   }
   const file = (end) => result.outputFiles.find((output) => output.path.endsWith(end)).text;
-  return { code: file(".js"), map: JSON.parse(file(".map")), inputs: inputs(result.metafile, options) };
+  const positions = positionTable(JSON.parse(file(".map")));
+  const code = `${file(".js")}\nglobalThis[Symbol.for("abide.positions")] = ${JSON.stringify(positions)};\n`;
+  return { code, positions, inputs: inputs(result.metafile, options) };
 }
 
 /** The files of the app that were read, and those that decide how they are read. */
 function inputs(metafile, { app, sdk }) {
   const files = new Set();
   for (const input of Object.keys(metafile.inputs)) {
-    if (input.startsWith("sdk:")) {
+    if (input.startsWith("sdk:") && !relative(app, sdk).startsWith("..")) {
       files.add(join(sdk, input.slice("sdk:".length)));
     } else if (!/^[a-z-]+:/.test(input)) {
       files.add(resolve(app, input));

@@ -2,6 +2,26 @@
 
 const NAMESPACE = "abide";
 
+/** It must be evaluated before any module of the author. */
+const HOST = {
+  starlingmonkey: `
+    import { engine } from "@abide/sdk/runtime/starlingmonkey";
+    import { connect } from "@abide/sdk/component";
+    import * as operations from "abide:durable/operations@0.1.0";
+    import * as logging from "abide:durable/logging@0.1.0";
+    const host = connect({ operations, logging, engine });
+    export const functions = (app) => host.functions(app);
+  `,
+  quickjs: `
+    import { engine, functionsFor, operationsFor } from "@abide/sdk/runtime/quickjs";
+    import { connect } from "@abide/sdk/component";
+    import * as operations from "abide:durable/operations@0.1.0";
+    import * as logging from "abide:durable/logging@0.1.0";
+    const host = connect({ operations: operationsFor(operations), logging, engine });
+    export const functions = (app) => functionsFor(host.functions(app));
+  `,
+};
+
 /**
  * @param {import("./arguments.mjs").Options} options
  * @param {string} entry the author's entry file
@@ -9,18 +29,11 @@ const NAMESPACE = "abide";
  */
 export function entryModules({ engine, app }, entry) {
   const modules = {
-    // It must be evaluated before any module of the author.
-    host: `
-      import { engine } from "@abide/sdk/runtime/${engine}";
-      import { connect } from "@abide/sdk/component";
-      import * as operations from "abide:durable/operations@0.1.0";
-      import * as logging from "abide:durable/logging@0.1.0";
-      export const host = connect({ operations, logging, engine });
-    `,
+    host: HOST[engine],
     entry: `
-      import { host } from "abide:host";
+      import { functions as functionsOf } from "abide:host";
       import * as app from ${JSON.stringify(entry)};
-      export const functions = host.functions(app);
+      export const functions = functionsOf(app);
     `,
   };
   return {

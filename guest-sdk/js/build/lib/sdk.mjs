@@ -3,8 +3,9 @@
 // Its files have a namespace of their own, so that the bundle says `sdk:src/step.ts` and not where the SDK happens to lie.
 
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, extname, join } from "node:path";
-import { posix } from "node:path";
+import { dirname, extname, join, posix } from "node:path";
+
+import { packageResolver } from "./packages.mjs";
 
 const NAMESPACE = "sdk";
 
@@ -13,9 +14,10 @@ const OURS = /^(?:@abide\/sdk|inngest)(?:\/(.+))?$/;
 
 /**
  * @param {import("./arguments.mjs").Options} options
+ * @param {import("./tools.mjs").Tools} tools
  * @returns {import("esbuild").Plugin}
  */
-export function sdkModules({ sdk }) {
+export function sdkModules({ sdk }, tools) {
   const { exports } = JSON.parse(readFileSync(join(sdk, "package.json"), "utf8"));
   const resolved = (file) => ({ path: posix.normalize(file), namespace: NAMESPACE });
   return {
@@ -33,6 +35,8 @@ export function sdkModules({ sdk }) {
         return { errors: [{ text: `the SDK has no module \`${path}\``, detail: { help: `it has ${Object.keys(exports).map((name) => `@abide/sdk${name.slice(1)}`).join(", ")}` } }] };
       });
       build.onResolve({ filter: /^\./, namespace: NAMESPACE }, ({ path, importer }) => resolved(posix.join(posix.dirname(importer), path)));
+      const ofPackage = packageResolver(tools);
+      build.onResolve({ filter: /^[a-z@][^:]*$/, namespace: NAMESPACE }, ({ path }) => (OURS.test(path) ? undefined : ofPackage(path)));
       build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => {
         const file = join(sdk, path);
         if (!existsSync(file)) {
