@@ -1,0 +1,111 @@
+/**
+ * The component's exports: what the host calls. The build tool's entry connects this with the host's imports and the engine, before the app is evaluated.
+ */
+
+import type { EventSchemaRecord, FunctionConfig, Functions, Logging, Operations, RunContext } from "./contract.ts";
+import type { Engine } from "./engine.ts";
+import { NonRetriableError, toFailure } from "./errors.ts";
+import type { InngestFunction } from "./function.ts";
+import { guardGlobals } from "./globals.ts";
+import { setEngine } from "./inside.ts";
+import { logTo } from "./logger.ts";
+import { enterWorkflow } from "./mode.ts";
+import { Scheduler } from "./scheduler.ts";
+import { type App, appOf } from "./serve.ts";
+import { workflowOf } from "./workflow.ts";
+
+/** What the component imports. */
+export interface Imports {
+  operations: Operations;
+  logging: Logging;
+  engine: Engine;
+}
+
+/** Connects the SDK with the host. */
+export function connect({ operations, logging, engine }: Imports): { functions(exports: object): Functions } {
+  logTo((level, message) => logging.log(level, message));
+  setEngine(engine);
+  guardGlobals();
+  return {
+    functions(exports) {
+      const app = appOf(exports as Record<string, unknown>);
+      return {
+        describe: () => describe(app),
+        eventSchemas: () => eventSchemas(app),
+        run: (context) => run(app, context, operations, engine),
+      };
+    },
+  };
+}
+
+/** The configurations for the host. Everything that is wrong with them ends the deploy: it is the author's mistake. */
+export function describe(app: App): FunctionConfig[] {
+  const problems: string[] = [];
+  const configs: FunctionConfig[] = [];
+  for (const one of app.functions) {
+    const described = one.describe();
+    if (described.faults.length > 0) {
+      problems.push(`function \`${one.id()}\`: ${described.faults.join("; ")}`);
+    }
+    for (const config of described.configs) {
+      if (configs.some((other) => other.id === config.id)) {
+        problems.push(`function \`${config.id}\`: id: two functions of the app have it`);
+      }
+      configs.push(config);
+    }
+  }
+  if (problems.length > 0) {
+    throw new Error(problems.join("; "));
+  }
+  return configs;
+}
+
+/** The shapes of events that the app's client knows. */
+export function eventSchemas(app: App): EventSchemaRecord[] {
+  const records = [...(app.client?.schemas?.records ?? [])];
+  const problems: string[] = [];
+  records.forEach((record, at) => {
+    const same = records.findIndex((it) => it.event === record.event && it.v === record.v);
+    const version = record.v === undefined ? "" : `, version \`${record.v}\``;
+    if (record.event === "" || record.event.includes("*")) {
+      problems.push(`the schema of event \`${record.event}\`: it is for one event: the exact name is needed`);
+    } else if (same < at) {
+      problems.push(`the schema of event \`${record.event}\`${version}: there are two of it`);
+    }
+  });
+  if (problems.length > 0) {
+    throw new Error(problems.join("; "));
+  }
+  return records;
+}
+
+function run(app: App, context: RunContext, operations: Operations, engine: Engine): string | Promise<string> {
+  enterWorkflow();
+  const scheduler = new Scheduler(operations, engine);
+  const workflow = workflowOf(find(app, context), context, scheduler);
+  const failed = (thrown: unknown): never => {
+    // The component tools take what is thrown for the error that the contract describes.
+    throw toFailure(thrown, engine.mapStack);
+  };
+  if (engine.drive === "async") {
+    return scheduler.runAsync(workflow).catch(failed);
+  }
+  try {
+    return scheduler.runSync(workflow);
+  } catch (thrown) {
+    return failed(thrown);
+  }
+}
+
+/** A function of the app, or the handler of one's failures. */
+function find(app: App, { appId, functionId }: RunContext): { fn: InngestFunction; ofFailure: boolean } {
+  for (const fn of app.functions) {
+    if (fn.id() === functionId) {
+      return { fn, ofFailure: false };
+    }
+    if (fn.failureHandler && `${fn.id()}-failure` === functionId) {
+      return { fn, ofFailure: true };
+    }
+  }
+  throw toFailure(new NonRetriableError(`the app \`${appId}\` has no function \`${functionId}\``));
+}

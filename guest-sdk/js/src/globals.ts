@@ -1,0 +1,109 @@
+/**
+ * What the global functions of JavaScript mean in a durable function.
+ *
+ * In workflow code, timers and the network are errors that name the remedy; in the body of a step they are the engine's own. `console` writes log lines of the run, and
+ * `Math.random` draws from the host's generator, which is seeded by the run in workflow code and real in a body. The clock is the engine's: the host says what it shows.
+ */
+
+import { NonRetriableError } from "./errors.ts";
+import { log } from "./logger.ts";
+import { currentMode } from "./mode.ts";
+
+type AnyFunction = (...args: never[]) => unknown;
+type Globals = Record<string, unknown>;
+
+/** What an author gets who calls a global that workflow code cannot have. */
+export class NotInWorkflowError extends NonRetriableError {}
+
+const TIMER_REMEDY =
+  'does not exist in workflow code, which may be evicted and replayed: wait with `await step.sleep("id", "10s")`, which survives restarts, or move it into a step: `step.run("id", async () => …)`';
+const FETCH_REMEDY =
+  "the network is closed in workflow code: use step.fetch or move it into step.run, whose results are recorded";
+
+/** Puts the guards around what the engine offers. Called once, before the app is evaluated. */
+export function guardGlobals(globals: Globals = globalThis as unknown as Globals): void {
+  guard(globals, "setTimeout", `setTimeout ${TIMER_REMEDY}`);
+  guard(globals, "setInterval", `setInterval ${TIMER_REMEDY}`);
+  guard(globals, "setImmediate", `setImmediate ${TIMER_REMEDY}`);
+  guard(globals, "fetch", FETCH_REMEDY);
+  Math.random = random;
+  globals["console"] = console;
+}
+
+function guard(globals: Globals, name: string, message: string): void {
+  const original = globals[name] as AnyFunction | undefined;
+  if (typeof original !== "function") {
+    return;
+  }
+  const guarded = (...args: never[]) => {
+    if (currentMode() === "workflow") {
+      const problem = new NotInWorkflowError(message);
+      if (name === "fetch") {
+        return Promise.reject(problem);
+      }
+      throw problem;
+    }
+    return original.apply(globalThis, args);
+  };
+  Object.defineProperty(guarded, "name", { value: name });
+  globals[name] = guarded;
+}
+
+const bits = new Uint32Array(2);
+
+/** 53 bits of the host's randomness. They are drawn anew for every call, so that what a body draws leaves no trace in the workflow. */
+function random(): number {
+  crypto.getRandomValues(bits);
+  return ((bits[0]! >>> 5) * 0x4000000 + (bits[1]! >>> 6)) / 0x20000000000000;
+}
+
+const counts = new Map<string, number>();
+const timers = new Map<string, number>();
+let indent = "";
+
+function line(level: Parameters<typeof log>[0], args: readonly unknown[]): void {
+  log(level, indent === "" ? args : typeof args[0] === "string" ? [indent + args[0], ...args.slice(1)] : [indent, ...args]);
+}
+
+/** `console`, whose lines belong to the run. */
+const console = {
+  log: (...args: unknown[]) => line("info", args),
+  info: (...args: unknown[]) => line("info", args),
+  warn: (...args: unknown[]) => line("warn", args),
+  error: (...args: unknown[]) => line("error", args),
+  debug: (...args: unknown[]) => line("debug", args),
+  trace: (...args: unknown[]) => line("trace", [...args, `\n${new Error().stack ?? ""}`]),
+  dir: (value: unknown) => line("info", [value]),
+  dirxml: (...args: unknown[]) => line("info", args),
+  table: (value: unknown) => line("info", [value]),
+  assert: (condition: unknown, ...args: unknown[]) => {
+    if (!condition) {
+      line("error", ["Assertion failed", ...args]);
+    }
+  },
+  count: (label = "default") => {
+    const count = (counts.get(label) ?? 0) + 1;
+    counts.set(label, count);
+    line("info", [`${label}: ${count}`]);
+  },
+  countReset: (label = "default") => void counts.delete(label),
+  group: (...args: unknown[]) => {
+    if (args.length > 0) {
+      line("info", args);
+    }
+    indent += "  ";
+  },
+  groupCollapsed: (...args: unknown[]) => console.group(...args),
+  groupEnd: () => {
+    indent = indent.slice(2);
+  },
+  time: (label = "default") => void timers.set(label, Date.now()),
+  timeLog: (label = "default", ...args: unknown[]) => {
+    line("info", [`${label}: ${Date.now() - (timers.get(label) ?? Date.now())}ms`, ...args]);
+  },
+  timeEnd: (label = "default") => {
+    console.timeLog(label);
+    timers.delete(label);
+  },
+  clear: () => {},
+};
