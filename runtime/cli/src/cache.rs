@@ -6,6 +6,7 @@
 //! components/INPUTS/ID.wasm   what was built from these inputs
 //! components/QUESTION.json    which files the answer to this question was read from
 //! work/APP/                   what a build keeps for the next one
+//! code/                       machine code of components, for `abide dev`
 //! locks/                      one file a folder that somebody writes
 //! ```
 //! Everything in it can be removed at any time, and is made again when it is needed. A folder is complete when its marker
@@ -13,6 +14,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
@@ -126,6 +128,40 @@ impl Cache {
         }
         Ok(folder)
     }
+
+    /// Removes what has not been changed for longest until a folder holds no more than this. That something cannot be
+    /// removed costs disk only.
+    pub(crate) fn prune(&self, name: &str, max_bytes: u64) {
+        let mut files = Vec::new();
+        files_in(&self.path(name), &mut files);
+        files.sort();
+        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        // The newest is what somebody asked for just now.
+        files.pop();
+        for (_, size, path) in files {
+            if bytes <= max_bytes {
+                return;
+            }
+            bytes -= size;
+            let _ = std::fs::remove_file(&path);
+            // Removes only what is empty.
+            let _ = path.parent().map(std::fs::remove_dir);
+        }
+    }
+}
+
+/// When each was changed, its size, its path.
+fn files_in(folder: &Path, files: &mut Vec<(SystemTime, u64, PathBuf)>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        if metadata.is_dir() {
+            files_in(&entry.path(), files);
+        } else if let Ok(time) = metadata.modified() {
+            files.push((time, metadata.len(), entry.path()));
+        }
+    }
 }
 
 fn remove(folder: &Path) -> Result<()> {
@@ -146,6 +182,8 @@ pub(crate) fn short(hasher: Sha256) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -168,6 +206,27 @@ mod tests {
                 "first"
             );
         }
+    }
+
+    #[test]
+    fn what_is_oldest_goes_first_and_the_newest_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::at(root.path()).unwrap();
+        for (age, name) in ["new", "middle", "old"].iter().enumerate() {
+            let folder = cache.folder(&format!("x/{name}")).unwrap();
+            let path = folder.join("file");
+            std::fs::write(&path, [0; 100]).unwrap();
+            let time = SystemTime::now() - Duration::from_secs(60 * age as u64);
+            let file = File::options().append(true).open(path).unwrap();
+            file.set_modified(time).unwrap();
+        }
+        let left = |max_bytes| {
+            cache.prune("x", max_bytes);
+            ["new", "middle", "old"].map(|name| cache.path("x").join(name).exists())
+        };
+        assert_eq!(left(300), [true, true, true]);
+        assert_eq!(left(250), [true, true, false]);
+        assert_eq!(left(0), [true, false, false]);
     }
 
     #[tokio::test]

@@ -119,7 +119,7 @@ impl<'a> Components<'a> {
         if !changed {
             self.remember(list)?;
         }
-        self.prune(&component);
+        self.cache.prune("components", MAX_BYTES);
         Ok(component)
     }
 
@@ -202,33 +202,6 @@ impl<'a> Components<'a> {
         std::fs::write(&new, serde_json::to_vec(&lists)?)
             .and_then(|()| std::fs::rename(&new, &path))
             .with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    /// Removes what has not been used for longest. That it cannot be removed costs disk only.
-    fn prune(&self, but: &Path) {
-        let Ok(folders) = std::fs::read_dir(self.cache.path("components")) else {
-            return;
-        };
-        let files = folders
-            .flatten()
-            .filter_map(|folder| std::fs::read_dir(folder.path()).ok());
-        let mut files: Vec<_> = files
-            .flatten()
-            .flatten()
-            .filter_map(|file| {
-                let metadata = file.metadata().ok()?;
-                Some((metadata.modified().ok()?, metadata.len(), file.path()))
-            })
-            .collect();
-        files.sort();
-        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, size, path) in files.iter().filter(|(_, _, path)| path != but) {
-            if bytes <= MAX_BYTES {
-                return;
-            }
-            bytes -= size;
-            let _ = path.parent().map(std::fs::remove_dir_all);
-        }
     }
 }
 

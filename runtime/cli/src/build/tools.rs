@@ -197,7 +197,8 @@ async fn npm(sdk: &Installed, language: Language, folder: &Path) -> Result<()> {
     }
     let mut npm = Command::new("npm");
     npm.current_dir(folder).args([
-        "ci",
+        "install",
+        "--no-save",
         "--ignore-scripts",
         "--no-audit",
         "--no-fund",

@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::address;
 use crate::build::{self, Plan, say};
+use crate::cache::Cache;
 use crate::commands::keep::Keep;
 use crate::commands::node::{self, Options};
 use crate::dev::activity;
@@ -24,6 +25,10 @@ use crate::terminal::{Look, print};
 
 /// The port that clients look for.
 const USUAL_PORT: u16 = 8288;
+/// Where machine code is kept, in the cache.
+const CODE: &str = "code";
+/// What is more than this when a server starts is removed, oldest first.
+const MAX_CODE_BYTES: u64 = 2 << 30;
 /// Where apps are looked for unless the user says.
 const USUAL_PATH: &str = "examples";
 
@@ -134,6 +139,7 @@ impl Dev {
             allow_net: &self.allow_net,
             check_replay: !self.no_check_replay,
             keep: &self.keep,
+            code_cache: code_cache(),
         };
         let stand_in = if wants_stand_in {
             Some(stand_in::start(&self.data)?)
@@ -218,6 +224,15 @@ impl Dev {
 async fn plans(apps: Vec<App>) -> Result<Vec<Plan>> {
     let plans = apps.into_iter().map(|app| build::plan(app, None));
     futures::future::try_join_all(plans).await
+}
+
+/// Every save makes new machine code, 30 MB of it for JavaScript: all servers of this user share it, and it is no part of the data.
+///
+/// Without a home folder, it is kept with the data.
+fn code_cache() -> Option<PathBuf> {
+    let cache = Cache::open().ok()?;
+    cache.prune(CODE, MAX_CODE_BYTES);
+    Some(cache.path(CODE))
 }
 
 /// What cannot be watched is only said: serving goes on.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use abide_host::{AllowRule, EgressPolicy};
 use abide_server::http::{self, HttpConfig};
@@ -23,6 +23,8 @@ pub(crate) struct Options<'a> {
     pub(crate) check_replay: bool,
     /// How long what is finished is kept.
     pub(crate) keep: &'a Keep,
+    /// Where machine code of components is kept, if not with the data.
+    pub(crate) code_cache: Option<PathBuf>,
 }
 
 /// Opens the node.
@@ -37,6 +39,9 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Node> {
     let mut config = NodeConfig::new(options.data).with_egress(egress);
     config.check_replay = options.check_replay;
     options.keep.apply(&mut config);
+    if options.code_cache.is_some() {
+        config.host.code_cache.clone_from(&options.code_cache);
+    }
     Ok(Node::open(config).await?)
 }
 

@@ -56,6 +56,7 @@ impl Serve {
             allow_net: &self.allow_net,
             check_replay: self.check_replay,
             keep: &self.keep,
+            code_cache: None,
         };
         let node = node::open(&options).await?;
         print_line(&format!("listening on {}", node::url(address)))?;
