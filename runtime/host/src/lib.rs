@@ -44,6 +44,7 @@ mod surroundings;
 mod wasi;
 
 pub use app::{App, digest_of};
+pub use check::Recorded;
 pub use config::{GuestLimits, HostConfig, PoolConfig};
 pub use egress::{AllowRule, Egress, EgressPolicy, InvalidRule};
 pub use error::Error;
@@ -195,8 +196,9 @@ impl Host {
         info: Arc<RunInfo>,
         events: Events,
         entries: Vec<Entry>,
+        recorded: Recorded,
     ) -> Result<Option<Box<Divergence>>, Error> {
-        check::check_replay(&self.inner, app, info, events, entries).await
+        check::check_replay(&self.inner, app, info, events, (entries, recorded)).await
     }
 
     /// The client for the `fetch` operation.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use abide_core::failure::Origin;
 use abide_core::journal::{Entry, Outcome};
 use abide_core::machine::Arrival;
-use abide_host::Exit;
+use abide_host::{Exit, Recorded};
 use common::Case;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,6 +77,23 @@ async fn a_journal_cut_at_any_entry_goes_on_to_the_same_end() {
         assert_eq!(case.output().await, whole.ended(), "cut at {cut}");
         assert_eq!(case.replays().await, None, "cut at {cut}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_may_get_further_only_than_a_journal_that_was_cut() {
+    let whole = Case::new("sequence", r#"{"n":3}"#).await;
+    whole.output().await.expect("an output");
+    let mut entries = whole.entries();
+    assert!(matches!(
+        entries.pop(),
+        Some(Entry::WorkflowReturned { .. })
+    ));
+    let case = Case::new("sequence", r#"{"n":3}"#).await;
+    case.node.record.lock().expect("not poisoned").entries = entries;
+    // Somebody cancelled the run before its code could return.
+    assert_eq!(case.replays_what_is(Recorded::Cut).await, None);
+    let divergence = case.replays().await.expect("a run at rest does not go on");
+    assert_eq!(divergence.differences[0].recorded, "still waiting");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,10 @@ use std::sync::{Arc, Weak};
 use abide_core::engine::{Input, Token};
 use abide_core::failure::{Failure, Origin};
 use abide_core::ids::RunId;
-use abide_core::journal::OpNumber;
+use abide_core::journal::{Entry, OpNumber};
 use abide_core::machine::{Arrival, Divergence, Machine, Progress, RunInfo};
-use abide_core::state::{Read, Run};
-use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port};
+use abide_core::state::{Read, Run, RunStatus};
+use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port, Recorded};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -247,18 +247,39 @@ pub(crate) async fn check_replay(
 ) -> Result<Option<Box<Divergence>>, Failure> {
     let app = node.components.get(run.digest).await.map_err(broken)?;
     let events = events(node, run)?;
-    let entries = node.shard_barrier().await.and_then(|()| {
-        node.view
-            .journal(run.id)
-            .map_err(|error| BarrierBroken(error.to_string()))
-    });
     // The store failed: the node is about to stop, and says so itself.
-    let Ok(entries) = entries else {
+    if node.shard_barrier().await.is_err() {
+        return Ok(None);
+    }
+    let (Ok(entries), Ok(now)) = (node.view.journal(run.id), node.view.run(run.id)) else {
+        return Ok(None);
+    };
+    let Some(now) = now else {
         return Ok(None);
     };
     let info = Arc::new(info(node, run, &events));
-    let checked = node.host.check_replay(&app, info, events, entries);
+    let recorded = recorded(&now, &entries);
+    let checked = node
+        .host
+        .check_replay(&app, info, events, entries, recorded);
     checked.await.map_err(broken)
+}
+
+/// Whether this journal, read before `run`, holds everything that the run's code did.
+fn recorded(run: &Run, entries: &[Entry]) -> Recorded {
+    let rests = match run.status {
+        RunStatus::Sleeping
+        | RunStatus::Waiting
+        | RunStatus::Completed
+        | RunStatus::Failed
+        | RunStatus::Skipped => true,
+        RunStatus::Queued | RunStatus::Running | RunStatus::Paused | RunStatus::Cancelled => false,
+    };
+    if rests && entries.len() == run.entries as usize {
+        Recorded::Whole
+    } else {
+        Recorded::Cut
+    }
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use abide_core::limits::Limits;
 use abide_core::machine::RunInfo;
-use abide_core::state::{Read, Run};
+use abide_core::state::{Read, Run, RunStatus};
 use abide_golden::ending::{self, Reopened};
 use abide_golden::fixture::Fixture;
-use abide_host::{App, Events, Host, HostConfig};
+use abide_host::{App, Events, Host, HostConfig, Recorded};
 use abide_store::{Commits, Store, View, inspect};
 use bytes::Bytes;
 
@@ -140,8 +140,12 @@ async fn replay(version: &str, host: &Host, app: &Arc<App>, view: &View, run: &R
         schemas: Arc::default(),
     };
     let entries = view.journal(run.id).expect("a journal");
+    let recorded = match run.status {
+        RunStatus::Cancelled => Recorded::Cut,
+        _ => Recorded::Whole,
+    };
     let divergence = host
-        .check_replay(app, Arc::new(info), events, entries)
+        .check_replay(app, Arc::new(info), events, entries, recorded)
         .await;
     let divergence = divergence.expect("the host replays");
     assert!(

@@ -262,16 +262,20 @@ impl Engine {
         token: u64,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let gated = self.active.get(&id).is_some_and(|active| active.gated);
+        let asked = self.active.get(&id).is_some_and(|active| active.gated);
         let Some(run) = self.retire(id, token) else {
             return Ok(());
         };
+        let stopped = run.status.is_final() || run.status == RunStatus::Paused;
         // Steps that wait for slots go on waiting without instances.
-        let gated = gated && self.waits_for_slots(id);
-        if !gated && run.is_gated() {
+        let gated = asked && self.waits_for_slots(id);
+        // A slot that was granted while the instances left is kept for the next execution. Given back, it would be asked for
+        // again, and where memory is short the run would leave again before it comes, for ever.
+        let granted = !stopped && !self.grants(id).is_empty();
+        if !gated && !granted && run.is_gated() {
             self.rest_in_queue(id);
         }
-        if run.status.is_final() || run.status == RunStatus::Paused {
+        if stopped {
             return Ok(());
         }
         let missed = run.is_listed_ready() && !gated

@@ -18,6 +18,7 @@ use abide_core::retry::RetryPolicy;
 use abide_core::state::{LogLine, Registration};
 use abide_host::{
     App, BarrierBroken, Egress, Events, ExecuteRequest, Exit, Host, HostConfig, Mailbox, Port,
+    Recorded,
 };
 use futures::future::BoxFuture;
 use tokio::sync::Notify;
@@ -358,12 +359,21 @@ impl Case {
 
     /// Whether the journal replays to the same.
     pub(crate) async fn replays(&self) -> Option<Box<abide_core::machine::Divergence>> {
+        self.replays_what_is(Recorded::Whole).await
+    }
+
+    /// Whether the journal replays to the same, if this much of what the code did is in it.
+    pub(crate) async fn replays_what_is(
+        &self,
+        recorded: Recorded,
+    ) -> Option<Box<abide_core::machine::Divergence>> {
         self.host
             .check_replay(
                 &self.app,
                 self.info.clone(),
                 self.events.clone(),
                 self.entries(),
+                recorded,
             )
             .await
             .expect("the check runs")

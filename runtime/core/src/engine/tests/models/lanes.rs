@@ -10,7 +10,8 @@ use crate::failure::{Failure, Origin};
 use crate::function::FunctionConfig;
 use crate::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
 use crate::ids::{FunctionId, RunId};
-use crate::machine::{Position, Progress};
+use crate::journal::OpNumber;
+use crate::machine::{Arrival, Position, Progress};
 use crate::state::{Place, RunEnd, RunStatus, Write};
 
 fn limit(limit: u32, key: Option<&str>, scope: ConcurrencyScope) -> Concurrency {
@@ -273,13 +274,18 @@ fn ending(how: Ending, run: RunId, token: u64) -> Input {
         Ending::RetriesLater => Position::RetryLater,
         Ending::Returns => Position::Ended(RunEnd::Output("1".into())),
     };
+    stands(position, Vec::new(), run, token)
+}
+
+/// The execution says where it stands, and which steps it wants to execute.
+fn stands(position: Position, wants: Vec<OpNumber>, run: RunId, token: u64) -> Input {
     let progress = Progress {
         first: 0,
         entries: Vec::new(),
         changes: Vec::new(),
         sends: Vec::new(),
         logs: Vec::new(),
-        wants: Vec::new(),
+        wants,
         releases: Vec::new(),
         position,
     };
@@ -307,5 +313,29 @@ fn a_run_that_stops_gives_back_its_slot_whatever_stopped_it() {
         floor.input(ending(how, run, token));
         floor.settle();
     }
+    assert!(floor.take_begun().is_empty() && floor.engine.queues.is_idle());
+}
+
+#[test]
+fn a_slot_that_is_granted_while_the_instances_leave_is_kept_for_the_next_execution() {
+    let mut floor = Floor::new(EngineConfig::default());
+    floor.idle = true;
+    let one = limit(1, None, ConcurrencyScope::Fn);
+    floor.deploy("app", vec![function("f", vec![one], &["b1"])]);
+    send(&mut floor, "f", 0, 1);
+    let [(run, token)] = floor.take_begun()[..] else {
+        panic!("it starts");
+    };
+    floor.input(stands(Position::Gated, vec![0], run, token));
+    // Memory is short: the run is asked to leave before the word that it may go on has reached it.
+    floor.input(Input::Released { run, token });
+    floor.settle();
+    let [(again, token)] = floor.take_begun()[..] else {
+        panic!("it executes again");
+    };
+    assert_eq!(again, run);
+    assert_eq!(floor.engine.grants(run), [(0, Arrival::Granted)]);
+    floor.input(ending(Ending::Returns, run, token));
+    floor.settle();
     assert!(floor.take_begun().is_empty() && floor.engine.queues.is_idle());
 }
