@@ -40,7 +40,7 @@ impl Sub {
     #[must_use]
     pub fn program(&self, parent: &Program, id: &str, path: &str) -> Program {
         Program {
-            key: format!("{}/{id}{path}", parent.key),
+            key: format!("{}/{}{path}", parent.key, told_apart(id)),
             function: self.function,
             url: parent.url.clone(),
             body: self.body.clone(),
@@ -140,6 +140,12 @@ impl Outside {
     pub fn event_data(&self, key: &str) -> Value {
         event_data(key, &self.topic, &self.value)
     }
+}
+
+/// The beginning of a step's id, which no other step of a program shares: keys are parts of the names of events and signals, and those
+/// are bounded.
+fn told_apart(id: &str) -> &str {
+    id.char_indices().nth(16).map_or(id, |(end, _)| &id[..end])
 }
 
 /// The name of the signal of this topic for the run of this key.
