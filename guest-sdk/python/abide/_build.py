@@ -26,14 +26,12 @@ __all__ = ["MARK", "prepare"]
 MARK = "ABIDE-BUILD "
 """What the line of JSON begins with."""
 
-# Modules of the standard library that others import when they are first needed.
+# Modules that others import when they are first needed.
 _LATE = (
-    "_pydatetime", "_strptime", "asyncio", "calendar", "collections.abc", "concurrent.futures", "csv", "datetime", "decimal", "difflib",
-    "email.parser", "email.utils", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_16", "fractions",
-    "gettext", "gzip", "hashlib", "heapq", "hmac", "html", "html.parser", "inspect", "ipaddress", "linecache", "locale", "mimetypes", "pprint", "quopri",
-    "random", "secrets", "shlex", "statistics", "string", "stringprep", "tempfile", "textwrap", "traceback", "unicodedata", "urllib.parse",
-    "urllib.request", "uuid", "xml.etree.ElementTree", "zlib", "zoneinfo",
+    "_strptime", "abide._wasi_http", "encodings.ascii", "encodings.idna", "encodings.latin_1", "encodings.utf_16", "encodings.utf_8_sig",
+    "hashlib", "linecache", "stringprep", "traceback", "unicodedata", "uuid",
 )  # fmt: skip
+
 
 
 def prepare(entry: str, modules: Sequence[str], roots: dict[str, str], report: str) -> None:

@@ -1,0 +1,27 @@
+"""Batches, and what a run says."""
+
+import logging
+from typing import Any
+
+import abide
+from base import Number, scenario
+
+
+@scenario("batch", batch_events=abide.BatchEvents(max_size=3, timeout="10s"))
+async def batch(ctx: abide.Context[Number]) -> dict[str, Any]:
+    return {"first": ctx.event.data.n, "all": [event.data.n for event in ctx.events]}
+
+
+@scenario("logs")
+async def logs(ctx: abide.Context) -> None:
+    ctx.logger.info("begins")
+    await ctx.step.run("work", lambda: logging.debug("in the body"))
+    await ctx.step.sleep("rest", "1s")
+    logging.getLogger("of.another.module").warning("ends")
+    ctx.logger.error("really")
+
+
+@scenario("print")
+async def print_lines(ctx: abide.Context) -> None:
+    await ctx.step.run("work", lambda: print("printed in the body"))
+    print("printed in the workflow")
