@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -47,7 +46,7 @@ def run(body: Callable[[Execution], Coroutine[Any, Any, str] | str], attempt: Ex
     with _executing(attempt):
         try:
             result = body(attempt)
-            return _run_on_loop(result) if inspect.iscoroutine(result) else result
+            return result if isinstance(result, str) else _run_on_loop(result)
         except BaseException as error:
             return from_exception(error)
 

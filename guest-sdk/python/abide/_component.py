@@ -162,6 +162,8 @@ def _ms(duration: Any) -> int | None:
 
 
 def _config(it: FunctionRecord) -> wit.FunctionConfig:
+    throttle, rate, debounce, batch = it.throttle, it.rate_limit, it.debounce, it.batch_events
+    singleton, timeouts = it.singleton, it.timeouts
     return wit.FunctionConfig(
         id=it.id,
         name=it.name,
@@ -169,16 +171,15 @@ def _config(it: FunctionRecord) -> wit.FunctionConfig:
         retries=it.retries,
         backoff=_backoff(it.backoff),
         concurrency=[_concurrency(one) for one in it.concurrency],
-        throttle=it.throttle and wit.Throttle(it.throttle.limit, duration_ms(it.throttle.period), it.throttle.burst, it.throttle.key),
-        rate_limit=it.rate_limit and wit.RateLimit(it.rate_limit.limit, duration_ms(it.rate_limit.period), it.rate_limit.key),
-        debounce=it.debounce and wit.Debounce(duration_ms(it.debounce.period), it.debounce.key, _ms(it.debounce.timeout)),
-        batch_events=it.batch_events
-        and wit.BatchEvents(it.batch_events.max_size, duration_ms(it.batch_events.timeout), it.batch_events.key, it.batch_events.if_),
+        throttle=None if throttle is None else wit.Throttle(throttle.limit, duration_ms(throttle.period), throttle.burst, throttle.key),
+        rate_limit=None if rate is None else wit.RateLimit(rate.limit, duration_ms(rate.period), rate.key),
+        debounce=None if debounce is None else wit.Debounce(duration_ms(debounce.period), debounce.key, _ms(debounce.timeout)),
+        batch_events=None if batch is None else wit.BatchEvents(batch.max_size, duration_ms(batch.timeout), batch.key, batch.if_),
         priority=it.priority,
         idempotency=it.idempotency,
-        singleton=it.singleton and wit.Singleton(it.singleton.key, wit.SingletonMode[it.singleton.mode.upper()]),
+        singleton=None if singleton is None else wit.Singleton(singleton.key, wit.SingletonMode[singleton.mode.upper()]),
         cancel_on=[_cancel_on(one) for one in it.cancel_on],
-        timeouts=it.timeouts and wit.Timeouts(_ms(it.timeouts.start), _ms(it.timeouts.finish)),
+        timeouts=None if timeouts is None else wit.Timeouts(_ms(timeouts.start), _ms(timeouts.finish)),
         retention=_ms(it.retention),
     )
 

@@ -144,7 +144,8 @@ def _read_class(value: Any, cls: type, place: str) -> Any:
         return value
     if not isinstance(value, expected):
         raise _misfit(value, cls, place)
-    return value if cls in (dict, list) else cls(value)
+    make: abc.Callable[[Any], Any] = cls
+    return value if cls in (dict, list) else make(value)
 
 
 def _text(read: abc.Callable[[str], Any]) -> abc.Callable[[Any], Any]:

@@ -13,7 +13,7 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, NoReturn, TypeVar
 
 __all__ = ["Loop"]
@@ -70,20 +70,19 @@ class Loop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is one thread
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
 
     def run_ready(self, until: Callable[[], bool]) -> None:
         """Runs callbacks until none is left, or until the condition holds."""
         while self._ready and not until():
             handle = self._ready.popleft()
             if not handle.cancelled():
-                handle._run()  # type: ignore[attr-defined]  # what loops call; typeshed leaves it out
+                handle._run()
 
     # Running.
 
-    def run_until_complete(self, future: Generator[Any, None, T] | Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:  # type: ignore[override]
-        task = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
-        task._log_destroy_pending = False  # type: ignore[union-attr]
+    def run_until_complete(self, future: Any) -> Any:
+        task: asyncio.Future[Any] = asyncio.ensure_future(future, loop=self)
         self._run(task.done)
         if not task.done():
             raise RuntimeError("the event loop was stopped before the task was complete")
@@ -142,7 +141,7 @@ class Loop(asyncio.AbstractEventLoop):
         future._number = self._next_number()
         return future
 
-    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:  # type: ignore[override]
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         eager = options.pop("eager_start", None)
         if eager:
             self._no("a task that starts eagerly")
@@ -188,23 +187,23 @@ class Loop(asyncio.AbstractEventLoop):
 
     # What the sandbox has not.
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> NoReturn:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> NoReturn:  # type: ignore[override]
         self._no("a thread (`asyncio.to_thread`, `run_in_executor`)")
 
     async def getaddrinfo(self, *args: Any, **options: Any) -> NoReturn:
         self._no("a socket")
 
-    async def create_connection(self, *args: Any, **options: Any) -> NoReturn:  # type: ignore[override]
+    async def create_connection(self, *args: Any, **options: Any) -> NoReturn:
         self._no("a socket: use `abide.http` or `urllib.request` in a step's body; it")
 
-    async def create_server(self, *args: Any, **options: Any) -> NoReturn:  # type: ignore[override]
+    async def create_server(self, *args: Any, **options: Any) -> NoReturn:
         self._no("a server")
 
-    async def subprocess_exec(self, *args: Any, **options: Any) -> NoReturn:  # type: ignore[override]
+    async def subprocess_exec(self, *args: Any, **options: Any) -> NoReturn:
         self._no("a process")
 
-    async def subprocess_shell(self, *args: Any, **options: Any) -> NoReturn:  # type: ignore[override]
+    async def subprocess_shell(self, *args: Any, **options: Any) -> NoReturn:
         self._no("a process")
 
-    def add_signal_handler(self, *args: Any) -> NoReturn:
+    def add_signal_handler(self, *args: Any) -> NoReturn:  # type: ignore[override]
         self._no("a signal")

@@ -37,7 +37,7 @@ class SandboxError(NonRetriableError, OSError, RuntimeError):
 
 def install() -> None:
     """Puts everything in its place. The build calls it before the app is imported, so that the app finds it there."""
-    asyncio.new_event_loop = asyncio.events.new_event_loop = BodyLoop  # type: ignore[assignment]
+    asyncio.new_event_loop = asyncio.events.new_event_loop = BodyLoop
     _body.on_body(_real_surroundings)
     _logging.install()
     _urllib.install()
@@ -80,8 +80,8 @@ def _clear_environment() -> None:
         del os.environ[name]
 
 
-def _sleep_of(sleep: Callable[[float], None]) -> Callable[[float], None]:
-    def sleep_in_a_body(seconds: float) -> None:
+def _sleep_of(sleep: Callable[[Any], None]) -> Callable[[Any], None]:
+    def sleep_in_a_body(seconds: Any) -> None:
         """Suspends a body. Workflow code sleeps by `ctx.step.sleep`."""
         if not _body.executing():
             message = "`time.sleep` in workflow code: no time passes there. Use `await ctx.step.sleep(\"id\", \"5s\")`"

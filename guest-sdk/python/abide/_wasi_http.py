@@ -5,10 +5,10 @@ The exchange is written once, as a generator that yields whatever must be waited
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from urllib.parse import urlsplit
 
-from componentize_py_types import Err
+from componentize_py_types import Err, Ok
 from wit_world.imports import outgoing_handler, streams, wasi_http_types as wasi
 from wit_world.imports.poll import Pollable
 
@@ -21,7 +21,7 @@ __all__ = ["perform", "perform_sync"]
 
 _CHUNK = 64 * 1024
 
-_METHODS = {
+_METHODS: dict[str, Callable[[], wasi.Method]] = {
     "GET": wasi.Method_Get,
     "HEAD": wasi.Method_Head,
     "POST": wasi.Method_Post,
@@ -77,11 +77,9 @@ def _exchange(request: Request) -> Exchange:
     with pending:
         while (answer := pending.get()) is None:
             yield pending.subscribe()
-    match answer.value:
-        case Err(code):
-            raise _failed(doing, code)
-        case arrived:
-            return (yield from _read(arrived.value, doing))
+    if isinstance(answer, Err) or isinstance(answer.value, Err):
+        raise _failed(doing, answer.value.value if isinstance(answer, Ok) else None)
+    return (yield from _read(answer.value.value, doing))
 
 
 def _outgoing(request: Request, doing: str) -> wasi.OutgoingRequest:

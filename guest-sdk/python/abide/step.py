@@ -176,7 +176,7 @@ class Step(_Operations):
         self, id: str, fn: Callable[[I, Unpack[Ts]], T], *args: Unpack[Ts], input: I, retries: int | None = None,
         timeout: Duration | None = None, backoff: Backoff | None = None,
     ) -> T: ...  # fmt: skip
-    async def run(
+    async def run(  # type: ignore[misc]  # mypy does not see that `*args: Any` takes a TypeVarTuple
         self,
         id: str,
         fn: Callable[..., Any],
