@@ -9,7 +9,7 @@ import type { InngestFunction } from "./function.ts";
 import { guardGlobals } from "./globals.ts";
 import { setEngine } from "./inside.ts";
 import { logTo } from "./logger.ts";
-import { enterWorkflow } from "./mode.ts";
+import { currentPhase, enterDescribe, enterWorkflow } from "./mode.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type App, appOf } from "./serve.ts";
 import { workflowOf } from "./workflow.ts";
@@ -26,12 +26,20 @@ export function connect({ operations, logging, engine }: Imports): { functions(e
   logTo((level, message) => logging.log(level, message));
   setEngine(engine);
   guardGlobals();
+  // The engine's module asks it, to say what the environment is: it must not import the SDK.
+  (globalThis as Record<symbol, unknown>)[Symbol.for("abide.phase")] = currentPhase;
   return {
     functions(exports) {
       const app = appOf(exports as Record<string, unknown>);
       return {
-        describe: () => describe(app),
-        eventSchemas: () => eventSchemas(app),
+        describe: () => {
+          enterDescribe();
+          return describe(app);
+        },
+        eventSchemas: () => {
+          enterDescribe();
+          return eventSchemas(app);
+        },
         run: (context) => run(app, context, operations, engine),
       };
     },

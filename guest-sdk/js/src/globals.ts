@@ -17,20 +17,37 @@ export class NotInWorkflowError extends NonRetriableError {}
 
 const TIMER_REMEDY =
   'does not exist in workflow code, which may be evicted and replayed: wait with `await step.sleep("id", "10s")`, which survives restarts, or move it into a step: `step.run("id", async () => …)`';
-const FETCH_REMEDY =
-  "the network is closed in workflow code: use step.fetch or move it into step.run, whose results are recorded";
+
+/** What workflow code is told that calls these. */
+export const workflowRemedies = {
+  setTimeout: `setTimeout ${TIMER_REMEDY}`,
+  setInterval: `setInterval ${TIMER_REMEDY}`,
+  setImmediate: `setImmediate ${TIMER_REMEDY}`,
+  fetch: "the network is closed in workflow code: use step.fetch or move it into step.run, whose results are recorded",
+};
+
+/** How the timers of a body are stopped. */
+const running = new Map<unknown, AnyFunction>();
+
+/** Stops what a body left running: the next one has nothing to do with it. */
+export function stopTimers(): void {
+  for (const [timer, stop] of running) {
+    stop(timer as never);
+  }
+  running.clear();
+}
 
 /** Puts the guards around what the engine offers. Called once, before the app is evaluated. */
 export function guardGlobals(globals: Globals = globalThis as unknown as Globals): void {
-  guard(globals, "setTimeout", `setTimeout ${TIMER_REMEDY}`);
-  guard(globals, "setInterval", `setInterval ${TIMER_REMEDY}`);
-  guard(globals, "setImmediate", `setImmediate ${TIMER_REMEDY}`);
-  guard(globals, "fetch", FETCH_REMEDY);
+  guard(globals, "setTimeout", workflowRemedies.setTimeout, "clearTimeout");
+  guard(globals, "setInterval", workflowRemedies.setInterval, "clearInterval");
+  guard(globals, "setImmediate", workflowRemedies.setImmediate, "clearImmediate");
+  guard(globals, "fetch", workflowRemedies.fetch);
   Math.random = random;
   globals["console"] = console;
 }
 
-function guard(globals: Globals, name: string, message: string): void {
+function guard(globals: Globals, name: string, message: string, stop?: string): void {
   const original = globals[name] as AnyFunction | undefined;
   if (typeof original !== "function") {
     return;
@@ -43,7 +60,12 @@ function guard(globals: Globals, name: string, message: string): void {
       }
       throw problem;
     }
-    return original.apply(globalThis, args);
+    const result = original.apply(globalThis, args);
+    const stopper = stop === undefined ? undefined : (globals[stop] as AnyFunction | undefined);
+    if (stopper && currentMode() === "body") {
+      running.set(result, stopper);
+    }
+    return result;
   };
   Object.defineProperty(guarded, "name", { value: name });
   globals[name] = guarded;

@@ -41,17 +41,11 @@ export interface StepInfo {
   readonly stepType: StepType;
 }
 
-/** The error of a body, and whether it is the last one. */
-export interface FailedAttempt {
-  readonly error: unknown;
-  readonly isFinalAttempt: boolean;
-}
-
 /** What a run asks of its middleware. */
 export interface RunHooks {
   /** Whether steps have to wait for a middleware before they start. Without one they start while `step.run` is being called. */
   readonly delaysSteps: boolean;
-  transformStep(call: StepCall): Promise<StepCall>;
+  transformStep(call: StepCall, info: StepInfo): Promise<StepCall>;
   wrapStep(info: StepInfo, next: () => Promise<unknown>): Promise<unknown>;
   /** Around a body, with it in its instance. */
   body(info: StepInfo, next: () => Promise<unknown>, isFinalAttempt: boolean): Promise<unknown>;

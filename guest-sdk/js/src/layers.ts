@@ -27,7 +27,7 @@ interface Layer {
   /** After all inputs, before the handler. */
   start?(ctx: MiddlewareContext): MaybePromise<void>;
   handler?(ctx: MiddlewareContext, next: () => Promise<unknown>): Promise<unknown>;
-  transformStep?(call: StepCall): MaybePromise<StepCall>;
+  transformStep?(call: StepCall, info: StepInfo): MaybePromise<StepCall>;
   wrapStep?(info: StepInfo, next: () => Promise<unknown>): Promise<unknown>;
   body?(info: StepInfo, next: () => Promise<unknown>, isFinalAttempt: boolean): Promise<unknown>;
   send?(events: EventPayload[], next: (events: EventPayload[]) => Promise<Sent>): Promise<Sent>;
@@ -101,10 +101,10 @@ function hooksOf(layers: readonly Layer[]): RunHooks {
     layers.reduceRight((inner, layer) => () => wrap(layer, inner) ?? inner(), next)();
   return {
     delaysSteps: layers.some((layer) => layer.transformStep !== undefined || layer.wrapStep !== undefined),
-    async transformStep(call) {
+    async transformStep(call, info) {
       let changed = call;
       for (const layer of layers) {
-        changed = (await layer.transformStep?.(changed)) ?? changed;
+        changed = (await layer.transformStep?.(changed, info)) ?? changed;
       }
       return changed;
     },
@@ -232,14 +232,7 @@ function classLayer(it: MiddlewareInstance, fn: Fn, first: MiddlewareContext): L
     },
   };
   if (it.transformStepInput) {
-    layer.transformStep = async (call) => {
-      const stepInfo: StepInfo = {
-        hashedId: "",
-        memoized: false,
-        stepType: call.type,
-        options: call.options,
-        input: [...call.input],
-      };
+    layer.transformStep = async (call, stepInfo) => {
       const args: Middleware.TransformStepInputArgs = { fn, stepInfo, stepOptions: call.options, input: [...call.input] };
       const changed = await it.transformStepInput!(args);
       return { ...call, options: changed.stepOptions, input: changed.input };

@@ -9,6 +9,7 @@ import type { ExecutionRecord } from "./contract.ts";
 export type Mode = "loading" | "workflow" | "body";
 
 let mode: Mode = "loading";
+let described = false;
 let execution: ExecutionRecord | undefined;
 
 /** What is running now. */
@@ -21,9 +22,24 @@ export function currentExecution(): ExecutionRecord | undefined {
   return execution;
 }
 
+/** The same in the words of the engine's module: `snapshot` while the component is being made, `describe` in a deploy. */
+export function currentPhase(): "snapshot" | "describe" | "workflow" | "body" {
+  return mode === "loading" ? (described ? "describe" : "snapshot") : mode;
+}
+
+/** From now on, the app is being described. */
+export function enterDescribe(): void {
+  described = true;
+}
+
 /** From now on, what runs is a workflow. */
 export function enterWorkflow(): void {
   mode = "workflow";
+}
+
+/** Of a test: what runs now is neither. */
+export function leaveWorkflow(): void {
+  mode = "loading";
 }
 
 /** Runs a body as such. Whatever it leaves behind when it ends runs as workflow code, which may do less. */

@@ -10,6 +10,7 @@
 import type { BodyOutcome, ExecutionRecord, Failure, Operation, Operations } from "./contract.ts";
 import type { Engine } from "./engine.ts";
 import { toFailure } from "./errors.ts";
+import { stopTimers } from "./globals.ts";
 import { inBody } from "./mode.ts";
 
 /** A step's body: gives the JSON text of its result. */
@@ -138,7 +139,7 @@ export class Scheduler {
       return Promise.resolve(this.#failed(problem));
     }
     slot.body = undefined;
-    return inBody(execution, () => body(execution)).then(
+    return inBody(execution, () => body(execution).finally(stopTimers)).then(
       (val): BodyOutcome => ({ tag: "ok", val }),
       (thrown: unknown) => this.#failed(thrown),
     );

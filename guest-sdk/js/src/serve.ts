@@ -9,9 +9,15 @@ import { InngestFunction } from "./function.ts";
 export interface App {
   readonly client: Inngest<any> | undefined;
   readonly functions: readonly InngestFunction<any, any>[];
+  /** The names under which frameworks export handlers, for `export const { GET, POST, PUT } = serve(…)`. Nothing calls them. */
+  readonly GET: App;
+  readonly POST: App;
+  readonly PUT: App;
 }
 
 const apps = new WeakSet<object>();
+/** The app that was served last: some entries hand it to a framework and export nothing. */
+let served: App | undefined;
 
 /**
  * The app of an entry file.
@@ -27,7 +33,16 @@ export function serve(options: {
   functions: readonly InngestFunction<any, any>[];
   [endpoint: string]: unknown;
 }): App {
-  const app: App = { client: options.client, functions: options.functions };
+  served = newApp(options.client, options.functions);
+  return served;
+}
+
+function newApp(client: App["client"], functions: App["functions"]): App {
+  const app = { client, functions } as { -readonly [K in keyof App]: App[K] };
+  // Not enumerable: they are the app itself.
+  for (const name of ["GET", "POST", "PUT"]) {
+    Object.defineProperty(app, name, { value: app });
+  }
   apps.add(app);
   return app;
 }
@@ -40,10 +55,8 @@ export function appOf(exports: Record<string, unknown>): App {
       return app;
     }
   }
-  // Frameworks want several handlers of one `serve`: export const { GET, POST, PUT } = serve(…).
-  const served = Object.values(exports).find((it) => typeof it === "object" && it !== null && apps.has(it));
   if (served) {
-    return served as App;
+    return served;
   }
   throw new Error(
     "the entry exports no functions: write `export default serve({ client, functions: [first, second] })`, or `export default [first, second]`",
@@ -62,5 +75,5 @@ function asApp(candidate: unknown): App | undefined {
     return undefined;
   }
   const functions = list as InngestFunction<any, any>[];
-  return { client: functions[0]?.client as Inngest<any> | undefined, functions };
+  return newApp(functions[0]?.client as Inngest<any> | undefined, functions);
 }

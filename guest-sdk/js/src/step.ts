@@ -9,6 +9,7 @@ import { refusal, stepError } from "./errors.ts";
 import type { StepOptions, StepOptionsOrId } from "./step-types.ts";
 import { type StepCall, type StepInfo, type StepType, type RunHooks, noHooks } from "./hooks.ts";
 import { currentMode } from "./mode.ts";
+import { sha1Hex } from "./sha1.ts";
 import type { Body, Outcome, Scheduler, Started } from "./scheduler.ts";
 
 /** What the operations of one run have in common. */
@@ -19,6 +20,8 @@ export interface Run {
   hooks: RunHooks;
   /** Collects what is started while a callback of `group.parallel` is being called. */
   collecting: Branch | undefined;
+  /** How often each id was used so far. */
+  readonly occurrences: Map<string, number>;
 }
 
 /** A branch of a race or of parallel work: what it started is given up together. */
@@ -136,14 +139,15 @@ class OneOperation<T> implements Handle {
 
   /** A middleware may change the request, and wraps what comes of it. */
   async #throughHooks(hooks: RunHooks): Promise<T> {
-    const call = await hooks.transformStep({ type: this.#asked.type, options: this.#options, input: this.#asked.input });
+    const asked = { type: this.#asked.type, options: this.#options, input: this.#asked.input };
+    const call = await hooks.transformStep(asked, infoOf(this.#run, asked));
     const next = () => (this.#cancelled ? never<T>() : this.#start(call.options, call.input));
-    return (await hooks.wrapStep(infoOf(call), next)) as T;
+    return (await hooks.wrapStep(infoOf(this.#run, call), next)) as T;
   }
 
   #start(options: StepOptions, input: readonly unknown[]): Promise<T> {
     const { scheduler } = this.#run;
-    const info = infoOf({ type: this.#asked.type, options, input });
+    const info = infoOf(this.#run, { type: this.#asked.type, options, input });
     let started: Started;
     try {
       const operation = this.#asked.prepare(options, input);
@@ -154,6 +158,7 @@ class OneOperation<T> implements Handle {
       return Promise.reject(refusal(options.id, "InvalidOptions", problem));
     }
     this.#started = started;
+    this.#run.occurrences.set(options.id, (this.#run.occurrences.get(options.id) ?? 0) + 1);
     return started.outcome.then((outcome) => {
       this.#branch?.remove(this);
       if (outcome.tag === "failed") {
@@ -175,8 +180,17 @@ class OneOperation<T> implements Handle {
   }
 }
 
-function infoOf(call: StepCall): StepInfo {
-  return { hashedId: "", memoized: false, stepType: call.type, options: call.options, input: [...call.input] };
+/** What hooks are told of a step that is about to be started. */
+export function infoOf(run: Run, call: StepCall): StepInfo {
+  const { id } = call.options;
+  const before = run.occurrences.get(id) ?? 0;
+  return {
+    hashedId: run.hooks === noHooks ? "" : sha1Hex(before === 0 ? id : `${id}:${before}`),
+    memoized: false,
+    stepType: call.type,
+    options: call.options,
+    input: [...call.input],
+  };
 }
 
 /** A promise that is never settled: of what was given up. */
@@ -186,7 +200,7 @@ export function never<T>(): Promise<T> {
 
 /** A run without middleware. */
 export function plainRun(scheduler: Scheduler, appId: string, runId: string): Run {
-  return { scheduler, appId, runId, hooks: noHooks, collecting: undefined };
+  return { scheduler, appId, runId, hooks: noHooks, collecting: undefined, occurrences: new Map() };
 }
 
 /** Calls a function, and collects the operations that it starts before it returns. */
