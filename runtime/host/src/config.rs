@@ -27,6 +27,9 @@ pub struct HostConfig {
     /// Whether guests are interrupted, so that others go on, and their CPU time is measured. Without it an endless loop stays one: only
     /// for a simulation of guests that are known, whose order must not depend on the machine's speed.
     pub interrupts: bool,
+    /// Entries of a run that are held back before they are handed on, unless something outside depends on them: each part is a commit. 1 makes
+    /// every entry durable by itself: for tests that cut the power between any two.
+    pub flush_entries: usize,
     /// What the host takes from the process around it; the process itself if absent.
     pub surroundings: Option<Arc<dyn Surroundings>>,
 }
@@ -42,6 +45,7 @@ impl Default for HostConfig {
             extra_twin_bytes: 1 << 30,
             egress: EgressPolicy::default(),
             interrupts: true,
+            flush_entries: 256,
             surroundings: None,
         }
     }

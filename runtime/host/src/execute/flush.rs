@@ -6,8 +6,7 @@ use futures::future::BoxFuture;
 use super::run::{Run, State};
 use crate::port::BarrierBroken;
 
-/// Entries and bytes that are buffered before they are handed on.
-const FLUSH_ENTRIES: usize = 256;
+/// Bytes that are buffered before they are handed on.
 const FLUSH_BYTES: usize = 64 << 10;
 
 impl Run {
@@ -27,8 +26,8 @@ impl Run {
     /// Hands on what happened if it is much.
     pub(crate) fn flush_if_large(&self) {
         let mut state = self.state();
-        if state.machine.entries_buffered() >= FLUSH_ENTRIES || state.buffered_bytes >= FLUSH_BYTES
-        {
+        let most = self.host().config.flush_entries;
+        if state.machine.entries_buffered() >= most || state.buffered_bytes >= FLUSH_BYTES {
             self.flush_locked(&mut state);
         }
     }
