@@ -90,7 +90,7 @@ pub(crate) async fn race_left(ctx: Context) -> Result<Value> {
 #[abide::function(id = "race-body", on = "conformance/race-body", retries = 0)]
 pub(crate) async fn race_body(ctx: Context) -> Result<String> {
     let slow = ctx.step("slow").run(async {
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_mins(1));
         Ok("late".to_owned())
     });
     let fast = ctx.step("fast").run(async { Ok("won".to_owned()) });

@@ -31,7 +31,7 @@ pub(crate) async fn retry(ctx: Context) -> Result<u32> {
     Ok(flaky.await?)
 }
 
-async fn out_of_stock() -> Result<()> {
+fn out_of_stock() -> Result<()> {
     let error = Error::retriable("none left").named("OutOfStock");
     Err(error.with_data(json!({"sku": "x"})))
 }
@@ -43,7 +43,7 @@ async fn out_of_stock() -> Result<()> {
     backoff(constant, base = "1s")
 )]
 pub(crate) async fn exhausted(ctx: Context) -> Result<Value> {
-    let never = ctx.step("never").run(out_of_stock());
+    let never = ctx.step("never").run(async { out_of_stock() });
     Ok(caught(&error_of(never.await)?))
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn exhausted(ctx: Context) -> Result<Value> {
     backoff(constant, base = "1s")
 )]
 pub(crate) async fn uncaught(ctx: Context) -> Result<()> {
-    Ok(ctx.step("never").run(out_of_stock()).await?)
+    Ok(ctx.step("never").run(async { out_of_stock() }).await?)
 }
 
 #[abide::function(
@@ -125,7 +125,7 @@ pub(crate) async fn step_timeout(ctx: Context) -> Result<String> {
         .timeout("2s")
         .run_with(|execution| async move {
             if execution.attempt == 0 {
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_mins(1));
             }
             Ok("fast".to_owned())
         });

@@ -25,7 +25,7 @@ pub(crate) async fn sleep_until(ctx: Context, event: Event<At>) -> Result<&'stat
 
 #[abide::function(id = "sleep-too-long", on = "conformance/sleep-too-long", retries = 0)]
 pub(crate) async fn sleep_too_long(ctx: Context) -> Result<()> {
-    ctx.sleep("too-long", Duration::from_millis(34_560_000_000))
+    ctx.sleep("too-long", Duration::from_hours(400 * 24))
         .await?;
     Ok(())
 }

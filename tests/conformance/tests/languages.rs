@@ -1,0 +1,125 @@
+//! Every language plays every scenario, in every way, and tells the same story: the one of the snapshot.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use abide_conformance::language::{self, Language};
+use abide_conformance::scenario::Scenario;
+use abide_conformance::stage::{Component, host};
+use abide_conformance::{scenarios, suite};
+use abide_host::Host;
+use bytes::Bytes;
+
+/// One host for all: compiled code is kept between two runs of this program.
+fn shared_host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(|| {
+        let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-code");
+        host(&cache).expect("the host")
+    })
+}
+
+fn load(name: &str) -> Component {
+    let path = language::component(name).unwrap_or_else(|error| panic!("{error:#}"));
+    let wasm = std::fs::read(path).expect("the component is readable");
+    Component::load(shared_host(), Bytes::from(wasm)).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// The scenarios that this guest has; it must have all but those that are declared.
+fn scenarios_of(component: &Component, language: &Language) -> Vec<Scenario> {
+    let functions = component.app.functions();
+    let has = |id: &&str| functions.iter().any(|function| function.id == *id);
+    let mut played = Vec::new();
+    let mut wrong = Vec::new();
+    for scenario in scenarios::all()
+        .into_iter()
+        .flat_map(|group| group.scenarios)
+    {
+        let complete = if scenario.functions.is_empty() {
+            !component.app.schemas().is_empty()
+        } else {
+            scenario.functions.iter().all(has)
+        };
+        match (complete, language.without.contains_key(scenario.id)) {
+            (true, false) => played.push(scenario),
+            (false, true) => {}
+            (false, false) if language.sample => {}
+            (false, false) => wrong.push(format!("`{}` is missing", scenario.id)),
+            (true, true) => wrong.push(format!(
+                "`{}` is there, and declared as missing",
+                scenario.id
+            )),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("; "));
+    played
+}
+
+/// Whether the story is the one of the snapshot. With insta's own words if it is not, and a new snapshot to look at.
+fn is_told(scenario: &Scenario, story: &str) -> bool {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots"));
+    settings.set_omit_expression(true);
+    let told = || settings.bind(|| insta::assert_snapshot!(scenario.id, story));
+    catch_unwind(AssertUnwindSafe(told)).is_ok()
+}
+
+fn test(name: &str) {
+    if !language::is_selected(name) {
+        println!("{name} is not selected");
+        return;
+    }
+    let languages = language::all().unwrap_or_else(|error| panic!("{error:#}"));
+    let language = &languages[name];
+    let component = load(name);
+    let mut failed = Vec::new();
+    let played = scenarios_of(&component, language);
+    for scenario in &played {
+        match suite::all_ways(&component, scenario) {
+            Ok(story) => {
+                if !is_told(scenario, &story) {
+                    failed.push(format!(
+                        "{}: another story than the snapshot's",
+                        scenario.id
+                    ));
+                }
+            }
+            Err(error) => failed.push(format!("{}: {error:#}", scenario.id)),
+        }
+    }
+    println!("{}: {} scenarios", language.title, played.len());
+    assert!(
+        failed.is_empty(),
+        "{}: {} of {} scenarios failed\n\n{}",
+        language.title,
+        failed.len(),
+        played.len(),
+        failed.join("\n\n")
+    );
+}
+
+macro_rules! languages {
+    ($($test:ident $name:literal),* $(,)?) => {
+        $(
+            #[test]
+            fn $test() {
+                test($name);
+            }
+        )*
+        const TESTED: &[&str] = &[$($name),*];
+    };
+}
+
+languages! {
+    rust "rust",
+}
+
+#[test]
+fn every_language_of_the_table_is_tested() {
+    let listed = language::all().unwrap_or_else(|error| panic!("{error:#}"));
+    let listed: BTreeSet<_> = listed.keys().map(String::as_str).collect();
+    assert_eq!(listed, TESTED.iter().copied().collect());
+}
