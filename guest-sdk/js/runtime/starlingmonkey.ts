@@ -15,6 +15,40 @@ const environment = (): Record<string, string> => Object.fromEntries(getEnvironm
 
 installEnvironment(environment);
 
+type Streams = { values?: unknown; [Symbol.asyncIterator]?: unknown };
+
+/** `for await` over a stream, such as a response's body: the engine's streams do not have it. */
+async function* values(this: ReadableStream<unknown>, { preventCancel = false } = {}): AsyncGenerator<unknown> {
+  const reader = this.getReader();
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) {
+        ended = true;
+        return;
+      }
+      yield value;
+    }
+  } catch (error) {
+    ended = true;
+    throw error;
+  } finally {
+    // Who leaves the loop early wants no more of it.
+    if (!ended && !preventCancel) {
+      await reader.cancel();
+    }
+    reader.releaseLock();
+  }
+}
+
+const streams = ReadableStream.prototype as Streams;
+if (streams[Symbol.asyncIterator] === undefined) {
+  for (const name of ["values", Symbol.asyncIterator] as const) {
+    Object.defineProperty(streams, name, { value: values, writable: true, configurable: true, enumerable: false });
+  }
+}
+
 export const engine = {
   name: "starlingmonkey" as const,
   drive: "async" as const,

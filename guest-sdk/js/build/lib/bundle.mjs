@@ -17,7 +17,7 @@ import { sdkModules } from "./sdk.mjs";
 const SUPPORTED = {
   starlingmonkey: {},
   // Its job queue drains only between two calls from the host, so promises are a library there, and nothing may use the engine's own.
-  quickjs: { "async-await": false, "async-generator": false, "for-await": false, "top-level-await": false },
+  quickjs: { "async-await": false, "async-generator": false, "for-await": false, "top-level-await": true },
 };
 
 /**
@@ -37,6 +37,8 @@ const SUPPORTED = {
 export async function bundle(options, entry, tools, report) {
   const esbuild = await tools.load("esbuild");
   const parser = await tools.load("oxc-parser");
+  /** What the plugins find. They work side by side, so it is told in order afterwards. */
+  const problems = [];
   let result;
   try {
     result = await esbuild.build({
@@ -57,6 +59,8 @@ export async function bundle(options, entry, tools, report) {
       sourcemap: "external",
       sourcesContent: false,
       metafile: true,
+      inject: ["abide:globals"],
+      loader: { ".txt": "text", ".md": "text", ".html": "text", ".sql": "text" },
       define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
       external: ["abide:durable/*", "wasi:*", "host:*"],
       logLevel: "silent",
@@ -64,18 +68,20 @@ export async function bundle(options, entry, tools, report) {
       plugins: [
         entryModules(options, entry),
         sdkModules(options, tools),
+        builtins(options, tools, problems),
         packages(tools),
-        builtins(options, tools),
-        authorsFiles(options, parser, report),
+        authorsFiles(options, parser, problems),
       ],
     });
   } catch (error) {
     if (error.errors === undefined) {
       throw error;
     }
+    tellFindings(problems, report);
     tell(error, options, report);
     return undefined;
   }
+  tellFindings(problems, report);
   tell(result, options, report);
   if (report.failed) {
     return undefined;
@@ -106,6 +112,19 @@ function inputs(metafile, { app, sdk }) {
     }
   }
   return [...files].sort();
+}
+
+/** @param {(import("./report.mjs").Problem & { warning?: boolean })[]} problems */
+function tellFindings(problems, report) {
+  const before = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+  problems.sort((a, b) => before(a.file ?? "", b.file ?? "") || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0) || before(a.message, b.message));
+  for (const { warning, ...problem } of problems) {
+    if (warning === true) {
+      report.warning(problem);
+    } else {
+      report.error(problem);
+    }
+  }
 }
 
 /** Hands on what the bundler found, in the author's terms. */

@@ -2,8 +2,8 @@
 //
 // Their files have a namespace of their own, so that the bundle says `package:buffer/index.js` and not where the tools happen to lie.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire, isBuiltin } from "node:module";
 import { join, relative, sep } from "node:path";
 
 export const NAMESPACE = "package";
@@ -17,8 +17,13 @@ export function packageResolver(tools) {
   const name = (file) => relative(root, file).split(sep).join("/");
   /** @returns {import("esbuild").OnResolveResult} */
   return (specifier, importer) => {
+    // A file that the package does not list among its exports.
+    if (importer === undefined && /\.m?js$/.test(specifier) && existsSync(join(root, specifier))) {
+      return { path: specifier, namespace: NAMESPACE, sideEffects: false };
+    }
     const from = createRequire(importer === undefined ? join(root, "of-the-build.js") : join(root, importer));
-    return { path: name(from.resolve(MODULES[specifier] ?? specifier)), namespace: NAMESPACE };
+    // With a slash it means the package, and not Node's own module of that name.
+    return { path: name(from.resolve(MODULES[specifier] ?? (isBuiltin(specifier) ? `${specifier}/` : specifier))), namespace: NAMESPACE };
   };
 }
 

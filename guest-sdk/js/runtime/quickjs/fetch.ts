@@ -191,7 +191,7 @@ async function read(stream: InputStream, url: URL, signal: Exchange["signal"]): 
 }
 
 function broken(url: URL, error: StreamError): TypeError {
-  const what = error.tag === "closed" ? "the connection was closed" : error.val.toDebugString();
+  const what = error.tag === "closed" ? "the connection was closed" : error.val ? error.val.toDebugString() : JSON.stringify(error) + String(error) + (error as any).stack;
   return new TypeError(`fetch failed: ${url.host}: ${what}`);
 }
 
