@@ -74,8 +74,8 @@ async function exchange({ url, method, headers, body, signal }: Exchange): Promi
   let future: FutureIncomingResponse;
   try {
     future = handle(outgoing, null);
-  } catch (code) {
-    throw failed(url, code as ErrorCode);
+  } catch (error) {
+    throw failed(url, payloadOf<ErrorCode>(error));
   }
   if (body !== undefined && body.length > 0) {
     await send(sending.write(), body, url);
@@ -115,9 +115,10 @@ async function send(stream: OutputStream, body: Uint8Array, url: URL): Promise<v
       }
     }
   } catch (error) {
+    const problem = payloadOf<StreamError>(error);
     // The server may have answered without reading everything: the answer says more.
-    if ((error as StreamError).tag !== "closed") {
-      throw broken(url, error as StreamError);
+    if (problem.tag !== "closed") {
+      throw broken(url, problem);
     }
   } finally {
     stream[Symbol.dispose]();
@@ -181,17 +182,26 @@ async function read(stream: InputStream, url: URL, signal: Exchange["signal"]): 
         return chunk;
       }
     } catch (error) {
-      if ((error as StreamError).tag === "closed") {
+      const problem = payloadOf<StreamError>(error);
+      if (problem.tag === "closed") {
         return undefined;
       }
-      throw broken(url, error as StreamError);
+      throw broken(url, problem);
     }
     await ready(stream.subscribe(), signal);
   }
 }
 
+/** The error that a function of the host returned: the engine throws an `Error` around it. */
+function payloadOf<T>(error: unknown): T {
+  if (error instanceof Error && "payload" in error) {
+    return error.payload as T;
+  }
+  throw error;
+}
+
 function broken(url: URL, error: StreamError): TypeError {
-  const what = error.tag === "closed" ? "the connection was closed" : error.val ? error.val.toDebugString() : JSON.stringify(error) + String(error) + (error as any).stack;
+  const what = error.tag === "closed" ? "the connection was closed" : error.val.toDebugString();
   return new TypeError(`fetch failed: ${url.host}: ${what}`);
 }
 

@@ -1,4 +1,4 @@
-/** What the runtime imports of the host, as QuickJS shows it: `u64` is a number, an absent `option` is `null`, an error is thrown. */
+/** What the runtime imports of the host, as QuickJS shows it: `u64` is a number, an absent `option` is `null`, an error is thrown, as `payload` of an `Error`. */
 
 declare module "host:io/poll@0.2.6" {
   export interface Pollable {
