@@ -10,6 +10,7 @@ mod cluster;
 mod crash;
 mod faults;
 mod golden;
+mod languages;
 mod project;
 mod report;
 mod shell;

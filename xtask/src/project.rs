@@ -65,6 +65,8 @@ impl Project {
         let mut found = vec![self.workspace(Kind::Root, Path::new(""))];
         found.push(self.workspace(Kind::Sdk, Path::new("guest-sdk/rust")));
         found.push(self.workspace(Kind::Guests, Path::new("tests/guests")));
+        let reference = Path::new("tests/conformance/guests/rust");
+        found.push(self.workspace(Kind::Guests, reference));
         found.extend(self.examples());
         found.retain(|w| w.manifest.is_file());
         found

@@ -1,13 +1,14 @@
 //! `cargo xtask test`: everything from a bare machine to one line that says how the tests went.
 //!
 //! Test programs find what was built for them through the environment: `ABIDE_BIN` is the binary, `ABIDE_TEST_GUESTS` the
-//! folder with the components of `tests/guests`.
+//! folder with the components of `tests/guests`, `ABIDE_CONFORMANCE_GUESTS` that of the conformance suite's, one a language.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::languages;
 use crate::project::{Kind, Project, WASM_TARGET, Workspace};
 use crate::report::Report;
 use crate::shell::{binaries, cargo, each_line, phase, plain_cargo, say, succeeds};
@@ -20,6 +21,7 @@ const CASES: &str = "PROPTEST_CASES";
 pub(crate) struct Ready {
     pub(crate) binary: PathBuf,
     pub(crate) guests: Option<PathBuf>,
+    pub(crate) conformance: Option<PathBuf>,
 }
 
 impl Ready {
@@ -28,6 +30,9 @@ impl Ready {
         command.env("ABIDE_BIN", &self.binary);
         if let Some(guests) = &self.guests {
             command.env("ABIDE_TEST_GUESTS", guests);
+        }
+        if let Some(guests) = &self.conformance {
+            command.env("ABIDE_CONFORMANCE_GUESTS", guests);
         }
     }
 }
@@ -67,6 +72,7 @@ pub(crate) fn after_checks(project: &Project, options: &Options, failed_checks: 
 }
 
 fn all(project: &Project, report: &mut Report) -> Result<()> {
+    languages::ensure_tools()?;
     let guests = prepare_guests(project)?;
     let binary = phase("build the runtime and its tests", || {
         // The same selection as `cargo test --workspace` makes, so that nothing is compiled twice.
@@ -75,7 +81,16 @@ fn all(project: &Project, report: &mut Report) -> Result<()> {
         ensure!(succeeds(&mut build)?, "the build failed");
         debug_binary(project)
     })?;
-    let ready = Ready { binary, guests };
+    let target = target(project)?;
+    let conformance = phase("build the apps in other languages", || {
+        languages::build_apps(project, &binary, &target)
+    })?;
+    let ready = Ready {
+        binary,
+        guests,
+        conformance: Some(conformance),
+    };
+    languages::test_sdks(project, &ready.binary, report)?;
     for workspace in project.workspaces() {
         match workspace.kind {
             Kind::Root | Kind::Sdk => {
@@ -123,17 +138,16 @@ fn models(project: &Project, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// The target directory of the root workspace.
+pub(crate) fn target(project: &Project) -> Result<PathBuf> {
+    let workspaces = project.workspaces();
+    let root = workspaces.first().context("there is a root workspace")?;
+    let metadata = project.metadata(root, false)?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
 fn debug_binary(project: &Project) -> Result<PathBuf> {
-    let root = project
-        .workspaces()
-        .into_iter()
-        .next()
-        .context("there is a root workspace")?;
-    let target = project
-        .metadata(&root, false)?
-        .target_directory
-        .into_std_path_buf();
-    let binary = target
+    let binary = target(project)?
         .join("debug")
         .join(format!("abide{}", std::env::consts::EXE_SUFFIX));
     ensure!(
@@ -165,7 +179,7 @@ pub(crate) fn prepare_guests(project: &Project) -> Result<Option<PathBuf>> {
             );
             Ok(())
         })?;
-        if workspace.folder.ends_with("guests") {
+        if workspace.folder.ends_with("tests/guests") {
             test_guests = Some(project.components(&workspace)?);
         }
     }
@@ -184,5 +198,10 @@ pub(crate) fn prepare_program(
     })?;
     let program = built.pop().context("two binaries were asked for")?;
     let binary = built.pop().context("two binaries were asked for")?;
-    Ok((program, Ready { binary, guests }))
+    let ready = Ready {
+        binary,
+        guests,
+        conformance: None,
+    };
+    Ok((program, ready))
 }

@@ -59,6 +59,7 @@ pub(crate) enum Command {
     Serve(commands::serve::Serve),
     New(commands::new::New),
     Build(commands::build::Build),
+    Tools(commands::tools::Tools),
     Deploy(commands::deploy::Deploy),
     Send(commands::send::Send),
     /// Lists runs, shows one step by step, follows its logs, cancels, pauses, resumes and replays it.
@@ -96,6 +97,7 @@ impl Command {
             Self::Serve(command) => command.run().await,
             Self::New(command) => command.run(),
             Self::Build(command) => command.run().await,
+            Self::Tools(command) => command.run().await,
             Self::Deploy(command) => command.run().await,
             Self::Send(command) => command.run().await,
             Self::Runs(command) => command.run().await,

@@ -35,8 +35,9 @@ pub(crate) enum Language {
 }
 
 /// What runs JavaScript within a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lower")]
 pub(crate) enum Engine {
     /// Everything that the web offers; the default.
     StarlingMonkey,

@@ -21,9 +21,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use crate::cache::Cache;
 use crate::discovery::App;
 use crate::language::Language;
 use crate::manifest::FILE_NAME;
+use crate::sdk;
 
 pub(crate) use progress::{Bar, say};
 
@@ -56,15 +58,25 @@ pub(crate) struct Build {
     inputs: Vec<PathBuf>,
 }
 
+/// Installs what a language's apps are built with; the folder with it.
+pub(crate) async fn install_tools(language: Language) -> Result<PathBuf> {
+    if language == Language::Rust {
+        return toolchain::ensure_target(Path::new(".")).await;
+    }
+    let cache = Cache::open()?;
+    let sdk = sdk::installed(language, &cache).await?;
+    Ok(tools::ensure(&sdk, language, &cache).await?.folder)
+}
+
 /// Finds out how an app is built; `language` overrules what its folder says.
 pub(crate) async fn plan(app: App, language: Option<Language>) -> Result<Plan> {
     let language = language_of(&app, language)?;
     let engine = app.manifest.build.engine;
     if let Some(engine) = engine.filter(|_| !language.has_engines()) {
         bail!(
-            "{}: [build] engine: {:?} runs JavaScript and TypeScript, but this app is in {language}; remove the line",
-            app.folder.join(FILE_NAME).display(),
-            engine.word()
+            "the engine {:?} runs JavaScript and TypeScript, but {} is in {language}: leave it out of [build] in its {FILE_NAME}, or --engine",
+            engine.word(),
+            app.folder.display()
         );
     }
     let package = match language {

@@ -1,7 +1,7 @@
 //! The compiler's part that makes components: added when it is missing.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
@@ -9,9 +9,12 @@ use tokio::process::Command;
 use super::TARGET;
 
 /// Makes sure that the toolchain which builds in `workspace` can make components.
-pub(super) async fn ensure_target(workspace: &Path) -> Result<()> {
-    if has_target(workspace).await? {
-        return Ok(());
+///
+/// Returns the folder of its standard library.
+pub(super) async fn ensure_target(workspace: &Path) -> Result<PathBuf> {
+    let folder = library(workspace).await?;
+    if folder.is_dir() {
+        return Ok(folder);
     }
     eprintln!("the Rust target {TARGET} is missing: adding it");
     let added = Command::new("rustup")
@@ -21,7 +24,7 @@ pub(super) async fn ensure_target(workspace: &Path) -> Result<()> {
         .status()
         .await;
     match added {
-        Ok(status) if status.success() => Ok(()),
+        Ok(status) if status.success() => Ok(folder),
         Ok(_) => bail!(
             "`rustup target add {TARGET}` did not work (see above): apps are compiled for this target"
         ),
@@ -32,8 +35,8 @@ pub(super) async fn ensure_target(workspace: &Path) -> Result<()> {
     }
 }
 
-/// The standard library's folder tells it, however Rust was installed.
-async fn has_target(workspace: &Path) -> Result<bool> {
+/// Where the standard library lies if the target is there, however Rust was installed.
+async fn library(workspace: &Path) -> Result<PathBuf> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)
         .current_dir(workspace)
@@ -46,6 +49,13 @@ async fn has_target(workspace: &Path) -> Result<bool> {
             ),
             _ => anyhow::Error::new(error).context("cannot start rustc"),
         })?;
-    let folder = String::from_utf8_lossy(&output.stdout);
-    Ok(output.status.success() && Path::new(folder.trim()).is_dir())
+    if !output.status.success() {
+        bail!(
+            "rustc cannot tell where its libraries are:\n{}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    Ok(PathBuf::from(
+        String::from_utf8_lossy(&output.stdout).trim(),
+    ))
 }

@@ -8,14 +8,14 @@ use clap::Args;
 use crate::build;
 use crate::commands::apps::size;
 use crate::discovery;
-use crate::language::Language;
+use crate::language::{Engine, Language};
 use crate::outcome::Outcome;
 use crate::terminal::print_line;
 
 /// Builds an app into a WebAssembly component.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  abide build my-app\n  abide build my-app -o my-app.wasm && abide deploy my-app.wasm\n  abide build my-app --lang javascript\n\nThe component's path is printed on stdout. Build tools and components are kept in $ABIDE_CACHE, else in ~/.cache/abide;\nwhatever is removed there is made again."
+    after_help = "Examples:\n  abide build my-app\n  abide build my-app -o my-app.wasm && abide deploy my-app.wasm\n  abide build my-app --engine quickjs\n\nThe component's path is printed on stdout. Build tools and components are kept in $ABIDE_CACHE, else in ~/.cache/abide;\nwhatever is removed there is made again."
 )]
 pub(crate) struct Build {
     /// The app's folder.
@@ -24,6 +24,9 @@ pub(crate) struct Build {
     /// The language, if not the one that [build] language in its abide.toml or its files tell.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     lang: Option<Language>,
+    /// What runs JavaScript and TypeScript, if not what [build] engine in its abide.toml says.
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    engine: Option<Engine>,
     /// Where to put the component; without it, it stays where it was built: in cargo's target folder, or in the cache.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -43,9 +46,10 @@ impl Build {
                 folders.join(", ")
             );
         }
-        let app = apps
+        let mut app = apps
             .pop()
             .with_context(|| format!("there is no app in {path}"))?;
+        app.manifest.build.engine = self.engine.or(app.manifest.build.engine);
         let plan = build::plan(app, self.lang).await?;
         let mut built = build::build(&[&plan]).await?;
         if !built.log.is_empty() {

@@ -19,6 +19,7 @@ pub(crate) mod selection;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod store;
+pub(crate) mod tools;
 
 use std::io::Read;
 use std::path::Path;

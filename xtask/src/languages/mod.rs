@@ -1,0 +1,130 @@
+//! Everything that is not in Rust: apps that `abide build` compiles, and the SDKs' own tests.
+//!
+//! A fresh machine has Rust, Node and Python. Whatever else is needed is installed by the binary that is tested, into its cache.
+
+mod jobs;
+mod sdks;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::project::{Kind, Project};
+use crate::report::Report;
+use crate::shell::{output, phase, say};
+use jobs::Job;
+
+/// Builds that go on side by side: each uses more than one core at times.
+const JOBS: usize = 2;
+/// What a machine must have.
+const NEEDED: [(&str, &str); 3] = [
+    ("node", "Node 20 or newer, from https://nodejs.org"),
+    ("npm", "npm, which comes with Node"),
+    (
+        "python3",
+        "Python 3.11 or newer, from https://www.python.org",
+    ),
+];
+/// The guests of the conformance suite that are built a second time, with another engine: folder, engine.
+const ENGINES: [(&str, &str); 2] = [("typescript", "quickjs"), ("javascript", "quickjs")];
+
+/// Says what is missing on this machine.
+pub(crate) fn ensure_tools() -> Result<()> {
+    for (program, what) in NEEDED {
+        let mut command = Command::new(program);
+        ensure!(
+            output(command.arg("--version")).is_some(),
+            "{program} is not to be found, which apps in some languages are built with: install {what}"
+        );
+    }
+    Ok(())
+}
+
+/// Builds all apps in other languages; the folder with the guests of the conformance suite.
+pub(crate) fn build_apps(project: &Project, binary: &Path, target: &Path) -> Result<PathBuf> {
+    let guests = target.join("conformance");
+    std::fs::create_dir_all(&guests)
+        .with_context(|| format!("could not create {}", guests.display()))?;
+    copy_reference(project, &guests)?;
+    let build = |name: String, folder: &Path, arguments: &[&str], out: Option<PathBuf>| {
+        let mut command = Command::new(binary);
+        command.arg("build").arg(folder).args(arguments);
+        if let Some(out) = out {
+            command.arg("-o").arg(out);
+        }
+        Job { name, command }
+    };
+    let mut jobs = Vec::new();
+    for folder in apps(&project.root.join("tests/conformance/guests"))? {
+        let name = name_of(&folder);
+        let out = |name: &str| Some(guests.join(format!("{name}.wasm")));
+        jobs.push(build(format!("the guest {name}"), &folder, &[], out(&name)));
+        for (_, engine) in ENGINES.iter().filter(|(language, _)| *language == name) {
+            let name = format!("{name}-{engine}");
+            let arguments = ["--engine", engine];
+            let title = format!("the guest {name}");
+            jobs.push(build(title, &folder, &arguments, out(&name)));
+        }
+    }
+    for place in ["examples", "tests/languages"] {
+        for folder in apps(&project.root.join(place))? {
+            jobs.push(build(name_of(&folder), &folder, &[], None));
+        }
+    }
+    let failed = jobs::run(jobs, JOBS);
+    ensure!(failed.is_empty(), "{} did not build", failed.join(", "));
+    Ok(guests)
+}
+
+/// The SDKs' own tests and type checks.
+pub(crate) fn test_sdks(project: &Project, binary: &Path, report: &mut Report) -> Result<()> {
+    for suite in sdks::all(project) {
+        phase(&format!("tests: guest-sdk/{}", suite.name), || {
+            suite.run(project, binary, report)
+        })?;
+    }
+    Ok(())
+}
+
+/// The reference guest is in Rust: cargo has built it with the other guests.
+fn copy_reference(project: &Project, guests: &Path) -> Result<()> {
+    let workspaces = project.workspaces();
+    let reference = workspaces
+        .iter()
+        .find(|it| it.kind == Kind::Guests && it.folder.ends_with("conformance/guests/rust"));
+    let Some(reference) = reference else {
+        return Ok(());
+    };
+    let built = project.components(reference)?.join("conformance.wasm");
+    std::fs::copy(&built, guests.join("rust.wasm"))
+        .with_context(|| format!("could not copy {}", built.display()))?;
+    Ok(())
+}
+
+/// The folders of apps that are not in Rust; those are built by cargo, all at once.
+fn apps(place: &Path) -> Result<Vec<PathBuf>> {
+    if !place.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut folders = Vec::new();
+    for entry in
+        std::fs::read_dir(place).with_context(|| format!("could not read {}", place.display()))?
+    {
+        let folder = entry?.path();
+        if folder.join("abide.toml").is_file() && !folder.join("Cargo.toml").is_file() {
+            folders.push(folder);
+        }
+    }
+    folders.sort();
+    say(&format!("{}: {} apps", place.display(), folders.len()));
+    Ok(folders)
+}
+
+fn name_of(folder: &Path) -> String {
+    folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}

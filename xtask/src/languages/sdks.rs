@@ -1,0 +1,112 @@
+//! The tests that the SDKs have in their own languages, run by their own runners.
+//!
+//! Every SDK has one entry point that checks and tests everything there is, and prints the summaries that [`Report`] reads.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::project::Project;
+use crate::report::Report;
+use crate::shell::{each_line, output, say, succeeds};
+
+/// What an SDK's tests are started with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    /// `npm run check` and `npm test`.
+    Npm,
+    /// `tests/run.py`, with the folder of the build tools.
+    Python,
+}
+
+/// The tests of one SDK.
+#[derive(Clone, Copy)]
+pub(super) struct Suite {
+    /// The SDK's folder, and what `abide tools` calls its language.
+    pub(super) name: &'static str,
+    runner: Runner,
+}
+
+const ALL: [Suite; 4] = [
+    Suite {
+        name: "js",
+        runner: Runner::Npm,
+    },
+    Suite {
+        name: "python",
+        runner: Runner::Python,
+    },
+    Suite {
+        name: "c",
+        runner: Runner::Python,
+    },
+    Suite {
+        name: "go",
+        runner: Runner::Python,
+    },
+];
+
+/// All SDKs that are there.
+pub(super) fn all(project: &Project) -> Vec<Suite> {
+    let there = |suite: &Suite| {
+        let folder = project.root.join("guest-sdk").join(suite.name);
+        let entry = match suite.runner {
+            Runner::Npm => "test",
+            Runner::Python => "tests/run.py",
+        };
+        folder.join(entry).exists()
+    };
+    ALL.into_iter().filter(there).collect()
+}
+
+impl Suite {
+    /// Runs everything; what fails is in the report.
+    pub(super) fn run(self, project: &Project, binary: &Path, report: &mut Report) -> Result<()> {
+        let folder = project.root.join("guest-sdk").join(self.name);
+        match self.runner {
+            Runner::Npm => {
+                let mut install = npm(&folder, &["install", "--no-save", "--ignore-scripts"]);
+                install.args(["--no-audit", "--no-fund", "--loglevel=error"]);
+                ensure!(
+                    succeeds(&mut install)?,
+                    "the packages that the tests need could not be installed"
+                );
+                let types = succeeds(&mut npm(&folder, &["run", "--silent", "check"]))?;
+                report.add(Report::of(types));
+                self.read(&mut npm(&folder, &["test", "--silent"]), report)
+            }
+            Runner::Python => {
+                let mut tools = Command::new(binary);
+                let tools = output(tools.args(["tools", self.name]))
+                    .context("its build tools could not be installed: try `abide tools`")?;
+                let mut command = Command::new(Path::new(&tools).join("bin/python"));
+                command
+                    .current_dir(&folder)
+                    .args(["tests/run.py", "--tools", &tools]);
+                self.read(&mut command, report)
+            }
+        }
+    }
+
+    fn read(self, command: &mut Command, report: &mut Report) -> Result<()> {
+        let before = *report;
+        let succeeded = each_line(command, |line| {
+            say(line);
+            report.read(line);
+        })?;
+        report.note_exit(succeeded, before.failed);
+        ensure!(
+            !succeeded || report.passed > before.passed,
+            "the tests of {} reported no test: do they still print a summary that is read here?",
+            self.name
+        );
+        Ok(())
+    }
+}
+
+fn npm(folder: &Path, arguments: &[&str]) -> Command {
+    let mut npm = Command::new("npm");
+    npm.current_dir(folder).args(arguments);
+    npm
+}
