@@ -32,11 +32,11 @@ class _Numbered:
         return self._number
 
 
-class _Task(_Numbered, asyncio.Task[T]):
+class Task(_Numbered, asyncio.Task[T]):
     __hash__ = _Numbered.__hash__
 
 
-class _Future(_Numbered, asyncio.Future[T]):
+class Future(_Numbered, asyncio.Future[T]):
     __hash__ = _Numbered.__hash__
 
 
@@ -137,7 +137,7 @@ class Loop(asyncio.AbstractEventLoop):
     # Tasks and futures.
 
     def create_future(self) -> asyncio.Future[Any]:
-        future: _Future[Any] = _Future(loop=self)
+        future: Future[Any] = Future(loop=self)
         future._number = self._next_number()
         return future
 
@@ -145,8 +145,10 @@ class Loop(asyncio.AbstractEventLoop):
         eager = options.pop("eager_start", None)
         if eager:
             self._no("a task that starts eagerly")
-        task: _Task[Any] = _Task(coro, loop=self, **options)
+        task: Task[Any] = Task(coro, loop=self, **options)
         task._number = self._next_number()
+        # That a task is pending when the run ends, or is given up, is no mistake of anybody's.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
         return task
 
     def _next_number(self) -> int:

@@ -10,6 +10,7 @@ Invariant: a body runs at most once.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -104,10 +105,12 @@ class Runtime:
         if exit is None and not main.done():
             return None
         self.clear()
-        if exit is not None:
-            return from_exception(exit)
         try:
-            return main.result()
+            # Asked for in any case: else asyncio complains that nobody did.
+            output = main.result() if main.done() else ""
+            if exit is None:
+                return output
+            return from_exception(exit)
         except BaseException as error:
             return from_exception(error)
 
@@ -148,6 +151,7 @@ class Runtime:
         for ticket in slots:
             self.host.cancel(ticket)
         for task in asyncio.all_tasks(self.loop):
-            # They end with the run; that they were pending is no mistake of anybody's.
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            coroutine = task.get_coro()
+            if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+                coroutine.close()
         self.loop.close()

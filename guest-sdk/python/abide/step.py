@@ -7,6 +7,7 @@ task is cancelled. Here options become records of the contract and results becom
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,7 +136,25 @@ class Ai(_Operations):
         )
         return self._value(id, await self._perform(id, prepare), returns)
 
-    async def wrap(self, id: str, fn: Callable[[Unpack[Ts]], Awaitable[T] | T], *args: Unpack[Ts], **options: Any) -> T:
+    @overload
+    async def wrap(
+        self, id: str, fn: Callable[[Unpack[Ts]], Coroutine[Any, Any, T]], *args: Unpack[Ts], retries: int | None = None,
+        timeout: Duration | None = None, backoff: Backoff | None = None,
+    ) -> T: ...  # fmt: skip
+    @overload
+    async def wrap(
+        self, id: str, fn: Callable[[Unpack[Ts]], T], *args: Unpack[Ts], retries: int | None = None,
+        timeout: Duration | None = None, backoff: Backoff | None = None,
+    ) -> T: ...  # fmt: skip
+    async def wrap(  # type: ignore[misc]  # mypy does not see that `*args: Any` takes a TypeVarTuple
+        self,
+        id: str,
+        fn: Callable[..., Any],
+        *args: Any,
+        retries: int | None = None,
+        timeout: Duration | None = None,
+        backoff: Backoff | None = None,
+    ) -> Any:
         """Runs a call of a model's own client as a step whose arguments are kept, so that an operator sees them beside the result and may replace
         them when the run is replayed from here. Options are those of `step.run`."""
         hints = _parameter_hints(fn, len(args))
@@ -143,9 +162,9 @@ class Ai(_Operations):
         def call(given: Any) -> Any:
             return fn(*given)
 
-        body = _make_body(call, (list(args),), given=True, annotation=tuple[hints] if hints is not None else None)  # type: ignore[valid-type]
-        prepare = lambda lengths: _run_record(lengths, input=list(args), **options)
-        return typing.cast(T, self._value(id, await self._perform(id, prepare, body), _return_hint(fn)))
+        body = _make_body(call, (list(args),), given=True, annotation=None if hints is None else types.GenericAlias(tuple, hints))
+        prepare = lambda lengths: _run_record(lengths, input=list(args), retries=retries, timeout=timeout, backoff=backoff)
+        return self._value(id, await self._perform(id, prepare, body), _return_hint(fn))
 
 
 class Step(_Operations):
