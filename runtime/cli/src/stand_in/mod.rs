@@ -5,6 +5,7 @@
 
 mod idempotency;
 mod message;
+mod model;
 mod routes;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::message::{Answer, Asked};
+use super::model;
 use super::text::{parameter, segment};
 use super::world::{World, id};
 
@@ -31,6 +32,7 @@ pub(super) enum Route {
     User(String, String),
     PutExport(String),
     GetExport(String),
+    Model,
 }
 
 impl Route {
@@ -42,7 +44,8 @@ impl Route {
             | Self::GetRecord(..)
             | Self::Stock(_)
             | Self::User(..)
-            | Self::GetExport(_) => false,
+            | Self::GetExport(_)
+            | Self::Model => false,
             Self::SendEmail
             | Self::SendMessage
             | Self::PatchRecord(..)
@@ -87,13 +90,15 @@ pub(super) fn find(method: &str, path: &str) -> Result<Route, Answer> {
         (["users", id, part], "GET") => Route::User(segment(id)?, segment(part)?),
         (["exports", name], "PUT") => Route::PutExport(segment(name)?),
         (["exports", name], "GET") => Route::GetExport(segment(name)?),
+        (["v1", "chat", "completions"], "POST") => Route::Model,
         (
             [
                 "health" | "log" | "emails" | "messages" | "risk" | "charges" | "refunds"
                 | "bookings",
             ]
             | ["stock" | "bookings" | "exports", _]
-            | ["records" | "users", _, _],
+            | ["records" | "users", _, _]
+            | ["v1", "chat", "completions"],
             _,
         ) => {
             return Err(Answer::error(
@@ -134,6 +139,7 @@ pub(super) fn look(world: &World, route: &Route, asked: &Asked<'_>) -> Result<An
             }),
             None => Err(not_found(&format!("There is no export {name}."))),
         },
+        Route::Model => model::complete(asked.body.unwrap_or_default()),
         other => Err(Answer::error(
             500,
             "internal",
