@@ -1,0 +1,10 @@
+export { approveExpense } from "./approve-expense";
+export { audit } from "./audit";
+export { chargeCard } from "./charge-card";
+export { countViews } from "./count-views";
+export { dailyReport } from "./daily-report";
+export { fulfilOrder } from "./fulfil-order";
+export { reserveItems } from "./reserve-items";
+export { summariseDocument } from "./summarise-document";
+export { syncInventory } from "./sync-inventory";
+export { welcomeUser } from "./welcome-user";
