@@ -5,11 +5,12 @@ import { dirname } from "node:path";
 
 import { bundle } from "./bundle.mjs";
 import { findEntry } from "./entry.mjs";
+import { loadingProblem } from "./loading.mjs";
 import { Tools } from "./tools.mjs";
 
 const ENGINES = {
-  starlingmonkey: () => import("../engines/starlingmonkey.mjs"),
-  quickjs: () => import("../engines/quickjs.mjs"),
+  starlingmonkey: () => import("../engines/starlingmonkey/componentize.mjs"),
+  quickjs: () => import("../engines/quickjs/componentize.mjs"),
 };
 
 /**
@@ -29,8 +30,9 @@ export async function build(options, report) {
   }
   report.phase("componentize");
   const engine = await ENGINES[options.engine]();
-  const component = await engine.componentize(bundled, options, tools, report);
+  const { component, output } = await engine.componentize(bundled, options, tools, report);
   if (component === undefined) {
+    report.error(loadingProblem(output, bundled.positions, options.app));
     return;
   }
   await mkdir(dirname(options.out), { recursive: true });

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 const FILES = {
   esbuild: "esbuild/lib/main.js",
   "oxc-parser": "oxc-parser/index.js",
-  "componentize-js": "@bytecodealliance/componentize-js/src/componentize.js",
+  jco: "@bytecodealliance/jco/src/api.js",
   splicer: "@bytecodealliance/componentize-js/lib/spidermonkey-embedding-splicer.js",
   "componentize-qjs": "componentize-qjs/index.js",
 };
@@ -24,6 +24,11 @@ export class Tools {
   /** A path below the tools' node_modules. */
   path(...parts) {
     return join(this.#folder, "node_modules", ...parts);
+  }
+
+  /** The folder for what builds keep: it is as good as empty. */
+  kept() {
+    return join(this.#folder, "kept");
   }
 
   /**

@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 export async function withWorld(engine, sdk, use) {
   const folder = await mkdtemp(join(tmpdir(), "abide-wit-"));
   try {
-    await cp(fileURLToPath(new URL(`../engines/${engine}-wit`, import.meta.url)), folder, { recursive: true });
+    await cp(fileURLToPath(new URL(`../engines/${engine}/wit`, import.meta.url)), folder, { recursive: true });
     await cp(join(sdk, "wit"), join(folder, "deps", "abide-durable"), { recursive: true, dereference: true });
     return await use(folder);
   } finally {

@@ -1,6 +1,6 @@
 // The small engine: QuickJS, without component-model async.
 
-import { withWorld } from "../lib/world.mjs";
+import { withWorld } from "../../lib/world.mjs";
 
 /**
  * Its tool initialises the app against a host of its own, whose streams cannot be told from those of an HTTP interface that it lacks. So WASI is
@@ -9,12 +9,12 @@ import { withWorld } from "../lib/world.mjs";
 const STAND_IN = /host:(?=[a-z]+\/[a-z-]+@0\.2\.6)/g;
 
 /**
- * @param {import("../lib/bundle.mjs").Bundle} bundled
- * @param {import("../lib/arguments.mjs").Options} options
- * @param {import("../lib/tools.mjs").Tools} tools
+ * @param {import("../../lib/bundle.mjs").Bundle} bundled
+ * @param {import("../../lib/arguments.mjs").Options} options
+ * @param {import("../../lib/tools.mjs").Tools} tools
  */
 export async function componentize({ code }, { sdk }, tools) {
   const { componentize } = await tools.load("componentize-qjs");
   const { component } = await withWorld("quickjs", sdk, (witPath) => componentize({ witPath, world: "quickjs", jsSource: code, sync: true }));
-  return Buffer.from(component.toString("latin1").replace(STAND_IN, "wasi:"), "latin1");
+  return { component: Buffer.from(component.toString("latin1").replace(STAND_IN, "wasi:"), "latin1") };
 }

@@ -1,0 +1,1 @@
+export function loadingProblem(output) { return { message: output }; }
