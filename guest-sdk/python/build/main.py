@@ -77,7 +77,10 @@ def _componentize(
     stage.mkdir()
     (stage / "opened.json").write_text("[]")
     # Only the package: what else is in the SDK's folder is nothing that an app could import.
-    shutil.copytree(sdk / "abide", staging / "sdk" / "abide", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(sdk / "abide", staging / "sdk" / "abide", ignore=shutil.ignore_patterns("__pycache__", "world"))
+    # The contract, and beside it the world of Python's components, which is of the same package.
+    shutil.copytree(sdk / "wit", staging / "wit")
+    shutil.copytree(sdk / "abide" / "world", staging / "wit", dirs_exist_ok=True)
     # Otherwise the tools' own packages would be found.
     nothing = staging / "environment" / "lib" / "site-packages"
     nothing.mkdir(parents=True)
@@ -93,7 +96,7 @@ def _componentize(
         encoding="utf-8",
     )
     command = [python, "-c", "import sys, componentize_py; sys.exit(componentize_py.script())"]
-    command += ["--wit-path", str(sdk / "wit"), "--world", "python-app", "componentize", "abide_entry"]
+    command += ["--wit-path", str(staging / "wit"), "--world", "python-app", "componentize", "abide_entry"]
     for path in paths:
         command += ["--python-path", str(path)]
     out.parent.mkdir(parents=True, exist_ok=True)
