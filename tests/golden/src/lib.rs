@@ -7,9 +7,10 @@
 //! v0.1/payloads.txt     the contents of payload files
 //! v0.1/outcomes.txt     each run, how it stood, and how it ends when it goes on
 //! ```
-//! [`scenario`] leaves the rows behind, [`ending`] lets what is not over go on, [`fixture`] is the form on disk, [`life`] the node in
+//! [`scenario`] leaves the rows behind, with processes that die in it ([`deaths`]), [`ending`] lets what is not over go on, [`fixture`] is the form on disk, [`life`] the node in
 //! virtual time that both need. A fixture of a released version is never written again.
 
+pub mod deaths;
 pub mod ending;
 pub mod fixture;
 pub mod life;

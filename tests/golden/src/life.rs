@@ -99,6 +99,11 @@ impl Stage {
         self.settle()
     }
 
+    /// Ends it where it stands: the store says that it is open still.
+    pub fn dies(self) {
+        self.life.end();
+    }
+
     /// Ends the node in good order.
     pub fn close(self) {
         self.life.run(self.life.node().shutdown());

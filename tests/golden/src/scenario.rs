@@ -3,16 +3,20 @@
 //! It begins at a fixed time, with fixed ids, and does one thing after the other. First come runs that end, then, a day and a half later, what
 //! is still under way when the node is ended, and last events that a second life accepts and has no room to execute.
 
+use std::sync::Arc;
+
 use abide_core::engine::{Answer, FromStep};
 use abide_core::event::{EventIdSeed, NewEvent};
 use abide_core::ids::{EventId, FunctionId, RunId};
 use abide_core::state::{EventSchema, JobAction, RunFilter, RunStatus};
 use abide_crash::life::Folders;
+use abide_host::Surroundings;
 use abide_server::DeployOptions;
 use abide_store::MemoryDisk;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 
+use crate::deaths::Unanswered;
 use crate::ending;
 use crate::fixture::Fixture;
 use crate::life::Stage;
@@ -49,17 +53,52 @@ pub fn record(component: Bytes) -> Result<Fixture> {
     teller.what_operators_did()?;
     let at_ms = teller.stage.now_ms();
     teller.stage.close();
+    processes_that_die(&disk, &folders, at_ms)?;
     // No room for executions: what comes now is accepted, and waits.
-    let stage = Stage::open(&disk, &folders, at_ms, 2, |config| {
-        config.engine.max_executing = 0;
-    })?;
-    let mut teller = Teller { stage, events: 500 };
+    let mut teller = Teller {
+        stage: without_room(&disk, &folders, at_ms, 2)?,
+        events: 500,
+    };
     teller.send("steps", r#"{"key":"ready"}"#)?;
     teller.send("parallel", r#"{"key":"ready"}"#)?;
     teller.stage.close();
     let mut fixture = Fixture::of(&disk, component, at_ms);
     fixture.outcomes = ending::outcomes(&fixture)?;
     Ok(fixture)
+}
+
+/// A life that accepts, and executes nothing.
+fn without_room(disk: &MemoryDisk, folders: &Folders, at_ms: u64, seed: u64) -> Result<Stage> {
+    Stage::open(disk, folders, at_ms, seed, |config| {
+        config.engine.max_executing = 0;
+    })
+}
+
+/// Three deaths: a body that waits for its answer is interrupted by the first and waits again at the last, with that of a run that came in between.
+fn processes_that_die(disk: &MemoryDisk, folders: &Folders, at_ms: u64) -> Result<()> {
+    let body = format!(r#"{{"authority":"{NOBODY}"}}"#);
+    let waiting = |seed, requests: &Arc<Unanswered>| {
+        let surroundings: Arc<dyn Surroundings> = requests.clone();
+        Stage::open(disk, folders, at_ms, seed, |config| {
+            config.host.surroundings = Some(surroundings);
+        })
+    };
+    let requests = Unanswered::new();
+    let stage = waiting(11, &requests)?;
+    let mut teller = Teller { stage, events: 600 };
+    teller.send("outside", &body)?;
+    teller.stage.run(requests.requests(1))?;
+    teller.stage.dies();
+    let stage = without_room(disk, folders, at_ms, 12)?;
+    let mut teller = Teller { stage, events: 700 };
+    teller.send("outside", &body)?;
+    teller.stage.dies();
+    let requests = Unanswered::new();
+    let stage = waiting(13, &requests)?;
+    // That both bodies reached out is durable before they do.
+    stage.run(requests.requests(2))?;
+    stage.dies();
+    Ok(())
 }
 
 struct Teller {

@@ -102,7 +102,8 @@ const EXPECTED: [(&str, &[&str]); 9] = [
     (
         "control",
         &[
-            "Throttle", "Window", "Pending", "Started", "Live", "Ticked", "Paused",
+            "Throttle", "Window", "Pending", "Started", "Live", "Ticked", "Paused", "Process",
+            "Suspect",
         ],
     ),
     (
@@ -118,6 +119,8 @@ const ENTRIES: &[&str] = &[
     "Input replaced",
     "Carried",
     "BodyStarted",
+    "BodyReachedOut",
+    "BodyInterrupted",
     "BodyFailed",
     "Completed",
     "Recalled",
