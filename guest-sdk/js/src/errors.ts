@@ -112,10 +112,23 @@ export function toFailure(thrown: unknown, mapStack: (stack: string) => string =
   return {
     name: name === "NonRetriableError" || name === "RetryAfterError" ? "Error" : name,
     message: thrown instanceof StepError ? withStep(thrown.stepId, message) : message,
-    stack: stack === undefined || stack === "" ? undefined : mapStack(stack),
+    stack: stack === undefined || stack === "" ? undefined : withoutConstructors(mapStack(stack), thrown),
     data: data === undefined ? undefined : attempt(() => JSON.stringify(data)),
     retry,
   };
+}
+
+/** Some engines show the constructors of an error before the place that threw it, which is the one that matters. */
+function withoutConstructors(stack: string, thrown: unknown): string {
+  const names = new Set<string>();
+  let prototype: unknown = thrown instanceof Error ? Object.getPrototypeOf(thrown) : undefined;
+  while (prototype instanceof Error || prototype === Error.prototype) {
+    names.add((prototype as Error).constructor.name);
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  const lines = stack.split("\n");
+  const first = lines.findIndex((line) => !names.has(/^\s*at (?:new )?([\w$]+) \(/.exec(line)?.[1] ?? ""));
+  return lines.slice(Math.max(first, 0)).join("\n");
 }
 
 /** A failure of the platform names its step already. */
@@ -151,7 +164,7 @@ function readable(thrown: unknown): Readable {
 
 /** What the error calls itself; else the name of its class. */
 function nameOf(error: object, own: string | undefined): string {
-  if (own && own !== "Error") {
+  if (own && (own !== "Error" || error instanceof StepError)) {
     return own;
   }
   const ofClass = error instanceof Error ? attempt(() => error.constructor.name) : undefined;

@@ -77,7 +77,10 @@ export class InngestFunction<THandler extends AnyHandler = AnyHandler, TEvent = 
         faults.push("onFailure: give a function, or an object with a `handler` that is one");
       }
       const inside: Built = failureConfigOf(own.config.id, handler satisfies FlowControl);
-      faults.push(...[...inside.faults, ...faultsOf(inside.config)].map((fault) => `onFailure.${fault}`));
+      const wrong = [...inside.faults, ...faultsOf(inside.config)];
+      // Its id is made of the function's: where that is wrong, it was said already.
+      const ownId = faults.some((fault) => fault.startsWith("id: "));
+      faults.push(...wrong.filter((fault) => !(ownId && fault.startsWith("id: "))).map((fault) => `onFailure.${fault}`));
       configs.push(inside.config);
     }
     return { configs, faults };

@@ -216,6 +216,9 @@ export type AnyMiddleware = InngestMiddleware<any> | Middleware.Class;
 
 type AwaitedReturn<F> = F extends (...args: never[]) => infer R ? Awaited<R> : never;
 
+/** What a context has anyway. */
+type OwnMembers = "event" | "events" | "step" | "group" | "runId" | "attempt" | "maxAttempts" | "logger" | number;
+
 /** What one middleware adds to the context of handlers. */
 type ContextOf<M> =
   M extends InngestMiddleware<infer O>
@@ -230,7 +233,7 @@ type ContextOf<M> =
       : {}
     : M extends abstract new (...args: never[]) => { transformFunctionInput(args: never): infer R }
       ? Awaited<R> extends { ctx: infer C }
-        ? { [K in keyof C as string extends K ? never : K extends keyof MiddlewareContext ? never : K]: C[K] }
+        ? { [K in keyof C as string extends K ? never : K extends OwnMembers ? never : K]: C[K] }
         : {}
       : {};
 
@@ -239,18 +242,24 @@ export type ContextAdditions<M> = M extends readonly [infer First, ...infer Rest
   ? ContextOf<First> & ContextAdditions<Rest>
   : {};
 
-type OutputOf<M, Member extends "stepOutputTransform" | "functionOutputTransform"> = M extends abstract new (
-  ...args: never[]
-) => { [K in Member]: infer T extends AnyTransform }
-  ? T
-  : DefaultTransform;
+/** What a middleware declares for the results of bodies; nothing, if it leaves them alone. */
+type TransformOf<M> = M extends abstract new (...args: never[]) => { stepOutputTransform: infer T extends AnyTransform }
+  ? "isDefault" extends keyof T
+    ? []
+    : [T]
+  : [];
 
-/** What becomes of what bodies return: the last middleware of a list is the innermost. Without any, what JSON makes of it. */
-export type StepTransform<M> = M extends readonly [infer First, ...infer Rest]
-  ? Rest extends readonly []
-    ? OutputOf<First, "stepOutputTransform">
-    : Composed<OutputOf<First, "stepOutputTransform">, StepTransform<Rest>>
-  : DefaultTransform;
+type TransformsOf<M> = M extends readonly [infer First, ...infer Rest] ? [...TransformOf<First>, ...TransformsOf<Rest>] : [];
+
+/** The last one is the innermost. */
+type Compose<T> = T extends readonly [infer Only extends AnyTransform]
+  ? Only
+  : T extends readonly [infer Outer extends AnyTransform, ...infer Inner]
+    ? Composed<Outer, Compose<Inner>>
+    : DefaultTransform;
+
+/** What becomes of what bodies return. Without middleware that says otherwise, what JSON makes of it. */
+export type StepTransform<M> = Compose<TransformsOf<M>>;
 
 interface Composed<Outer extends AnyTransform, Inner extends AnyTransform> extends AnyTransform {
   Out: ApplyTransform<Outer, ApplyTransform<Inner, this["In"]>>;

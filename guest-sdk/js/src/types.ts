@@ -75,6 +75,8 @@ export interface StaticTransform {
 
 /** The change without any middleware: what JSON makes of a value. */
 export interface DefaultStaticTransform extends StaticTransform {
+  /** Tells it from others, which may look the same to the compiler. */
+  readonly isDefault?: true;
   Out: Jsonify<this["In"]>;
 }
 
