@@ -74,4 +74,4 @@ export const engine = {
   environment,
 };
 
-export { functionsFor, operationsFor } from "./quickjs/contract.ts";
+export { functionsFor, loggingFor, operationsFor } from "./quickjs/contract.ts";

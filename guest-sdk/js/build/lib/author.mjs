@@ -28,10 +28,11 @@ const LANGUAGES = { ts: "ts", tsx: "tsx", jsx: "jsx" };
 /**
  * @param {import("./arguments.mjs").Options} options
  * @param {any} parser oxc-parser
+ * @param {(source: string, program: any) => string} rewriteRegexps
  * @param {import("./report.mjs").Problem[]} problems where findings go
  * @returns {import("esbuild").Plugin}
  */
-export function authorsFiles({ engine }, parser, problems) {
+export function authorsFiles({ engine }, parser, rewriteRegexps, problems) {
   return {
     name: "abide-author",
     setup(build) {
@@ -50,7 +51,8 @@ export function authorsFiles({ engine }, parser, problems) {
         for (const { offset, ...finding } of findings) {
           problems.push({ file: path, ...place(source, offset), ...finding });
         }
-        return { contents: rewritten(source, environment), loader };
+        // Equally long, and so before what may change lengths.
+        return { contents: rewriteRegexps(rewritten(source, environment), parsed.program), loader };
       });
     },
   };

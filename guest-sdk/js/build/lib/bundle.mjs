@@ -11,6 +11,7 @@ import { builtins } from "./builtins.mjs";
 import { entryModules } from "./generated.mjs";
 import { packages } from "./packages.mjs";
 import { positionTable } from "./positions.mjs";
+import { packagesRegexps, regexpRewriter } from "./regexps.mjs";
 import { sdkModules } from "./sdk.mjs";
 
 /** What the engine's parser does not know, or what must not reach it; the rest is passed on as it was written. */
@@ -37,6 +38,8 @@ const SUPPORTED = {
 export async function bundle(options, entry, tools, report) {
   const esbuild = await tools.load("esbuild");
   const parser = await tools.load("oxc-parser");
+  // QuickJS brings Unicode's tables.
+  const rewrite = options.engine === "starlingmonkey" ? regexpRewriter(await tools.load("regexpu-core")) : (source) => source;
   /** What the plugins find. They work side by side, so it is told in order afterwards. */
   const problems = [];
   let result;
@@ -70,7 +73,8 @@ export async function bundle(options, entry, tools, report) {
         sdkModules(options, tools),
         builtins(options, tools, problems),
         packages(tools),
-        authorsFiles(options, parser, problems),
+        authorsFiles(options, parser, rewrite, problems),
+        ...(options.engine === "starlingmonkey" ? [packagesRegexps(parser, rewrite)] : []),
       ],
     });
   } catch (error) {

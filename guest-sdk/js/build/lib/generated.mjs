@@ -13,11 +13,11 @@ const HOST = {
     export const functions = (app) => host.functions(app);
   `,
   quickjs: `
-    import { engine, functionsFor, operationsFor } from "@abide/sdk/runtime/quickjs";
+    import { engine, functionsFor, loggingFor, operationsFor } from "@abide/sdk/runtime/quickjs";
     import { connect } from "@abide/sdk/component";
     import * as operations from "abide:durable/operations@0.1.0";
     import * as logging from "abide:durable/logging@0.1.0";
-    const host = connect({ operations: operationsFor(operations), logging, engine });
+    const host = connect({ operations: operationsFor(operations), logging: loggingFor(logging), engine });
     export const functions = (app) => functionsFor(host.functions(app));
   `,
 };

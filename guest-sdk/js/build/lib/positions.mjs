@@ -83,3 +83,23 @@ function encode(value) {
   } while (rest > 0);
   return text;
 }
+
+/**
+ * The author's position for one of the bundle; all are counted from 1.
+ * @param {PositionTable} table
+ * @returns {{ source: string, line: number, column: number } | undefined}
+ */
+export function originalPosition({ sources, lines }, line, column) {
+  const at = [0, 0, 0, 0];
+  let found;
+  for (const segment of (lines.split(";")[line - 1] ?? "").split(",").filter((text) => text !== "")) {
+    decode(segment).forEach((delta, field) => {
+      at[field] += delta;
+    });
+    if (at[0] > column - 1) {
+      break;
+    }
+    found = { source: sources[at[1]], line: at[2] + 1, column: at[3] + 1 };
+  }
+  return found;
+}

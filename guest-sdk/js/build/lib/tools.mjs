@@ -8,6 +8,7 @@ const FILES = {
   esbuild: "esbuild/lib/main.js",
   "oxc-parser": "oxc-parser/index.js",
   jco: "@bytecodealliance/jco/src/api.js",
+  "regexpu-core": "regexpu-core/rewrite-pattern.js",
   splicer: "@bytecodealliance/componentize-js/lib/spidermonkey-embedding-splicer.js",
   "componentize-qjs": "componentize-qjs/index.js",
 };

@@ -44,6 +44,10 @@ function news(value: { tag: string; val?: unknown }): unknown {
   return lifted;
 }
 
+interface Logging {
+  log(level: unknown, message: string): void;
+}
+
 interface Operations {
   start(id: string, operation: unknown): number;
   next(): [number, { tag: string; val?: unknown }];
@@ -55,6 +59,20 @@ interface Functions {
   describe(): unknown;
   eventSchemas(): unknown;
   run(context: unknown): unknown;
+}
+
+/** Whether the host calls: before that, modules are loaded while the app is built, and there is no host. */
+let called = false;
+
+/** The imports, for the SDK. Nobody reads what modules log while they are loaded. */
+export function loggingFor(logging: Logging): Logging {
+  return {
+    log: (level, message) => {
+      if (called) {
+        logging.log(level, message);
+      }
+    },
+  };
 }
 
 /** The imports, for the SDK. */
@@ -73,9 +91,13 @@ export function operationsFor(operations: Operations): Operations {
 /** The exports, for the host. */
 export function functionsFor(functions: Functions): Functions {
   return {
-    describe: () => lower(functions.describe()),
+    describe: () => {
+      called = true;
+      return lower(functions.describe());
+    },
     eventSchemas: () => lower(functions.eventSchemas()),
     run: (context) => {
+      called = true;
       const { event: first, events, ...rest } = context as { event: unknown; events: unknown[] };
       try {
         return functions.run({ ...rest, event: event(first), events: events.map(event) });

@@ -12,9 +12,18 @@ const STAND_IN = /host:(?=[a-z]+\/[a-z-]+@0\.2\.6)/g;
  * @param {import("../../lib/bundle.mjs").Bundle} bundled
  * @param {import("../../lib/arguments.mjs").Options} options
  * @param {import("../../lib/tools.mjs").Tools} tools
+ * @returns {Promise<{ component: Buffer } | { output: string }>} or what the engine said about an app that it cannot load
  */
 export async function componentize({ code }, { sdk }, tools) {
   const { componentize } = await tools.load("componentize-qjs");
-  const { component } = await withWorld("quickjs", sdk, (witPath) => componentize({ witPath, world: "quickjs", jsSource: code, sync: true }));
+  let component;
+  try {
+    ({ component } = await withWorld("quickjs", sdk, (witPath) => componentize({ witPath, world: "quickjs", jsSource: code, sync: true })));
+  } catch (error) {
+    if (/JavaScript module/.test(error.message)) {
+      return { output: error.message };
+    }
+    throw error;
+  }
   return { component: Buffer.from(component.toString("latin1").replace(STAND_IN, "wasi:"), "latin1") };
 }
