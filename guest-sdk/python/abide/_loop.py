@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ["Loop"]
+__all__ = ["Future", "Loop"]
 
 T = TypeVar("T")
 
@@ -37,7 +37,17 @@ class Task(_Numbered, asyncio.Task[T]):
 
 
 class Future(_Numbered, asyncio.Future[T]):
+    """A future that says at once that it was cancelled, and not when the task that waits for it has its turn."""
+
     __hash__ = _Numbered.__hash__
+
+    on_cancel: Callable[[], None] | None = None
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        cancelled = super().cancel(msg)
+        if cancelled and self.on_cancel is not None:
+            self.on_cancel()
+        return cancelled
 
 
 class Loop(asyncio.AbstractEventLoop):
@@ -136,7 +146,7 @@ class Loop(asyncio.AbstractEventLoop):
 
     # Tasks and futures.
 
-    def create_future(self) -> asyncio.Future[Any]:
+    def create_future(self) -> Future[Any]:
         future: Future[Any] = Future(loop=self)
         future._number = self._next_number()
         return future

@@ -134,16 +134,17 @@ class Runtime:
         return _body.run(body, execution)
 
     async def perform(self, id: str, operation: Operation, body: Body | None = None) -> Outcome:
-        """Starts an operation and waits for its outcome. Being cancelled meanwhile gives the operation up."""
+        """Starts an operation and waits for its outcome. Being cancelled meanwhile gives the operation up, at once."""
         ticket = self.host.start(id, operation)
-        future: asyncio.Future[Outcome] = self.loop.create_future()
+        future = self.loop.create_future()
+        future.on_cancel = lambda: self._give_up(ticket)
         self._slots[ticket] = _Slot(body, future)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if self._slots.pop(ticket, None) is not None:
-                self.host.cancel(ticket)
-            raise
+        outcome: Outcome = await future
+        return outcome
+
+    def _give_up(self, ticket: int) -> None:
+        if self._slots.pop(ticket, None) is not None:
+            self.host.cancel(ticket)
 
     def clear(self) -> None:
         """Gives up all operations that are not complete."""

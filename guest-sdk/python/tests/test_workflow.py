@@ -242,6 +242,21 @@ class Branches(unittest.TestCase):
         run.execute("give-up")
         self.assertEqual(run.output(), "gave up")
 
+    def test_a_cancelled_task_withdraws_its_operation_before_anything_else_is_started(self) -> None:
+        seen: list[list[str]] = []
+
+        async def work(ctx: abide.Context) -> None:
+            slow = asyncio.create_task(ctx.step.sleep("slow", "1h"))
+            await ctx.step.run("fast", lambda: None)
+            slow.cancel()
+            seen.append(run.cancelled())
+            await ctx.step.sleep("after", "2h")
+
+        run = Run(function(work))
+        run.execute("fast")
+        self.assertEqual(seen, [["slow"]])
+        self.assertEqual((run.cancelled(), run.pending()), (["slow"], ["after"]))
+
     def test_a_task_group_gives_up_the_others_when_one_fails(self) -> None:
         def bad() -> None:
             raise ValueError("bad")
