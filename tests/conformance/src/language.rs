@@ -12,6 +12,9 @@ pub const GUESTS: &str = "ABIDE_CONFORMANCE_GUESTS";
 /// Names the languages to test, with commas between them; all of them if it is not set.
 pub const SELECTED: &str = "CONFORMANCE_LANGUAGES";
 
+/// Names the scenarios to play, with commas between them; all of them if it is not set. For somebody who writes a guest.
+pub const SCENARIOS: &str = "CONFORMANCE_SCENARIOS";
+
 /// One language, or one of its engines.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,8 +38,17 @@ pub fn all() -> Result<BTreeMap<String, Language>> {
 
 /// Whether this language is to be tested now.
 pub fn is_selected(name: &str) -> bool {
-    match std::env::var(SELECTED) {
-        Ok(selected) => selected.split(',').any(|one| one.trim() == name),
+    is_chosen(SELECTED, name)
+}
+
+/// Whether this scenario is to be played now.
+pub fn is_played(scenario: &str) -> bool {
+    is_chosen(SCENARIOS, scenario)
+}
+
+fn is_chosen(variable: &str, name: &str) -> bool {
+    match std::env::var(variable) {
+        Ok(chosen) => chosen.split(',').any(|one| one.trim() == name),
         Err(_) => true,
     }
 }
