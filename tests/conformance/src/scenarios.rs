@@ -228,6 +228,7 @@ fn errors() -> Vec<Scenario> {
         Scenario::plain("retry", json!(2)),
         Scenario::plain("exhausted", none_left),
         started("uncaught", Ends::Failure("OutOfStock")),
+        started("uncaught-plain", Ends::Failure("Error")),
         Scenario::plain("non-retriable", bad_input),
         Scenario::started("retry-after", &json!({"at": at}), output(json!(2))),
         Scenario::plain("step-options", json!(["Nope", "Nope"])),

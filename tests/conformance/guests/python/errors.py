@@ -50,6 +50,14 @@ async def uncaught(ctx: abide.Context) -> None:
     await ctx.step.run("never", out_of_stock)
 
 
+@scenario("uncaught-plain")
+async def uncaught_plain(ctx: abide.Context) -> None:
+    def plain() -> None:
+        raise Exception("plain")
+
+    await ctx.step.run("plain", plain)
+
+
 class BadInput(abide.NonRetriableError):
     """An error that trying again cannot cure."""
 

@@ -57,6 +57,14 @@ pub(crate) async fn uncaught(ctx: Context) -> Result<()> {
     Ok(ctx.step("never").run(async { out_of_stock() }).await?)
 }
 
+#[abide::function(id = "uncaught-plain", on = "conformance/uncaught-plain", retries = 0)]
+pub(crate) async fn uncaught_plain(ctx: Context) -> Result<()> {
+    let plain = ctx
+        .step("plain")
+        .run(async { Err(Error::retriable("plain")) });
+    Ok(plain.await?)
+}
+
 #[abide::function(
     id = "non-retriable",
     on = "conformance/non-retriable",

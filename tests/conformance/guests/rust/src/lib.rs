@@ -54,6 +54,7 @@ abide::app!(
     errors::retry,
     errors::exhausted,
     errors::uncaught,
+    errors::uncaught_plain,
     errors::non_retriable,
     errors::retry_after,
     errors::step_options,

@@ -45,6 +45,12 @@ scenario("exhausted", async ({ step }) => caught(await errorOf(step.run("never",
 
 scenario("uncaught", ({ step }) => step.run("never", noneLeft), RETRIES_2);
 
+scenario("uncaught-plain", ({ step }) =>
+  step.run("plain", () => {
+    throw new Error("plain");
+  }),
+);
+
 scenario(
   "non-retriable",
   async ({ step }) => {
