@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
+from typing import Any
 
 from wit_world.imports import logging as host
 from wit_world.imports.logging import Level
 
+from ._failure import source_path
+
 __all__ = ["install"]
+
+
+class _Formatter(logging.Formatter):
+    def formatException(self, ei: Any) -> str:
+        # Paths as the author knows them, not as they are mounted.
+        return re.sub(r'File "([^"]+)"', lambda found: f'File "{source_path(found[1])}"', super().formatException(ei))
 
 
 class _ToHost(logging.Handler):
@@ -31,7 +41,9 @@ def _level(number: int) -> Level:
 def install() -> None:
     """Sends log records to the host, from `debug` on. An app that wants more or less sets the level of the root logger."""
     root = logging.getLogger()
-    root.handlers[:] = [_ToHost()]
+    handler = _ToHost()
+    handler.setFormatter(_Formatter())
+    root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.captureWarnings(True)
