@@ -67,6 +67,11 @@ export class RetryAfterError extends Error {
 /** What an error says about trying again, where its class alone does not. */
 const advices = new WeakMap<object, RetryAdvice>();
 
+/** Notes what an error says about trying again. */
+export function advise(error: Error, advice: RetryAdvice): void {
+  advices.set(error, advice);
+}
+
 /**
  * Why an operation did not give what the workflow asked for: its last attempt failed, or it was asked for wrongly (`InvalidOptions`).
  *

@@ -21,6 +21,7 @@ export { FunctionReference, InngestFunction, referenceFunction } from "./functio
 export type { GetFunctionOutput, InvokeData, InvokeResult } from "./function.ts";
 export { FunctionReference as InngestFunctionReference } from "./function.ts";
 export { NonRetriableError, RetryAfterError, StepError } from "./errors.ts";
+export { HttpStatusError, ensureOk } from "./http.ts";
 export { InngestMiddleware, Middleware, dependencyInjectionMiddleware } from "./middleware.ts";
 export type { AnyMiddleware, MiddlewareOptions } from "./middleware.ts";
 export { serve } from "./serve.ts";
