@@ -65,6 +65,9 @@ def _executing(attempt: Execution) -> Iterator[None]:
 
 
 def _run_on_loop(body: Coroutine[Any, Any, str]) -> str:
+    # In tests, the test itself may run on a loop.
+    outer = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
     loop = asyncio.new_event_loop()
     try:
         try:
@@ -73,6 +76,7 @@ def _run_on_loop(body: Coroutine[Any, Any, str]) -> str:
             _end_tasks(loop)
     finally:
         loop.close()
+        asyncio._set_running_loop(outer)
 
 
 def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:

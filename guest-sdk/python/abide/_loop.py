@@ -59,6 +59,7 @@ class Loop(asyncio.AbstractEventLoop):
         self._closed = False
         self._running = False
         self._stopping = False
+        self._outer: asyncio.AbstractEventLoop | None = None
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
         self._generators: list[AsyncGenerator[Any, Any]] = []
 
@@ -119,11 +120,12 @@ class Loop(asyncio.AbstractEventLoop):
 
     def _enter(self) -> None:
         self._running = True
+        self._outer = asyncio._get_running_loop()
         asyncio._set_running_loop(self)
 
     def _leave(self) -> None:
         self._running = False
-        asyncio._set_running_loop(None)
+        asyncio._set_running_loop(self._outer)
 
     def stop(self) -> None:
         self._stopping = True

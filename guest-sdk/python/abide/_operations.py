@@ -150,8 +150,8 @@ class Execution:
     """Differs for every attempt: `run-id/step-hash/attempt`."""
     step_key: str
     """The same for every attempt at this step: what to hand to an outside service that deduplicates."""
-    input: str | None = None
-    """JSON text that an operator put in the place of the step's input."""
+    replacement: str | None = None
+    """JSON text that an operator put in the place of the step's `input`; the body is handed what it says."""
 
     @property
     def is_last(self) -> bool:

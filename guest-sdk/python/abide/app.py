@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from . import _json
+from . import _annotations, _json
 from ._check import faults_of
 from ._failure import Failure, from_exception
 from ._operations import Host
@@ -136,7 +136,7 @@ class App:
 
         def declare(handler: Callable[[Context[Any]], Coroutine[Any, Any, O]]) -> Function[O]:
             _check_handler(id, handler)
-            function = Function(record, handler, id, _data_type(handler), handler_of_failures)
+            function = Function(record, handler, id, _data_type(id, handler), handler_of_failures)
             self._add(function)
             if handler_of_failures is not None:
                 self._add(handler_of_failures)
@@ -176,7 +176,7 @@ def _failure_function(id: str, given: Handler | OnFailure | None, lengths: Lengt
         timeouts=options.timeouts,
         retention=options.retention,
     )
-    return Function(record, options.handler, record.id, _data_type(options.handler))
+    return Function(record, options.handler, record.id, _data_type(record.id, options.handler))
 
 
 def _check_handler(id: str, handler: Any) -> None:
@@ -188,18 +188,16 @@ def _check_handler(id: str, handler: Any) -> None:
         raise ConfigurationError(id, ["a handler takes one argument, the context: `async def handler(ctx)`"]) from None
 
 
-def _data_type(handler: Callable[..., Any]) -> Any:
+def _data_type(id: str, handler: Callable[..., Any]) -> Any:
     """`Order` of a handler that takes a `Context[Order]`."""
     try:
-        hints = typing.get_type_hints(handler)
-    except (NameError, TypeError):
+        annotation = _annotations.of_parameter(handler, 0)
+    except _annotations.Unresolved as problem:
+        raise ConfigurationError(id, [str(problem)]) from None
+    if typing.get_origin(annotation) is not Context:
         return None
-    for name in inspect.signature(handler).parameters:
-        annotation = hints.get(name)
-        if typing.get_origin(annotation) is Context:
-            (data,) = typing.get_args(annotation)
-            return data if _json.is_structured(data) and typing.get_origin(data) is not dict else None
-    return None
+    (data,) = typing.get_args(annotation)
+    return data if _json.is_structured(data) and typing.get_origin(data) is not dict else None
 
 
 def _check_schemas(schemas: list[EventSchema]) -> None:

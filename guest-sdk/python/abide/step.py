@@ -6,6 +6,7 @@ task is cancelled. Here options become records of the contract and results becom
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import types
 import typing
@@ -13,10 +14,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
-from . import _body, _json, event as events
+from . import _annotations, _body, _json, event as events
 from ._failure import to_step_error
 from ._operations import (
-    AiInfer, Done, Empty, Execution, Failed, Fetch, Invoke, Operation, Run, SendEvents, SendSignal, Sleep, SleepUntil, WaitForEvent,
+    AiInfer, BackoffRecord, Done, Empty, Execution, Failed, Fetch, Invoke, Operation, Run, SendEvents, SendSignal, Sleep, SleepUntil, WaitForEvent,
     WaitForSignal,
 )  # fmt: skip
 from ._records import Lengths, backoff_record
@@ -81,6 +82,7 @@ class _Operations:
         lengths = Lengths()
         try:
             operation = prepare(lengths)
+            lengths.faults += _faults(id, operation)
         except (TypeError, ValueError) as problem:
             lengths.faults.append(str(problem))
         if lengths.faults:
@@ -157,14 +159,14 @@ class Ai(_Operations):
     ) -> Any:
         """Runs a call of a model's own client as a step whose arguments are kept, so that an operator sees them beside the result and may replace
         them when the run is replayed from here. Options are those of `step.run`."""
-        hints = _parameter_hints(fn, len(args))
+        hints, returns = _annotated(id, fn, len(args))
 
         def call(given: Any) -> Any:
             return fn(*given)
 
         body = _make_body(call, (list(args),), given=True, annotation=None if hints is None else types.GenericAlias(tuple, hints))
         prepare = lambda lengths: _run_record(lengths, input=list(args), retries=retries, timeout=timeout, backoff=backoff)
-        return self._value(id, await self._perform(id, prepare, body), _return_hint(fn))
+        return self._value(id, await self._perform(id, prepare, body), returns)
 
 
 class Step(_Operations):
@@ -214,10 +216,11 @@ class Step(_Operations):
         this step. `retries` (0 to 20), `timeout` (of one attempt) and `backoff` are the function's unless given.
         """
         given = not isinstance(input, _NotGiven)
-        annotation = _first_parameter_hint(fn) if given else None
+        hints, returns = _annotated(id, fn, 1 if given else 0)
+        annotation = hints[0] if hints else None
         body = _make_body(fn, (input, *args) if given else args, given=given, annotation=annotation)
         prepare = lambda lengths: _run_record(lengths, input=input, retries=retries, timeout=timeout, backoff=backoff)
-        return self._value(id, await self._perform(id, prepare, body), _return_hint(fn))
+        return self._value(id, await self._perform(id, prepare, body), returns)
 
     async def sleep(self, id: str, duration: Duration) -> None:
         """Waits this long, up to 366 days. It costs nothing meanwhile."""
@@ -311,8 +314,8 @@ class Step(_Operations):
 
     async def send_signal(self, id: str, signal: str, data: Any = None, *, ttl: Duration | None = None) -> None:
         """Sends a signal to the run that waits for it, exactly once. If none does, it is kept for `ttl` (1 hour; 0 drops it at once)."""
-        written = None if data is None else _json.encode(data)
-        await self._perform(id, lambda lengths: SendSignal(signal, written, lengths.ms("ttl", ttl)))
+        prepare = lambda lengths: SendSignal(signal, None if data is None else _json.encode(data), lengths.ms("ttl", ttl))
+        await self._perform(id, prepare)
 
     @overload
     async def invoke(self, id: str, function: str | Function[Any], data: Any = None, *, timeout: Duration | None = None) -> Any: ...
@@ -370,6 +373,14 @@ class Step(_Operations):
         return from_recorded(id, self._value(id, await self._perform(id, prepare), None))
 
 
+def _annotated(id: str, fn: Callable[..., Any], count: int) -> tuple[tuple[Any, ...] | None, Any]:
+    """The types of a body's first parameters, and of its result."""
+    try:
+        return _annotations.of_parameters(fn, count), _annotations.of_result(fn)
+    except _annotations.Unresolved as problem:
+        raise StepError(id, "InvalidOptions", str(problem)) from None
+
+
 def _longer_than_nothing(lengths: Lengths, timeout: Duration) -> int:
     ms = duration_ms(timeout)
     if ms == 0:
@@ -402,8 +413,8 @@ def _make_body(fn: Callable[..., Any], args: tuple[Any, ...], *, given: bool, an
 
     def body(execution: Execution) -> Coroutine[Any, Any, str] | str:
         handed = args
-        if given and execution.input is not None:
-            handed = (_replaced(execution.input, annotation), *args[1:])
+        if given and execution.replacement is not None:
+            handed = (_replaced(execution.replacement, annotation), *args[1:])
         result = fn(*handed)
         return _awaited(result) if inspect.isawaitable(result) else _written(result)
 
@@ -430,28 +441,23 @@ def _replaced(text: str, annotation: Any) -> Any:
         raise NonRetriableError(message, name="InvalidInput") from None
 
 
-def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
-    """What a function's annotations say; nothing if they cannot be resolved."""
-    target = fn.func if hasattr(fn, "func") else fn
-    try:
-        return typing.get_type_hints(target)
-    except (NameError, TypeError):
-        return {}
+# The longest number of retries, and the greatest numbers that the contract holds.
+_BOUNDS = {"retries": 20, "ts": 2**64 - 1}
 
 
-def _return_hint(fn: Callable[..., Any]) -> Any:
-    return _hints(fn).get("return")
-
-
-def _parameter_hints(fn: Callable[..., Any], count: int) -> tuple[Any, ...] | None:
-    hints = _hints(fn)
-    try:
-        names = [one.name for one in inspect.signature(fn).parameters.values() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    except (TypeError, ValueError):
-        return None
-    return tuple(hints.get(name, Any) for name in names[:count]) if len(names) >= count > 0 else None
-
-
-def _first_parameter_hint(fn: Callable[..., Any]) -> Any:
-    hints = _parameter_hints(fn, 1)
-    return hints[0] if hints else None
+def _faults(id: Any, operation: Operation) -> list[str]:
+    """Values that the contract has no place for; the rest is the host's to judge."""
+    faults = [] if isinstance(id, str) else [f"the id of a step is text, not {type(id).__name__}"]
+    records: list[Any] = list(operation.events) if isinstance(operation, SendEvents) else [operation]
+    for record in records:
+        for field in dataclasses.fields(record):
+            value, option = getattr(record, field.name), field.name.rstrip("_").removesuffix("_ms")
+            greatest = 2**64 - 1 if field.name.endswith("ms") else _BOUNDS.get(field.name)
+            if value is None or isinstance(value, (bytes, tuple, BackoffRecord)):
+                continue
+            if greatest is not None:
+                if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= greatest:
+                    faults.append(f"{option}: must be 0 to {greatest}, not {value}")
+            elif not isinstance(value, str):
+                faults.append(f"{option}: must be text, not {type(value).__name__}")
+    return faults

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Problem(Exception):
     """Something that the author must mend, with the place and the remedy where they are known."""
 

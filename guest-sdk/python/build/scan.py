@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,10 @@ _IMPOSSIBLE = {
     "httpx": _SOCKETS,
     "aiohttp": _SOCKETS,
 }
+
+
+# Names that the build itself gives to modules.
+_TAKEN = {"abide", "abide_entry", "wit_world", "componentize_py_types", "componentize_py_runtime"}
 
 
 @dataclass
@@ -103,10 +108,11 @@ def read(app: Path, given: str | None) -> Source:
         if file is None:
             continue
         source.files.append(file)
-        for imported, line, column in _imports(file, name):
-            names.add(imported)
-            waiting.extend(_with_parents(imported))
-            _judge(source, app, file, imported, line, column)
+        for one in _imports(file, name):
+            names.add(one.module)
+            waiting.extend(_with_parents(one.module))
+            if not one.guarded:
+                _judge(source, app, file, one)
     source.modules = sorted(names)
     return source
 
@@ -117,7 +123,7 @@ def late_imports(folder: Path) -> list[str]:
     for file in sources_in(folder):
         parts = list(file.relative_to(folder).with_suffix("").parts)
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        names.update(imported for imported, _, _ in _imports(file, name, late=True))
+        names.update(one.module for one in _imports(file, name, late=True))
     return sorted(names)
 
 
@@ -141,8 +147,17 @@ def _with_parents(module: str) -> list[str]:
     return [".".join(parts[: count + 1]) for count in range(len(parts))]
 
 
-def _imports(file: Path, module: str, *, late: bool = False) -> Iterator[tuple[str, int, int]]:
-    """The modules that a file imports, with line and column; only those inside functions if `late`."""
+@dataclass(frozen=True)
+class _Import:
+    module: str
+    line: int
+    column: int
+    guarded: bool
+    """Whether the author expects that it may fail."""
+
+
+def _imports(file: Path, module: str, *, late: bool = False) -> Iterator[_Import]:
+    """The modules that a file imports; only those inside functions if `late`."""
     try:
         tree = ast.parse(file.read_bytes(), file.name)
     except (SyntaxError, ValueError):
@@ -150,24 +165,26 @@ def _imports(file: Path, module: str, *, late: bool = False) -> Iterator[tuple[s
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     typing_only = {id(node) for block in ast.walk(tree) if _is_type_checking(block) for node in ast.walk(block)}
     roots = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))] if late else [tree]
+    guarded = _guarded(tree)
     for node in (node for root in roots for node in ast.walk(root)):
-        if id(node) in typing_only:
+        if id(node) in typing_only or not isinstance(node, (ast.Import, ast.ImportFrom)):
             continue
+        line, column, expected = node.lineno, node.col_offset + 1, id(node) in guarded
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield alias.name, node.lineno, node.col_offset + 1
-        elif isinstance(node, ast.ImportFrom):
+                yield _Import(alias.name, line, column, expected)
+        else:
             base = node.module or ""
             if node.level:
                 parents = package.split(".") if package else []
                 parents = parents[: len(parents) - node.level + 1]
                 base = ".".join([*parents, base] if base else parents)
             if base:
-                yield base, node.lineno, node.col_offset + 1
+                yield _Import(base, line, column, expected)
             # `from package import module` names a module too, perhaps.
             for alias in node.names:
                 if alias.name != "*":
-                    yield f"{base}.{alias.name}".lstrip("."), node.lineno, node.col_offset + 1
+                    yield _Import(f"{base}.{alias.name}".lstrip("."), line, column, expected)
 
 
 def _is_type_checking(node: ast.AST) -> bool:
@@ -177,10 +194,32 @@ def _is_type_checking(node: ast.AST) -> bool:
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING")
 
 
-def _judge(source: Source, app: Path, file: Path, imported: str, line: int, column: int) -> None:
-    for name in _with_parents(imported):
-        if name in _IMPOSSIBLE and _file_of(source.root, name.partition(".")[0]) is None:
-            message = f"`{name}` cannot work in the sandbox that functions run in"
-            problem = Problem(message, str(file.relative_to(app)), line, column, _IMPOSSIBLE[name])
-            if problem not in source.problems:
-                source.problems.append(problem)
+def _guarded(tree: ast.AST) -> set[int]:
+    """Imports that the author expects to fail: those in a `try` that catches it."""
+    expected = {"ImportError", "ModuleNotFoundError", "Exception"}
+    tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]
+    return {
+        id(inside)
+        for one in tries
+        if any(handler.type is None or expected & {word.id for word in ast.walk(handler.type) if isinstance(word, ast.Name)} for handler in one.handlers)
+        for statement in one.body
+        for inside in ast.walk(statement)
+    }
+
+
+def _judge(source: Source, app: Path, file: Path, one: _Import) -> None:
+    where = (str(file.relative_to(app)), one.line, one.column)
+    first = one.module.partition(".")[0]
+    own = _file_of(source.root, first)
+    problems = []
+    if own is not None and (first in sys.stdlib_module_names or first in _TAKEN):
+        whose = "the SDK's" if first in _TAKEN else "the standard library's"
+        message = f"`{own.relative_to(app)}` would never be imported: `{first}` is {whose}"
+        problems.append(Problem(message, *where, "give the module another name"))
+    elif own is None:
+        problems += [
+            Problem(f"`{name}` cannot work in the sandbox that functions run in", *where, _IMPOSSIBLE[name])
+            for name in _with_parents(one.module)
+            if name in _IMPOSSIBLE
+        ]
+    source.problems.extend(problem for problem in problems if problem not in source.problems)

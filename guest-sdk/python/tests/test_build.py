@@ -75,7 +75,17 @@ class Imports(Folder):
         self.assertIn("call a service over HTTP", first.help or "")
         self.assertIn("`http.server`", second.message)
 
-    def test_a_module_of_the_apps_own_may_have_any_name(self) -> None:
+    def test_an_import_that_may_fail_is_the_authors_to_judge(self) -> None:
+        self.write(app="try:\n    import ssl\nexcept ImportError:\n    ssl = None\n")
+        self.assertEqual(scan.read(self.app, None).problems, [])
+
+    def test_a_module_that_would_be_hidden_is_an_error(self) -> None:
+        self.write(app="import json\nimport queue\nimport abide\n", queue="", abide="")
+        first, second = scan.read(self.app, None).problems
+        self.assertEqual((first.message, first.line), ("`queue.py` would never be imported: `queue` is the standard library's", 2))
+        self.assertEqual(second.message, "`abide.py` would never be imported: `abide` is the SDK's")
+
+    def test_a_module_of_the_apps_own_may_have_any_other_name(self) -> None:
         self.write(app="import requests\n", requests="")
         self.assertEqual(scan.read(self.app, None).problems, [])
 

@@ -1,5 +1,7 @@
 """Workflows: what the scheduler does with them, told as stories."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import unittest
@@ -117,6 +119,34 @@ class Steps(unittest.TestCase):
             Run(function(work)).execute("outer")
         self.assertEqual(failed.exception.name, "NestedOperation")
         self.assertTrue(failed.exception.message.startswith("step `inner`: a step's body cannot use the context"))
+
+    def test_values_that_the_contract_has_no_place_for_are_named(self) -> None:
+        async def work(ctx: abide.Context) -> None:
+            await ctx.step.run("a", lambda: 1, retries=-1)
+
+        async def numbered(ctx: abide.Context) -> None:
+            await ctx.step.fetch(5, "https://x.example", method=None)  # type: ignore[arg-type]
+
+        async def signals(ctx: abide.Context) -> None:
+            await ctx.step.send_signal("tell", "go", object())
+
+        for handler, words in (
+            (work, "step `a`: retries: must be 0 to 20, not -1"),
+            (numbered, "the id of a step is text, not int"),
+            (signals, "a value of type `object` has no form in JSON"),
+        ):
+            with self.assertRaisesRegex(RunFailed, words):
+                Run(function(handler)).output()
+
+    def test_an_annotation_that_cannot_be_resolved_is_named(self) -> None:
+        def load() -> Missing:  # type: ignore[name-defined]  # noqa: F821
+            raise AssertionError("it is not executed")
+
+        async def work(ctx: abide.Context) -> None:
+            await ctx.step.run("load", load)
+
+        with self.assertRaisesRegex(RunFailed, "InvalidOptions: step `load`: the annotation `Missing` of `load` cannot be resolved"):
+            Run(function(work)).output()
 
     def test_a_wrong_option_is_an_error_that_names_the_step(self) -> None:
         async def work(ctx: abide.Context) -> None:
