@@ -6,11 +6,11 @@ import { Fields, OutgoingBody, OutgoingRequest, type ErrorCode, type FutureIncom
 import type { InputStream, OutputStream, StreamError } from "host:io/streams@0.2.6";
 import { ReadableStream } from "web-streams-polyfill";
 
+import { follow } from "../redirects.ts";
 import { TextDecoder, TextEncoder } from "./encoding.ts";
 import { forget, whenReady } from "./loop.ts";
 import { Request, type RequestInit, Response } from "./messages.ts";
 
-const MAX_REDIRECTS = 20;
 const CHUNK_BYTES = 64 * 1024;
 const METHODS = new Set(["get", "head", "post", "put", "delete", "connect", "options", "trace", "patch"]);
 /** Statuses whose responses have no body. */
@@ -19,37 +19,11 @@ const BODILESS = new Set([204, 205, 304]);
 export async function fetch(input: Request | URL | string, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
   const body = request.method === "GET" || request.method === "HEAD" ? undefined : await request.bytes();
-  let { url, method } = request;
-  let sent = body;
-  const headers = [...request.headers];
-  for (let redirects = 0; ; redirects += 1) {
-    const response = await exchange({ url: new URL(url), method, headers, body: sent, signal: request.signal });
-    const location = response.status >= 301 && response.status <= 308 ? response.headers.get("location") : null;
-    if (location === null || request.redirect === "manual" || ![301, 302, 303, 307, 308].includes(response.status)) {
-      response.url = url;
-      response.redirected = redirects > 0;
-      return response;
-    }
-    if (request.redirect === "error" || redirects === MAX_REDIRECTS) {
-      throw new TypeError(`fetch failed: ${url} redirects${redirects === MAX_REDIRECTS ? ` for the ${MAX_REDIRECTS + 1}st time` : ""}`);
-    }
-    const next = new URL(location, url);
-    if (response.status === 303 ? method !== "HEAD" : response.status <= 302 && method === "POST") {
-      method = "GET";
-      sent = undefined;
-      drop(headers, /^content-/);
-    }
-    if (next.origin !== new URL(url).origin) {
-      // What was meant for one server is no business of another.
-      drop(headers, /^(authorization|cookie|proxy-authorization)$/);
-    }
-    url = next.href;
-  }
-}
-
-function drop(headers: [string, string][], names: RegExp): void {
-  const kept = headers.filter(([name]) => !names.test(name));
-  headers.splice(0, headers.length, ...kept);
+  const first = { url: request.url, method: request.method, headers: [...request.headers], body };
+  const { response, url, redirected } = await follow(first, request.redirect, (sent) => exchange({ ...sent, url: new URL(sent.url), signal: request.signal }));
+  response.url = url;
+  response.redirected = redirected;
+  return response;
 }
 
 interface Exchange {
