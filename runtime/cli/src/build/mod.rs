@@ -7,6 +7,7 @@
 mod c;
 mod cargo;
 mod compile;
+mod component;
 mod components;
 mod go;
 mod job;
