@@ -1,0 +1,3 @@
+module abide/sdk
+
+go 1.25
