@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	abide "abide/sdk"
+)
+
+func init() {
+	type numbered struct {
+		N int `json:"n"`
+	}
+	batch := config("batch")
+	batch.Batch = &abide.Batch{MaxSize: 3, Timeout: 10 * time.Second}
+	abide.Function(batch, func(ctx abide.Context, event abide.Event[numbered]) (object, error) {
+		events, err := abide.Events[numbered](ctx)
+		all := []int{}
+		for _, one := range events {
+			all = append(all, one.Data.N)
+		}
+		return object{"first": event.Data.N, "all": all}, err
+	})
+
+	scenario(config("logs"), func(ctx abide.Context) (any, error) {
+		slog.Info("begins")
+		_, err := step(ctx, "work", func() (any, error) {
+			slog.Debug("in the body")
+			return nil, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if err := abide.Sleep(ctx, "rest", time.Second); err != nil {
+			return nil, err
+		}
+		slog.Warn("ends")
+		slog.Error("really")
+		return nil, nil
+	})
+
+	scenario(config("print"), func(ctx abide.Context) (any, error) {
+		_, err := step(ctx, "work", func() (any, error) {
+			fmt.Println("printed in the body")
+			return nil, nil
+		})
+		fmt.Println("printed in the workflow")
+		return nil, err
+	})
+}
