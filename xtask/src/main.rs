@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod cluster;
+mod conformance;
 mod crash;
 mod faults;
 mod golden;
@@ -45,6 +46,8 @@ enum Command {
     Test(test::Options),
     /// Everything that must hold before a change is accepted: formatting, lints, tidy, documentation, tests.
     Ci,
+    /// Play the scenarios of the conformance suite in one language or in all, or write the table of who has which.
+    Conformance(conformance::Options),
     /// Check the rules of the design that the compiler does not know.
     Tidy,
     /// Measure (a release build); all arguments go to the benchmark, try `--help`.
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
     let done = Project::find().and_then(|project| match cli.command {
         Command::Test(options) => Ok(test::run(&project, &options)),
         Command::Ci => Ok(ci::run(&project)),
+        Command::Conformance(options) => conformance::run(&project, &options),
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),
         Command::Sim { args } => sim::run(&project, &args),

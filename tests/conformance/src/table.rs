@@ -1,10 +1,30 @@
-//! Who has which scenario, as a table for people.
+//! Who has which scenario, as a table for people, and its place in the documentation.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 
 use crate::language::Language;
 use crate::scenarios::Group;
+
+/// Where the table stands: between these lines.
+const MARKS: [&str; 2] = ["<!-- conformance:begin -->\n", "<!-- conformance:end -->"];
+
+/// The page that shows the table.
+pub fn page() -> PathBuf {
+    abide_e2e::repository().join("docs").join("languages.md")
+}
+
+/// The page with this table in its place.
+pub fn put(page: &str, table: &str) -> Result<String> {
+    let missing = || format!("the page has no `{}`", MARKS[0].trim_end());
+    let (before, rest) = page.split_once(MARKS[0]).with_context(missing)?;
+    let missing = || format!("the page has no `{}`", MARKS[1]);
+    let (_, after) = rest.split_once(MARKS[1]).with_context(missing)?;
+    Ok([before, MARKS[0], table, MARKS[1], after].concat())
+}
 
 /// The table, in Markdown: a row for each group, and below it what a language does not have.
 pub fn render(groups: &[Group], languages: &BTreeMap<String, Language>) -> String {
@@ -59,6 +79,14 @@ fn cell(count: usize, total: usize) -> String {
 mod tests {
     use super::*;
     use crate::scenario::Scenario;
+
+    #[test]
+    fn the_table_takes_its_place_and_nothing_else_changes() {
+        let page = "# L\n<!-- conformance:begin -->\nold\n<!-- conformance:end -->\nend";
+        let put = put(page, "new\n").expect("it has a place");
+        assert_eq!(put, page.replace("old", "new"));
+        assert!(super::put("# L", "new").is_err());
+    }
 
     #[test]
     fn a_hole_is_counted_and_explained() {
