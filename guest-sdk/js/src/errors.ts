@@ -101,7 +101,8 @@ export function stepError(stepId: string, failure: Failure): StepError {
   return new StepError(stepId, {
     name: failure.name,
     message: failure.message,
-    stack: failure.stack,
+    // The place where it is told is the SDK's, and says nothing.
+    stack: failure.stack ?? "",
     data: failure.data === undefined ? undefined : JSON.parse(failure.data),
   });
 }
@@ -109,6 +110,11 @@ export function stepError(stepId: string, failure: Failure): StepError {
 /** An operation that was asked for wrongly. */
 export function refusal(stepId: string, name: string, message: string): StepError {
   return new StepError(stepId, { name, message });
+}
+
+/** A result that JSON cannot express. Its stack would be the SDK's. */
+export class InvalidResult extends NonRetriableError {
+  override stack = "";
 }
 
 /** What was thrown, as the host records it. */

@@ -29,6 +29,15 @@ export const workflowRemedies = {
 /** How the timers of a body are stopped. */
 const running = new Map<unknown, AnyFunction>();
 
+let timerThrew: ((thrown: unknown) => void) | undefined;
+
+/** Settles when a timer of the body throws, which in Node would end the process. */
+export function timerFailure(): Promise<never> {
+  return new Promise((_, reject) => {
+    timerThrew = reject;
+  });
+}
+
 /** Stops what a body left running: the next one has nothing to do with it. */
 export function stopTimers(): void {
   for (const [timer, stop] of running) {
@@ -60,15 +69,28 @@ function guard(globals: Globals, name: string, message: string, stop?: string): 
       }
       throw problem;
     }
-    const result = original.apply(globalThis, args);
     const stopper = stop === undefined ? undefined : (globals[stop] as AnyFunction | undefined);
-    if (stopper && currentMode() === "body") {
-      running.set(result, stopper);
+    if (!stopper || currentMode() !== "body") {
+      return original.apply(globalThis, args);
     }
-    return result;
+    const [callback, ...rest] = args as unknown as [(...given: unknown[]) => unknown, ...unknown[]];
+    const timer = original.apply(globalThis, [watched(callback), ...rest] as never[]);
+    running.set(timer, stopper);
+    return timer;
   };
   Object.defineProperty(guarded, "name", { value: name });
   globals[name] = guarded;
+}
+
+/** A timer's callback whose exception fails the body. */
+function watched(callback: (...given: unknown[]) => unknown): (...given: unknown[]) => void {
+  return (...given) => {
+    try {
+      callback(...given);
+    } catch (thrown) {
+      timerThrew?.(thrown);
+    }
+  };
 }
 
 const bits = new Uint32Array(2);

@@ -6,7 +6,7 @@ import { type Model, inferRecord, models } from "./ai.ts";
 import { Faults, backoffRecord, eventName } from "./config.ts";
 import type { ExecutionRecord, NewEventRecord, RunOptions } from "./contract.ts";
 import { type DurationInput, type TimeInput, durationToMs, timeToMs, timeoutToMs } from "./duration.ts";
-import { NonRetriableError, refusal } from "./errors.ts";
+import { InvalidResult, refusal } from "./errors.ts";
 import type { EventPayload } from "./events.ts";
 import { fetchRecord, isRequestTarget, readResponse, targetHost } from "./fetch.ts";
 import type { StepInfo, StepType } from "./hooks.ts";
@@ -187,9 +187,6 @@ function bodyOf(run: Run, info: StepInfo, fn: AnyFunction, input: readonly unkno
     }
   };
 }
-
-/** A result that JSON cannot express. */
-class InvalidResult extends NonRetriableError {}
 
 /** The step's own arguments, or what an operator put in their place. */
 function argumentsOf(execution: ExecutionRecord, input: readonly unknown[]): readonly unknown[] {

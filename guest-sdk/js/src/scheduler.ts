@@ -10,7 +10,7 @@
 import type { BodyOutcome, ExecutionRecord, Failure, Operation, Operations } from "./contract.ts";
 import type { Engine } from "./engine.ts";
 import { toFailure } from "./errors.ts";
-import { stopTimers } from "./globals.ts";
+import { stopTimers, timerFailure } from "./globals.ts";
 import { inBody } from "./mode.ts";
 
 /** A step's body: gives the JSON text of its result. */
@@ -139,7 +139,8 @@ export class Scheduler {
       return Promise.resolve(this.#failed(problem));
     }
     slot.body = undefined;
-    return inBody(execution, () => body(execution).finally(stopTimers)).then(
+    const crashed = timerFailure();
+    return inBody(execution, () => Promise.race([body(execution), crashed]).finally(stopTimers)).then(
       (val): BodyOutcome => ({ tag: "ok", val }),
       (thrown: unknown) => this.#failed(thrown),
     );
@@ -150,19 +151,13 @@ export class Scheduler {
     void this.#execute(ticket, execution).then((it) => {
       outcome = it;
     });
-    const settled = () => {
-      void this.#engine.drain();
-      return outcome;
-    };
     for (;;) {
-      const it = settled();
-      if (it) {
-        return it;
+      void this.#engine.drain();
+      if (outcome) {
+        return outcome;
       }
       if (!this.#engine.wait?.()) {
-        return this.#failed(
-          new Error("the body waits for something that cannot come: a promise that nothing in this step will ever settle"),
-        );
+        return this.#failed(neverSettled());
       }
     }
   }
@@ -170,6 +165,14 @@ export class Scheduler {
   #failed(thrown: unknown): BodyOutcome {
     return { tag: "err", val: toFailure(thrown, this.#engine.mapStack) };
   }
+}
+
+function neverSettled(): Error {
+  const problem = new Error(
+    "the body waits for something that cannot come: a promise that nothing in this step will ever settle",
+  );
+  problem.stack = "";
+  return problem;
 }
 
 function result(output: Output): string {

@@ -3,7 +3,7 @@
  */
 
 import type { EventRecord, RunContext } from "./contract.ts";
-import { NonRetriableError } from "./errors.ts";
+import { InvalidResult } from "./errors.ts";
 import type { JsonError, ReceivedEvent } from "./events.ts";
 import type { InngestFunction } from "./function.ts";
 import { groupTools } from "./group.ts";
@@ -27,9 +27,6 @@ interface ClientParts {
   readonly logger?: unknown;
   readonly middleware?: readonly AnyMiddleware[];
 }
-
-/** The result of a handler that JSON cannot express. */
-class InvalidResult extends NonRetriableError {}
 
 /** The workflow of one attempt. */
 export function workflowOf({ fn, ofFailure }: Target, context: RunContext, scheduler: Scheduler): () => Promise<string> {
