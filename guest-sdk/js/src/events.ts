@@ -79,6 +79,24 @@ export interface FailureEventPayload<TEvent = ReceivedEvent> {
   ts: number;
 }
 
+/** The event of a run that has ended well or badly. */
+export type FinishedEventPayload = ReceivedEvent<
+  "inngest/function.finished",
+  InternalEvents["inngest/function.finished"]["data"]
+>;
+
+/** The event of a tick of a schedule. */
+export type ScheduledTimerEventPayload = ReceivedEvent<"inngest/scheduled.timer", { cron: string }>;
+
+/** The names of the platform's events. */
+export const internalEvents = {
+  FunctionFailed: "inngest/function.failed",
+  FunctionFinished: "inngest/function.finished",
+  FunctionCancelled: "inngest/function.cancelled",
+  FunctionInvoked: "inngest/function.invoked",
+  ScheduledTimer: "inngest/scheduled.timer",
+} as const;
+
 /** What a handler of failures is told besides. */
 export interface FailureEventArgs<TEvent = ReceivedEvent> {
   event: FailureEventPayload<TEvent>;

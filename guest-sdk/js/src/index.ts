@@ -10,11 +10,14 @@ export type {
   EventTypes,
   FailureEventArgs,
   FailureEventPayload,
+  FinishedEventPayload,
   InternalEvents,
   JsonError,
   ReceivedEvent,
+  ScheduledTimerEventPayload,
   SendPayload,
 } from "./events.ts";
+export { internalEvents } from "./events.ts";
 export { EventType, cron, eventType, invoke, staticSchema } from "./triggers.ts";
 export type { Catchup, CronTrigger, EventTrigger, Trigger } from "./triggers.ts";
 export { FunctionReference, InngestFunction, referenceFunction } from "./function.ts";

@@ -234,6 +234,25 @@ test("a branch that lost starts nothing any more", async () => {
   assert.deepEqual([run.output, run.cancelled], [{ value: "limit" }, ["a2"]]);
 });
 
+test("a branch that lost while it waited for something else starts nothing either", async () => {
+  const run = await Run.of(
+    fn(async ({ step }) => {
+      const shared = step.run("shared", () => 1);
+      const late = async (branch: any) => {
+        await shared;
+        return branch.run("late", () => 2);
+      };
+      const winner = await step.race([late, (branch: any) => branch.sleep("limit", "1s").then(() => "limit")]);
+      await shared;
+      await step.sleep("after", "1s");
+      return winner;
+    }),
+  );
+  await run.complete("limit");
+  await run.execute("shared");
+  assert.deepEqual(run.pending, ["after"]);
+});
+
 test("the first failure of step.parallel gives the other branches up", async () => {
   const run = await Run.of(
     fn(({ step }) =>
