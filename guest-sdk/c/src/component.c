@@ -4,6 +4,7 @@
  *
  * What is handed to the host need not be freed, and what the host hands in is kept: an instance runs one run.
  */
+#define _GNU_SOURCE
 #include "internal.h"
 
 #include <stdarg.h>
@@ -235,6 +236,19 @@ void host_finish(uint32_t ticket, outcome outcome) {
 
 void host_cancel(uint32_t ticket) {
     abide_durable_operations_cancel(ticket);
+}
+
+/* The C library reads the environment once, and what it reads it from is remembered too: of a time when there was none. */
+void host_environment(bool body) {
+    clearenv();
+    if (!body) {
+        return;
+    }
+    bindings_list_tuple2_string_string_t variables;
+    wasi_cli_environment_get_environment(&variables);
+    for (size_t i = 0; i < variables.len; i++) {
+        setenv(from_string(variables.ptr[i].f0), from_string(variables.ptr[i].f1), 1);
+    }
 }
 
 void abide_log(abide_level level, const char *format, ...) {

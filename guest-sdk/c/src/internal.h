@@ -113,6 +113,8 @@ uint32_t host_start(const char *id, const request *request);
 uint32_t host_next(news *news);
 void host_finish(uint32_t ticket, outcome outcome);
 void host_cancel(uint32_t ticket);
+/* Sets the environment to the configured variables while a body executes, and empties it afterwards. */
+void host_environment(bool body);
 
 /* Runs a workflow to its end. */
 outcome run_workflow(abide_handler *handler, const abide_context *ctx);

@@ -116,6 +116,8 @@ const char *abide_text(const char *format, ...) {
 _Noreturn void panic(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
+    /* The form in which the host recognises a message. */
+    fputs("panicked at the library for C:\n", stderr);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);

@@ -280,7 +280,9 @@ static outcome execute(abide_ticket operation, const abide_execution *execution,
     operation->body = NULL;
     forget_failure();
     run.executing = true;
+    host_environment(true);
     outcome outcome = outcome_of(body(execution, operation->arg));
+    host_environment(false);
     run.executing = false;
     return outcome;
 }

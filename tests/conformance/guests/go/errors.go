@@ -19,6 +19,10 @@ func init() {
 		return object{"name": it["name"], "message": it["message"]}, nil
 	})
 
+	scenario(config("uncaught-plain"), func(ctx abide.Context) (any, error) {
+		return nil, failing(ctx, "plain", errors.New("plain"))
+	})
+
 	scenario(retrying("retry", 2), func(ctx abide.Context) (int, error) {
 		return abide.Run(ctx, "flaky", func(body abide.Body) (int, error) {
 			if body.Attempt < 2 {

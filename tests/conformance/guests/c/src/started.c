@@ -1,0 +1,42 @@
+#include "conformance.h"
+
+#include <stdio.h>
+
+SCENARIO(batch_scenario) {
+    abide_json *all = abide_array();
+    for (size_t i = 0; i < ctx->event_count; i++) {
+        abide_push(all, abide_get(ctx->events[i].data, "n"));
+    }
+    return abide_jsonf("{'first': %j, 'all': %j}", DATA("n"), all);
+}
+
+static const abide_json *log_inside(const abide_execution *exec, void *arg) {
+    (void)exec;
+    (void)arg;
+    abide_log(ABIDE_DEBUG, "in the body");
+    return NULL;
+}
+
+SCENARIO(logs_scenario) {
+    (void)ctx;
+    abide_log(ABIDE_INFO, "begins");
+    MUST(work, abide_step("work", log_inside, NULL));
+    abide_await(abide_sleep("rest", "1s"));
+    abide_log(ABIDE_WARN, "ends");
+    abide_log(ABIDE_ERROR, "really");
+    return NULL;
+}
+
+static const abide_json *print_inside(const abide_execution *exec, void *arg) {
+    (void)exec;
+    (void)arg;
+    puts("printed in the body");
+    return NULL;
+}
+
+SCENARIO(print_scenario) {
+    (void)ctx;
+    MUST(work, abide_step("work", print_inside, NULL));
+    puts("printed in the workflow");
+    return NULL;
+}
