@@ -13,7 +13,7 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 __all__ = ["Future", "Loop"]
@@ -61,7 +61,6 @@ class Loop(asyncio.AbstractEventLoop):
         self._stopping = False
         self._outer: asyncio.AbstractEventLoop | None = None
         self._exception_handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
-        self._generators: list[AsyncGenerator[Any, Any]] = []
 
     # What subclasses say.
 

@@ -128,7 +128,7 @@ class App:
         )
         handler_of_failures = _failure_function(id, on_failure, lengths)
         faults = lengths.faults + faults_of(record)
-        faults += [f"id: two functions of the app have it" for one in [id] if one in self.functions]
+        faults += ["id: two functions of the app have it"] if id in self.functions else []
         if handler_of_failures is not None:
             faults += [f"on_failure.{fault}" for fault in faults_of(handler_of_failures.record)]
         if faults:

@@ -1,30 +1,27 @@
 """The operations of a workflow: `ctx.step.run`, `sleep`, `wait_for_event`…
 
 Each is a coroutine: it starts when it is awaited, or when a task is made of it (`asyncio.gather`, `TaskGroup`, `create_task`), and is given up when that
-task is cancelled. Here options become records of the contract and results become values; `_runtime.py` does the waiting.
+task is cancelled.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
 import types
 import typing
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
-from . import _annotations, _body, _json, event as events
-from ._failure import to_step_error
+from . import _json, event as events
+from ._operate import NOT_GIVEN, NotGiven, Operations, annotated, json_object, longer_than_nothing, make_body, run_record
 from ._operations import (
-    AiInfer, BackoffRecord, Done, Empty, Execution, Failed, Fetch, Invoke, Operation, Run, SendEvents, SendSignal, Sleep, SleepUntil, WaitForEvent,
-    WaitForSignal,
+    AiInfer, Empty, Fetch, Invoke, SendEvents, SendSignal, Sleep, SleepUntil, WaitForEvent, WaitForSignal,
 )  # fmt: skip
 from ._records import Lengths, backoff_record
-from ._runtime import Body, Outcome, Runtime
-from ._time import Duration, Time, duration_ms, time_ms
+from ._runtime import Runtime
+from ._time import Duration, Time, time_ms
 from .config import Backoff
-from .errors import NonRetriableError, StepError
+from .errors import StepError
 from .event import Event, NewEvent
 from .response import Response, from_recorded
 
@@ -36,13 +33,6 @@ __all__ = ["Ai", "Model", "Step"]
 T = TypeVar("T")
 I = TypeVar("I")
 Ts = TypeVarTuple("Ts")
-
-
-class _NotGiven:
-    """No value, not even `None`."""
-
-
-NOT_GIVEN = _NotGiven()
 
 
 @dataclass(frozen=True)
@@ -68,42 +58,7 @@ class Model:
         return Model("gemini", name)
 
 
-class _Operations:
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-
-    async def _perform(self, id: str, prepare: Callable[[Lengths], Operation], body: Body | None = None) -> Outcome:
-        """Starts the operation and waits for its result; raises why there is none."""
-        if _body.executing():
-            message = (
-                "a step's body cannot use the context: start operations in workflow code, and return from the body what they need"
-            )
-            raise StepError(id, "NestedOperation", message)
-        lengths = Lengths()
-        try:
-            operation = prepare(lengths)
-            lengths.faults += _faults(id, operation)
-        except (TypeError, ValueError) as problem:
-            lengths.faults.append(str(problem))
-        if lengths.faults:
-            raise StepError(id, "InvalidOptions", "; ".join(lengths.faults))
-        outcome = await self._runtime.perform(id, operation, body)
-        if isinstance(outcome, Failed):
-            raise to_step_error(id, outcome.failure)
-        return outcome
-
-    def _value(self, id: str, outcome: Outcome, annotation: Any) -> Any:
-        value = _json.parse(outcome.json) if isinstance(outcome, Done) else None
-        if annotation is None or not _json.is_structured(annotation):
-            return value
-        try:
-            return _json.decode(value, annotation)
-        except _json.Misfit as problem:
-            message = f"its result is not a `{_json.name_of(annotation)}`: {problem}"
-            raise StepError(id, "InvalidResult", message) from None
-
-
-class Ai(_Operations):
+class Ai(Operations):
     """Requests to models: `ctx.step.ai`."""
 
     @overload
@@ -134,7 +89,7 @@ class Ai(_Operations):
         name of the configured variable that holds its key: the key itself never enters a journal. One attempt takes at most `timeout` (10 minutes).
         """
         prepare = lambda lengths: AiInfer(
-            model.format, model.name, _object("body", body), url, key_variable, lengths.ms("timeout", timeout), retries
+            model.format, model.name, json_object("body", body), url, key_variable, lengths.ms("timeout", timeout), retries
         )
         return self._value(id, await self._perform(id, prepare), returns)
 
@@ -159,17 +114,17 @@ class Ai(_Operations):
     ) -> Any:
         """Runs a call of a model's own client as a step whose arguments are kept, so that an operator sees them beside the result and may replace
         them when the run is replayed from here. Options are those of `step.run`."""
-        hints, returns = _annotated(id, fn, len(args))
+        hints, returns = annotated(id, fn, len(args))
 
         def call(given: Any) -> Any:
             return fn(*given)
 
-        body = _make_body(call, (list(args),), given=True, annotation=None if hints is None else types.GenericAlias(tuple, hints))
-        prepare = lambda lengths: _run_record(lengths, input=list(args), retries=retries, timeout=timeout, backoff=backoff)
+        body = make_body(call, (list(args),), given=True, annotation=None if hints is None else types.GenericAlias(tuple, hints))
+        prepare = lambda lengths: run_record(lengths, input=list(args), retries=retries, timeout=timeout, backoff=backoff)
         return self._value(id, await self._perform(id, prepare, body), returns)
 
 
-class Step(_Operations):
+class Step(Operations):
     """The operations of one run: `ctx.step`."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -215,11 +170,11 @@ class Step(_Operations):
         With `input` the body gets it as its first argument; an operator sees it beside the result, and may replace it when the run is replayed from
         this step. `retries` (0 to 20), `timeout` (of one attempt) and `backoff` are the function's unless given.
         """
-        given = not isinstance(input, _NotGiven)
-        hints, returns = _annotated(id, fn, 1 if given else 0)
+        given = not isinstance(input, NotGiven)
+        hints, returns = annotated(id, fn, 1 if given else 0)
         annotation = hints[0] if hints else None
-        body = _make_body(fn, (input, *args) if given else args, given=given, annotation=annotation)
-        prepare = lambda lengths: _run_record(lengths, input=input, retries=retries, timeout=timeout, backoff=backoff)
+        body = make_body(fn, (input, *args) if given else args, given=given, annotation=annotation)
+        prepare = lambda lengths: run_record(lengths, input=input, retries=retries, timeout=timeout, backoff=backoff)
         return self._value(id, await self._perform(id, prepare, body), returns)
 
     async def sleep(self, id: str, duration: Duration) -> None:
@@ -263,7 +218,7 @@ class Step(_Operations):
                 raise ValueError("`match` and `if_` exclude each other: write the first as a part of the second")
             if not event:
                 raise ValueError('the wait does not say for which event: give `event="…"`')
-            return WaitForEvent(event, _longer_than_nothing(lengths, timeout), if_, match, lengths.ms("lookback", lookback))
+            return WaitForEvent(event, longer_than_nothing(lengths, timeout), if_, match, lengths.ms("lookback", lookback))
 
         outcome = await self._perform(id, prepare)
         if isinstance(outcome, Empty):
@@ -296,7 +251,7 @@ class Step(_Operations):
         The name is unique in its environment. Where another run waits for it already, this wait fails (`SignalConflict`), unless `on_conflict="replace"`: then
         the earlier one does.
         """
-        prepare = lambda lengths: WaitForSignal(signal, _longer_than_nothing(lengths, timeout), on_conflict)
+        prepare = lambda lengths: WaitForSignal(signal, longer_than_nothing(lengths, timeout), on_conflict)
         outcome = await self._perform(id, prepare)
         return None if isinstance(outcome, Empty) else self._value(id, outcome, returns)
 
@@ -338,7 +293,7 @@ class Step(_Operations):
         `timeout` (1 year).
         """
         target = function if isinstance(function, str) else function.id
-        prepare = lambda lengths: Invoke(target, None if data is None else _object("data", data), lengths.ms("timeout", timeout))
+        prepare = lambda lengths: Invoke(target, None if data is None else json_object("data", data), lengths.ms("timeout", timeout))
         return self._value(id, await self._perform(id, prepare), returns)
 
     async def fetch(
@@ -362,7 +317,7 @@ class Step(_Operations):
         def prepare(lengths: Lengths) -> Fetch:
             sent = list(headers.items() if isinstance(headers, Mapping) else headers)
             content = body.encode() if isinstance(body, str) else body
-            if not isinstance(json, _NotGiven):
+            if not isinstance(json, NotGiven):
                 if body is not None:
                     raise ValueError("`body` and `json` exclude each other")
                 content = _json.encode(json).encode()
@@ -371,93 +326,3 @@ class Step(_Operations):
             return Fetch(method, url, tuple(sent), content, lengths.ms("timeout", timeout), retries, schedule)
 
         return from_recorded(id, self._value(id, await self._perform(id, prepare), None))
-
-
-def _annotated(id: str, fn: Callable[..., Any], count: int) -> tuple[tuple[Any, ...] | None, Any]:
-    """The types of a body's first parameters, and of its result."""
-    try:
-        return _annotations.of_parameters(fn, count), _annotations.of_result(fn)
-    except _annotations.Unresolved as problem:
-        raise StepError(id, "InvalidOptions", str(problem)) from None
-
-
-def _longer_than_nothing(lengths: Lengths, timeout: Duration) -> int:
-    ms = duration_ms(timeout)
-    if ms == 0:
-        lengths.faults.append("timeout: it must be longer than nothing")
-    return ms
-
-
-def _object(option: str, value: Any) -> str:
-    text = _json.encode(value)
-    if not text.startswith("{"):
-        raise ValueError(f"{option}: it must be an object in JSON")
-    return text
-
-
-def _run_record(
-    lengths: Lengths,
-    *,
-    input: Any = NOT_GIVEN,
-    retries: int | None = None,
-    timeout: Duration | None = None,
-    backoff: Backoff | None = None,
-) -> Run:
-    schedule = backoff_record(backoff, lengths) if backoff is not None else None
-    written = None if isinstance(input, _NotGiven) else _json.encode(input)
-    return Run(retries, lengths.ms("timeout", timeout), schedule, written)
-
-
-def _make_body(fn: Callable[..., Any], args: tuple[Any, ...], *, given: bool, annotation: Any) -> Body:
-    """What executes in a twin: calls `fn`, with what an operator put in the place of its input, and writes the result."""
-
-    def body(execution: Execution) -> Coroutine[Any, Any, str] | str:
-        handed = args
-        if given and execution.replacement is not None:
-            handed = (_replaced(execution.replacement, annotation), *args[1:])
-        result = fn(*handed)
-        return _awaited(result) if inspect.isawaitable(result) else _written(result)
-
-    return body
-
-
-async def _awaited(result: Awaitable[Any]) -> str:
-    return _written(await result)
-
-
-def _written(result: Any) -> str:
-    try:
-        return _json.encode(result)
-    except ValueError as problem:
-        raise NonRetriableError(f"the result: {problem}", name="InvalidResult") from None
-
-
-def _replaced(text: str, annotation: Any) -> Any:
-    value = _json.parse(text)
-    try:
-        return value if annotation is None else _json.decode(value, annotation)
-    except _json.Misfit as problem:
-        message = f"the input that an operator put in its place is not a `{_json.name_of(annotation)}`: {problem}"
-        raise NonRetriableError(message, name="InvalidInput") from None
-
-
-# The longest number of retries, and the greatest numbers that the contract holds.
-_BOUNDS = {"retries": 20, "ts": 2**64 - 1}
-
-
-def _faults(id: Any, operation: Operation) -> list[str]:
-    """Values that the contract has no place for; the rest is the host's to judge."""
-    faults = [] if isinstance(id, str) else [f"the id of a step is text, not {type(id).__name__}"]
-    records: list[Any] = list(operation.events) if isinstance(operation, SendEvents) else [operation]
-    for record in records:
-        for field in dataclasses.fields(record):
-            value, option = getattr(record, field.name), field.name.rstrip("_").removesuffix("_ms")
-            greatest = 2**64 - 1 if field.name.endswith("ms") else _BOUNDS.get(field.name)
-            if value is None or isinstance(value, (bytes, tuple, BackoffRecord)):
-                continue
-            if greatest is not None:
-                if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= greatest:
-                    faults.append(f"{option}: must be 0 to {greatest}, not {value}")
-            elif not isinstance(value, str):
-                faults.append(f"{option}: must be text, not {type(value).__name__}")
-    return faults

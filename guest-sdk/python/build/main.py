@@ -48,6 +48,10 @@ def main() -> int:
 
 def build(app: Path, sdk: Path, tools: Path, out: Path, entry: str | None) -> int:
     """Builds the app in the folder `app` into the file `out`."""
+    for part in ("abide/_build.py", "abide/world", "wit"):
+        if not (sdk / part).exists():
+            message = f"{sdk} is not the SDK of this abide: there is no {part} in it"
+            raise Problem(message, help="if it is the app's copy, replace it by the `abide-sdk` folder that `abide new` writes")
     report.phase("check")
     source = scan.read(app, entry)
     for problem in source.problems:
