@@ -33,6 +33,7 @@ const SDKS: [Sdk; 5] = [
         files: &[
             "package.json",
             "tsconfig.json",
+            "process.d.ts",
             "src",
             "runtime",
             "wit",

@@ -22,8 +22,8 @@ const NODE: (u32, u32) = (20, 0);
 const PYTHON: (u32, u32) = (3, 10);
 /// Names that Python goes by.
 const PYTHONS: [&str; 2] = ["python3", "python"];
-/// How much of a package manager's words is shown.
-const SHOWN_LINES: usize = 25;
+/// How much of a package manager's words is shown: lines of the beginning, and of the end.
+const SHOWN_LINES: usize = 10;
 
 /// What is ready to be used.
 pub(super) struct Tools {
@@ -216,7 +216,7 @@ async fn pip(sdk: &Installed, language: Language, python: &OsStr, folder: &Path)
     if !made.status.success() {
         bail!(
             "`python3 -m venv` does not work, which build tools for {language} are installed with (on Debian and Ubuntu: `apt install python3-venv`):\n{}",
-            tail(&[made.stdout, made.stderr].concat())
+            shown(&[made.stdout, made.stderr].concat())
         );
     }
     let mut pip = Command::new(folder.join("bin/python"));
@@ -243,14 +243,18 @@ async fn install(mut command: Command, language: Language, manager: &str) -> Res
     }
     bail!(
         "{manager} could not install the build tools for {language}. If this machine reaches its registry through a proxy or a mirror, {manager}'s own settings must say so. It said:\n{}",
-        tail(&[output.stdout, output.stderr].concat())
+        shown(&[output.stdout, output.stderr].concat())
     )
 }
 
-fn tail(bytes: &[u8]) -> String {
+/// The beginning and the end: what went wrong stands at one of them.
+fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let lines: Vec<_> = text.trim_end().lines().collect();
-    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+    let mut lines: Vec<_> = text.trim_end().lines().collect();
+    if lines.len() > 2 * SHOWN_LINES {
+        lines.splice(SHOWN_LINES..lines.len() - SHOWN_LINES, ["…"]);
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -267,9 +271,10 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_long_message_is_shown() {
-        let text = "line\n".repeat(100) + "the end\n";
-        assert_eq!(tail(text.as_bytes()).lines().count(), SHOWN_LINES);
-        assert!(tail(text.as_bytes()).ends_with("the end"));
+    fn the_beginning_and_the_end_of_a_long_message_are_shown() {
+        let text = format!("cause\n{}the end\n", "line\n".repeat(100));
+        let shown = shown(text.as_bytes());
+        assert_eq!(shown.lines().count(), 2 * SHOWN_LINES + 1);
+        assert!(shown.starts_with("cause") && shown.ends_with("the end"));
     }
 }
