@@ -33,7 +33,6 @@ const SDKS: [Sdk; 5] = [
         files: &[
             "package.json",
             "tsconfig.json",
-            "process.d.ts",
             "src",
             "runtime",
             "wit",
@@ -43,7 +42,7 @@ const SDKS: [Sdk; 5] = [
     },
     Sdk {
         folder: "python",
-        files: &["pyproject.toml", "src", "abide", "wit", "README.md"],
+        files: &["pyproject.toml", "abide", "wit", "README.md"],
         templates: &["template"],
     },
     Sdk {
@@ -107,7 +106,9 @@ fn files(root: &Path, sdk: &Sdk) -> io::Result<Vec<PathBuf>> {
             collect(&root.join(part), &mut files)?;
             continue;
         }
-        println!("cargo:rerun-if-changed={}", root.display());
+        if root.is_dir() {
+            println!("cargo:rerun-if-changed={}", root.display());
+        }
         let own = [BUILD, "wit", "tests"];
         for entry in sorted(root)? {
             let is_own = own
@@ -129,7 +130,8 @@ fn files(root: &Path, sdk: &Sdk) -> io::Result<Vec<PathBuf>> {
 /// All files in `path`, in the order of their names. Cargo looks at folders as well, so a new file is noticed.
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let left_out = LEFT_OUT.iter().any(|name| path.ends_with(name));
-    if left_out {
+    // Cargo would run this again and again for a path that is not there.
+    if left_out || !path.exists() {
         return Ok(());
     }
     println!("cargo:rerun-if-changed={}", path.display());

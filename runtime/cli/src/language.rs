@@ -80,8 +80,8 @@ impl Language {
             Self::TypeScript => "src/index.ts",
             Self::JavaScript => "src/index.js",
             Self::Python => "app.py",
-            Self::C => "app.c",
-            Self::Go => "main.go",
+            Self::C => "src/app.c",
+            Self::Go => "app.go",
         }
     }
 
@@ -149,10 +149,7 @@ pub(crate) fn asks_for_sdk(folder: &Path, language: Language) -> bool {
             says("app.py", &imports) || says("src/app.py", &imports)
         }
         Language::Go => says("go.mod", &["abide"]),
-        Language::C => {
-            let file = language.first_file();
-            says(file, &["abide.h"]) || says(&format!("src/{file}"), &["abide.h"])
-        }
+        Language::C => says("src/app.c", &["abide.h"]) || says("app.c", &["abide.h"]),
     }
 }
 

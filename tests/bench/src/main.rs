@@ -8,6 +8,7 @@ mod deploy;
 mod flight;
 mod flow;
 mod idle;
+mod languages;
 mod log;
 mod machine;
 mod profile;
@@ -40,7 +41,8 @@ struct Arguments {
     /// Where the data is kept meanwhile; the disk below it is what is measured. Default: the system's temporary folder.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, queue, profile, log, deploy.
+    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, queue, profile, log, deploy, languages.
+    /// Languages is taken only if it is named: it needs components of all of them.
     /// With --compare: the lines of its table whose key contains this, for example `sequence10/http/1`.
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
@@ -184,6 +186,9 @@ async fn measure() -> Result<()> {
     }
     if wanted("deploy") {
         deploy::times(&base, &mut report).await?;
+    }
+    if arguments.only.as_deref() == Some("languages") {
+        languages::measure(&base, scale, &mut report).await?;
     }
     report.print();
     if let Some(path) = &arguments.json {

@@ -26,7 +26,7 @@ const NEEDED: [(&str, &str); 3] = [
         "Python 3.11 or newer, from https://www.python.org",
     ),
 ];
-/// The guests of the conformance suite that are built a second time, with another engine: folder, engine.
+/// What is built a second time, with another engine: folder, engine.
 const ENGINES: [(&str, &str); 2] = [("typescript", "quickjs"), ("javascript", "quickjs")];
 
 /// Says what is missing on this machine.
@@ -44,37 +44,53 @@ pub(crate) fn ensure_tools() -> Result<()> {
 /// Builds all apps in other languages; the folder with the guests of the conformance suite.
 pub(crate) fn build_apps(project: &Project, binary: &Path, target: &Path) -> Result<PathBuf> {
     let guests = target.join("conformance");
-    std::fs::create_dir_all(&guests)
-        .with_context(|| format!("could not create {}", guests.display()))?;
+    let mut jobs = named(project, binary, "tests/conformance/guests", &guests)?;
     copy_reference(project, &guests)?;
-    let build = |name: String, folder: &Path, arguments: &[&str], out: Option<PathBuf>| {
-        let mut command = Command::new(binary);
-        command.arg("build").arg(folder).args(arguments);
-        if let Some(out) = out {
-            command.arg("-o").arg(out);
-        }
-        Job { name, command }
-    };
-    let mut jobs = Vec::new();
-    for folder in apps(&project.root.join("tests/conformance/guests"))? {
-        let name = name_of(&folder);
-        let out = |name: &str| Some(guests.join(format!("{name}.wasm")));
-        jobs.push(build(format!("the guest {name}"), &folder, &[], out(&name)));
-        for (_, engine) in ENGINES.iter().filter(|(language, _)| *language == name) {
-            let name = format!("{name}-{engine}");
-            let arguments = ["--engine", engine];
-            let title = format!("the guest {name}");
-            jobs.push(build(title, &folder, &arguments, out(&name)));
-        }
-    }
     for place in ["examples", "tests/languages"] {
         for folder in apps(&project.root.join(place))? {
-            jobs.push(build(name_of(&folder), &folder, &[], None));
+            jobs.push(build(binary, name_of(&folder), &folder, &[]));
         }
     }
+    run(jobs)?;
+    Ok(guests)
+}
+
+/// Builds the function that every language is measured with into `out`.
+pub(crate) fn build_measured(project: &Project, binary: &Path, out: &Path) -> Result<PathBuf> {
+    ensure_tools()?;
+    run(named(project, binary, "tests/bench/languages", out)?)?;
+    Ok(out.to_path_buf())
+}
+
+fn run(jobs: Vec<Job>) -> Result<()> {
     let failed = jobs::run(jobs, JOBS);
     ensure!(failed.is_empty(), "{} did not build", failed.join(", "));
-    Ok(guests)
+    Ok(())
+}
+
+/// The apps of a folder, one a language, to be built as `NAME.wasm` in `out`; those that have engines as `NAME-ENGINE.wasm` too.
+fn named(project: &Project, binary: &Path, place: &str, out: &Path) -> Result<Vec<Job>> {
+    std::fs::create_dir_all(out).with_context(|| format!("could not create {}", out.display()))?;
+    let mut jobs = Vec::new();
+    for folder in apps(&project.root.join(place))? {
+        let name = name_of(&folder);
+        let mut add = |name: String, arguments: &[&str]| {
+            let mut job = build(binary, format!("{place}/{name}"), &folder, arguments);
+            job.command.arg("-o").arg(out.join(format!("{name}.wasm")));
+            jobs.push(job);
+        };
+        for (_, engine) in ENGINES.iter().filter(|(language, _)| *language == name) {
+            add(format!("{name}-{engine}"), &["--engine", engine]);
+        }
+        add(name, &[]);
+    }
+    Ok(jobs)
+}
+
+fn build(binary: &Path, name: String, folder: &Path, arguments: &[&str]) -> Job {
+    let mut command = Command::new(binary);
+    command.arg("build").arg(folder).args(arguments);
+    Job { name, command }
 }
 
 /// The SDKs' own tests and type checks.

@@ -5,7 +5,7 @@
 //! is left out if one of the lists, as the files are now, leads to a component.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
@@ -88,7 +88,7 @@ impl<'a> Components<'a> {
             touch(&component);
             Some(Found {
                 component,
-                inputs: list.iter().map(|path| self.folder.join(path)).collect(),
+                inputs: list.iter().map(|path| joined(self.folder, path)).collect(),
             })
         })
     }
@@ -147,7 +147,7 @@ impl<'a> Components<'a> {
             {
                 list.insert(parent.to_path_buf());
             }
-            list.insert(within.unwrap_or(path).to_path_buf());
+            list.insert(relative(self.folder, path));
         }
         list.into_iter().collect()
     }
@@ -203,6 +203,31 @@ impl<'a> Components<'a> {
             .and_then(|()| std::fs::rename(&new, &path))
             .with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// The path as it is written from a folder, with `..` where it leads out.
+fn relative(folder: &Path, path: &Path) -> PathBuf {
+    let mut from = folder.components().peekable();
+    let mut to = path.components().peekable();
+    while from.peek().is_some() && from.peek() == to.peek() {
+        from.next();
+        to.next();
+    }
+    let up = from.map(|_| Component::ParentDir);
+    up.chain(to).collect()
+}
+
+/// Its inverse.
+fn joined(folder: &Path, relative: &Path) -> PathBuf {
+    let mut path = folder.to_path_buf();
+    for part in relative.components() {
+        if part == Component::ParentDir {
+            path.pop();
+        } else {
+            path.push(part);
+        }
+    }
+    path
 }
 
 /// Says that it is used. That this fails makes it look older than it is.
@@ -320,6 +345,20 @@ mod tests {
         let kept = place.keep("of which version?", began);
         assert!(kept.is_file());
         assert!(place.of(&["sdk"]).find().is_none());
+    }
+
+    #[test]
+    fn paths_outside_of_the_app_are_told_from_it() {
+        let app = Path::new("/a/b/app");
+        for (path, expected) in [
+            ("/a/b/app/src/x.ts", "src/x.ts"),
+            ("/a/b/shared/y.ts", "../shared/y.ts"),
+            ("/z", "../../../z"),
+            ("/a/b/app", ""),
+        ] {
+            assert_eq!(relative(app, Path::new(path)), Path::new(expected));
+            assert_eq!(joined(app, Path::new(expected)), Path::new(path));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The examples, as the README's reader runs them: `abide dev examples`, `abide send --event … --wait`, and `kill -9` half-way.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -37,15 +38,24 @@ pub(crate) fn examples() -> PathBuf {
     repository().join("examples")
 }
 
-/// All `event.json` and `event-NAME.json` of all examples.
-fn cases() -> Vec<Case> {
-    let folders = fs::read_dir(examples()).expect("the examples are there");
-    let folders = folders
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.join("abide.toml").is_file());
-    let mut cases: Vec<Case> = folders.flat_map(|folder| cases_in(&folder)).collect();
-    cases.sort_by(|a, b| a.event.cmp(&b.event));
-    cases
+/// The endings of the names of examples that are not in Rust.
+const ENDINGS: [&str; 5] = ["-ts", "-js", "-py", "-c", "-go"];
+
+/// The folders of all examples, by the ending of their names; those in Rust have none. An example and its counterpart in another
+/// language are started by the same events, so they are served one after the other.
+fn folders() -> BTreeMap<&'static str, Vec<PathBuf>> {
+    let mut folders = BTreeMap::<_, Vec<_>>::new();
+    for entry in fs::read_dir(examples()).expect("the examples are there") {
+        let folder = entry.expect("an entry").path();
+        if folder.join("abide.toml").is_file() {
+            let name = folder.to_string_lossy();
+            let ending = ENDINGS.iter().find(|ending| name.ends_with(*ending));
+            let ending = ending.copied().unwrap_or_default();
+            folders.entry(ending).or_default().push(folder);
+        }
+    }
+    folders.values_mut().for_each(|folders| folders.sort());
+    folders
 }
 
 fn cases_in(folder: &Path) -> Vec<Case> {
@@ -71,7 +81,9 @@ fn cases_in(folder: &Path) -> Vec<Case> {
             .unwrap_or_else(|error| panic!("{name} of {}: {error}", event.display()));
         Case { event, expected }
     };
-    files.filter(is_event).map(case).collect()
+    let mut cases: Vec<_> = files.filter(is_event).map(case).collect();
+    cases.sort_by(|a, b| a.event.cmp(&b.event));
+    cases
 }
 
 /// For every run that `expected` lists there is one that has all its members, and no run is left over. A list that is not there
@@ -189,14 +201,15 @@ fn outcome(server: &Server, case: &Case) -> Result<(), String> {
     fits(case, &follow_ups, "follow_up_runs")
 }
 
-#[test]
-fn every_event_of_every_example_comes_to_its_expected_end() {
+/// Every event of these examples, all at once, at one server.
+fn every_event_comes_to_its_end(folders: &[PathBuf]) -> Vec<String> {
     let _turn = DEV.lock();
     let data = folder();
-    let server = Server::dev(data.path(), &[&examples()]);
-    let cases = cases();
-    assert!(cases.len() >= 20, "all examples are found");
-    let failed: Vec<String> = thread::scope(|scope| {
+    let paths: Vec<_> = folders.iter().map(PathBuf::as_path).collect();
+    let server = Server::dev(data.path(), &paths);
+    let cases: Vec<_> = folders.iter().flat_map(|folder| cases_in(folder)).collect();
+    assert!(cases.len() >= folders.len(), "every example has an event");
+    thread::scope(|scope| {
         let tests: Vec<_> = cases
             .iter()
             .map(|case| scope.spawn(|| outcome(&server, case)))
@@ -209,7 +222,17 @@ fn every_event_of_every_example_comes_to_its_expected_end() {
                     .err()
             })
             .collect()
-    });
+    })
+}
+
+#[test]
+fn every_event_of_every_example_comes_to_its_expected_end() {
+    let folders = folders();
+    assert!(folders[""].len() >= 13, "all examples are found");
+    let failed: Vec<_> = folders
+        .values()
+        .flat_map(|folders| every_event_comes_to_its_end(folders))
+        .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
@@ -261,41 +284,46 @@ pub(crate) fn all_ended(api: &Api, events: &[String], count: usize) -> Vec<Value
 
 #[test]
 fn every_example_finishes_after_kill_9_half_way() {
-    let _turn = DEV.lock();
-    let data = folder();
-    let mut server = Server::dev(data.path(), &[&examples()]);
     let mut in_the_middle = 0;
-    for case in cases()
-        .iter()
-        .filter(|case| case.event.ends_with("event.json"))
-    {
-        let events = send_file(&server.api(), &case.event);
-        let before = until("the run has begun", SOON, || {
-            half_way(&server.api(), &events)
-        });
-        server.kill();
-        in_the_middle += u32::from(before.iter().any(|run| run["ended_at"].is_null()));
-        // The same command again.
-        server = Server::dev(data.path(), &[&examples()]);
-        let expected = case.expected["runs"].as_array().map_or(0, Vec::len);
-        let after = all_ended(&server.api(), &events, expected);
-        assert_eq!(fits(case, &after, "runs"), Ok(()));
-        for (before, after) in before.iter().filter_map(|before| {
-            let same = |after: &&Value| after["run_id"] == before["run_id"];
-            after.iter().find(same).map(|after| (before, after))
-        }) {
-            nothing_recorded_was_repeated(before, after);
-        }
-        let follow_ups = follow_ups(&server.api(), case, &after);
-        assert_eq!(
-            follow_ups.and_then(|runs| fits(case, &runs, "follow_up_runs")),
-            Ok(())
-        );
+    for folder in folders().into_values().flatten() {
+        let event = folder.join("event.json");
+        let cases = cases_in(&folder);
+        let case = cases.iter().find(|case| case.event == event);
+        in_the_middle += u32::from(finishes_after_kill_9(&folder, case.expect("an event.json")));
     }
     assert!(
         in_the_middle >= 2,
         "only {in_the_middle} of the kills came in the middle"
     );
+}
+
+/// Whether the kill came in the middle.
+fn finishes_after_kill_9(example: &Path, case: &Case) -> bool {
+    let _turn = DEV.lock();
+    let data = folder();
+    let server = Server::dev(data.path(), &[example]);
+    let events = send_file(&server.api(), &case.event);
+    let before = until("the run has begun", SOON, || {
+        half_way(&server.api(), &events)
+    });
+    server.kill();
+    // The same command again.
+    let server = Server::dev(data.path(), &[example]);
+    let expected = case.expected["runs"].as_array().map_or(0, Vec::len);
+    let after = all_ended(&server.api(), &events, expected);
+    assert_eq!(fits(case, &after, "runs"), Ok(()));
+    for (before, after) in before.iter().filter_map(|before| {
+        let same = |after: &&Value| after["run_id"] == before["run_id"];
+        after.iter().find(same).map(|after| (before, after))
+    }) {
+        nothing_recorded_was_repeated(before, after);
+    }
+    let follow_ups = follow_ups(&server.api(), case, &after);
+    assert_eq!(
+        follow_ups.and_then(|runs| fits(case, &runs, "follow_up_runs")),
+        Ok(())
+    );
+    before.iter().any(|run| run["ended_at"].is_null())
 }
 
 fn nothing_recorded_was_repeated(before: &Value, after: &Value) {

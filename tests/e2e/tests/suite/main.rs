@@ -7,6 +7,7 @@ mod commands;
 mod examples;
 mod examples_flow;
 mod hostile;
+mod languages;
 mod lifecycle;
 mod operate;
 mod refused;
