@@ -9,8 +9,3 @@ declare module "core-js-pure/stable/url-search-params/index.js" {
   const constructor: typeof URLSearchParams;
   export default constructor;
 }
-
-declare module "core-js-pure/stable/structured-clone.js" {
-  const clone: typeof structuredClone;
-  export default clone;
-}

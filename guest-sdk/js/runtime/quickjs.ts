@@ -8,12 +8,12 @@ import "./quickjs/first.ts";
 
 import URL from "core-js-pure/stable/url/index.js";
 import URLSearchParams from "core-js-pure/stable/url-search-params/index.js";
-import structuredClone from "core-js-pure/stable/structured-clone.js";
 import { ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableStream, TransformStream, WritableStream } from "web-streams-polyfill";
 import { getEnvironment } from "host:cli/environment@0.2.6";
 
 import { installEnvironment } from "./environment.ts";
 import { runJobs } from "./promise.ts";
+import { structuredClone } from "./quickjs/clone.ts";
 import { crypto } from "./quickjs/crypto.ts";
 import { define } from "./quickjs/define.ts";
 import { TextDecoder, TextEncoder } from "./quickjs/encoding.ts";

@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 
 import { freeNameRefusal, importMetaRefusal, moduleCodeRefusal, processRefusal } from "./refusals.mjs";
+import { usesBuffer } from "./sources.mjs";
 import { isFunction, walk } from "./walk.mjs";
 
 /** Same length, so that columns stay what they are. */
@@ -29,10 +30,11 @@ const LANGUAGES = { ts: "ts", tsx: "tsx", jsx: "jsx" };
  * @param {import("./arguments.mjs").Options} options
  * @param {any} parser oxc-parser
  * @param {(source: string, program: any) => string} rewriteRegexps
+ * @param {{ used: boolean }} globals whether any of Node's is used
  * @param {import("./report.mjs").Problem[]} problems where findings go
  * @returns {import("esbuild").Plugin}
  */
-export function authorsFiles({ engine }, parser, rewriteRegexps, problems) {
+export function authorsFiles({ engine }, parser, rewriteRegexps, globals, problems) {
   return {
     name: "abide-author",
     setup(build) {
@@ -42,6 +44,7 @@ export function authorsFiles({ engine }, parser, rewriteRegexps, problems) {
         }
         const loader = LOADERS[extname(path)];
         const source = await readFile(path, "utf8");
+        globals.used ||= usesBuffer(source);
         const parsed = parser.parseSync(path, source, { lang: LANGUAGES[loader], sourceType: path.endsWith(".cjs") ? "script" : "module" });
         if (parsed.errors.length > 0) {
           // The bundler tells what is wrong with it.

@@ -7,6 +7,7 @@ import { bundle } from "./bundle.mjs";
 import { findEntry } from "./entry.mjs";
 import { loadingProblem } from "./loading.mjs";
 import { Tools } from "./tools.mjs";
+import { typeErrors } from "./types.mjs";
 
 const ENGINES = {
   starlingmonkey: () => import("../engines/starlingmonkey/componentize.mjs"),
@@ -24,6 +25,7 @@ export async function build(options, report) {
     return;
   }
   const tools = new Tools(options.tools);
+  const types = typeErrors(options.app);
   const bundled = await bundle(options, entry, tools, report);
   if (bundled === undefined) {
     return;
@@ -31,8 +33,15 @@ export async function build(options, report) {
   report.phase("componentize");
   const engine = await ENGINES[options.engine]();
   const { component, output } = await engine.componentize(bundled, options, tools, report);
+  for (const problem of await types) {
+    if (bundled.inputs.includes(problem.file)) {
+      report.error(problem);
+    }
+  }
   if (component === undefined) {
     report.error(loadingProblem(output, bundled.positions, options.app));
+  }
+  if (report.failed) {
     return;
   }
   await mkdir(dirname(options.out), { recursive: true });

@@ -11,7 +11,7 @@ import { builtins } from "./builtins.mjs";
 import { entryModules } from "./generated.mjs";
 import { packages } from "./packages.mjs";
 import { positionTable } from "./positions.mjs";
-import { packagesRegexps, regexpRewriter } from "./regexps.mjs";
+import { packagesFiles, regexpRewriter } from "./sources.mjs";
 import { sdkModules } from "./sdk.mjs";
 
 /** What the engine's parser does not know, or what must not reach it; the rest is passed on as it was written. */
@@ -42,9 +42,9 @@ export async function bundle(options, entry, tools, report) {
   const rewrite = options.engine === "starlingmonkey" ? regexpRewriter(await tools.load("regexpu-core")) : (source) => source;
   /** What the plugins find. They work side by side, so it is told in order afterwards. */
   const problems = [];
-  let result;
-  try {
-    result = await esbuild.build({
+  const globals = { used: false };
+  const once = (inject) =>
+    esbuild.build({
       absWorkingDir: options.app,
       entryPoints: ["abide:entry"],
       bundle: true,
@@ -62,7 +62,7 @@ export async function bundle(options, entry, tools, report) {
       sourcemap: "external",
       sourcesContent: false,
       metafile: true,
-      inject: ["abide:globals"],
+      inject,
       loader: { ".txt": "text", ".md": "text", ".html": "text", ".sql": "text" },
       define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
       external: ["abide:durable/*", "wasi:*", "host:*"],
@@ -73,10 +73,18 @@ export async function bundle(options, entry, tools, report) {
         sdkModules(options, tools),
         builtins(options, tools, problems),
         packages(tools),
-        authorsFiles(options, parser, rewrite, problems),
-        ...(options.engine === "starlingmonkey" ? [packagesRegexps(parser, rewrite)] : []),
+        authorsFiles(options, parser, rewrite, globals, problems),
+        packagesFiles(parser, rewrite, globals),
       ],
     });
+  let result;
+  try {
+    result = await once([]);
+    if (globals.used) {
+      // What is injected becomes part of every bundle, used or not.
+      problems.length = 0;
+      result = await once(["abide:globals"]);
+    }
   } catch (error) {
     if (error.errors === undefined) {
       throw error;

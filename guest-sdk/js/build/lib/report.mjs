@@ -21,7 +21,7 @@ export class Report {
     this.#output = output;
   }
 
-  /** @param {"check" | "bundle" | "types" | "engine" | "componentize"} name */
+  /** @param {"bundle" | "engine" | "componentize"} name */
   phase(name) {
     this.#line({ phase: name });
   }

@@ -1,4 +1,7 @@
+// What is changed in sources, the author's and those of packages, before they are bundled.
+//
 // `\p{…}` in regular expressions: StarlingMonkey comes without Unicode's tables and refuses to load a file that holds one, so they become plain ranges.
+// `Buffer`, which Node programs use without importing it: whether any file does.
 
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
@@ -28,18 +31,29 @@ export function regexpRewriter(regexpu) {
   };
 }
 
+/** Node's `Buffer`, used and not imported. A false alarm costs space only. */
+const BUFFER = /(?<![.\w$])Buffer\b/;
+const OWN_BUFFER = /\bimport\b[^;]*\bBuffer\b[^;]*\bfrom\b|\b(?:const|let|var|class|function)\s+(?:\{[^}]*)?\bBuffer\b/;
+
+/** @param {string} source @returns {boolean} */
+export function usesBuffer(source) {
+  return BUFFER.test(source) && !OWN_BUFFER.test(source);
+}
+
 /**
  * The same for the files of packages; the author's are read elsewhere.
  * @param {any} parser oxc-parser
  * @param {(source: string, program: any) => string} rewrite
+ * @param {{ used: boolean }} globals whether any of Node's is used
  * @returns {import("esbuild").Plugin}
  */
-export function packagesRegexps(parser, rewrite) {
+export function packagesFiles(parser, rewrite, globals) {
   return {
-    name: "abide-regexps",
+    name: "abide-packages-files",
     setup(build) {
       build.onLoad({ filter: /[\\/]node_modules[\\/].*\.[cm]?js$/, namespace: "file" }, async ({ path }) => {
         const source = await readFile(path, "utf8");
+        globals.used ||= usesBuffer(source);
         if (!PROPERTY.test(source)) {
           return undefined;
         }
