@@ -52,6 +52,10 @@ export function guardGlobals(globals: Globals = globalThis as unknown as Globals
   guard(globals, "setInterval", workflowRemedies.setInterval, "clearInterval");
   guard(globals, "setImmediate", workflowRemedies.setImmediate, "clearImmediate");
   guard(globals, "fetch", workflowRemedies.fetch);
+  const signals = globals["AbortSignal"] as Globals | undefined;
+  if (signals) {
+    guard(signals, "timeout", `AbortSignal.timeout ${TIMER_REMEDY}`);
+  }
   Math.random = random;
   globals["console"] = console;
 }
@@ -71,7 +75,7 @@ function guard(globals: Globals, name: string, message: string, stop?: string): 
     }
     const stopper = stop === undefined ? undefined : (globals[stop] as AnyFunction | undefined);
     if (!stopper || currentMode() !== "body") {
-      return original.apply(globalThis, args);
+      return original.apply(name === "timeout" ? globals : globalThis, args);
     }
     const [callback, ...rest] = args as unknown as [(...given: unknown[]) => unknown, ...unknown[]];
     const timer = original.apply(globalThis, [watched(callback), ...rest] as never[]);

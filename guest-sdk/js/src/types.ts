@@ -29,7 +29,7 @@ type NotJson = undefined | symbol | ((...args: never[]) => unknown);
 /** What a value is after `JSON.stringify` and `JSON.parse`. */
 export type Jsonify<T> =
   IsAny<T> extends true
-    ? any // eslint-disable-line
+    ? any
     : IsUnknown<T> extends true
       ? unknown
       : T extends JsonPrimitive

@@ -64,6 +64,7 @@ const fns = {
     void a.then(() => later(20));
     return a;
   }),
+  timeout: app.createFunction({ id: "timeout" }, { event: "a/b" }, () => AbortSignal.timeout(1)),
   fails: app.createFunction({ id: "fails" }, { event: "a/b" }, () => {
     throw new NonRetriableError("no", { data: { code: 7 } });
   }),
@@ -138,10 +139,16 @@ test("what ends a run is handed out in the contract's form", async () => {
   assert.deepEqual([unknown.message, unknown.retry.tag], ["the app `shop` has no function `nobody`", "non-retriable"]);
 });
 
+test("the guards are around the globals: no timers in workflow code", async () => {
+  const { name, message, retry } = (await play("timeout")).result as Failure;
+  assert.deepEqual([name, retry.tag], ["NotInWorkflowError", "non-retriable"]);
+  assert.match(message, /^AbortSignal.timeout does not exist in workflow code.*step\.sleep/);
+});
+
 test("what is described is the configuration of every function", () => {
   assert.deepEqual(
     exports.describe().map((it) => it.id),
-    ["sequence", "late", "fails"],
+    ["sequence", "late", "timeout", "fails"],
   );
   assert.deepEqual(exports.eventSchemas(), []);
 });
