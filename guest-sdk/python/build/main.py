@@ -70,7 +70,7 @@ def build(app: Path, sdk: Path, tools: Path, out: Path, entry: str | None) -> in
     if (app / "pyproject.toml").is_file():
         inputs.add(str(app / "pyproject.toml"))
     if sdk.is_relative_to(app):
-        inputs.update(str(sdk / part) for part in ("wit", "abide/world", "abide/world/deps"))
+        inputs.update(str(sdk / part) for part in ("wit", "abide", "abide/world", "abide/world/deps"))
         inputs.update(str(file) for folder in ("abide", "abide/world", "wit") for file in (sdk / folder).rglob("*.*") if "__pycache__" not in file.parts)
     report.done(out.stat().st_size, sorted(inputs))
     return 0

@@ -313,6 +313,16 @@ class Branches(unittest.TestCase):
         run = Run(function(work))
         self.assertEqual((run.output(), run.cancelled()), ("done", ["forgotten"]))
 
+    def test_results_can_be_taken_as_they_come(self) -> None:
+        async def work(ctx: abide.Context) -> list[str]:
+            steps = [ctx.step.run(id, lambda: "never executed here") for id in ("a", "b", "c")]
+            return [await next_one for next_one in asyncio.as_completed(steps)]
+
+        run = Run(function(work))
+        for id in sorted(run.pending(), reverse=True):
+            run.complete(id, id)
+        self.assertEqual(run.output(), ["c", "b", "a"])
+
     def test_locks_queues_and_events_of_asyncio_work(self) -> None:
         async def work(ctx: abide.Context) -> list[str]:
             queue: asyncio.Queue[str] = asyncio.Queue()
