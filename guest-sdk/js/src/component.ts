@@ -31,6 +31,9 @@ export function connect({ operations, logging, engine }: Imports): { functions(e
   return {
     functions(exports) {
       const app = appOf(exports as Record<string, unknown>);
+      // The app is evaluated while it is being built: what is wrong with it is said there.
+      describe(app);
+      eventSchemas(app);
       return {
         describe: () => {
           enterDescribe();

@@ -21,6 +21,10 @@ export function loadingProblem(output, positions, app) {
   const place = places.find(({ source }) => !/(^|\/)node_modules\//.test(source)) ?? places[0];
   const thrown = THROWN.map((pattern) => pattern.exec(output)?.[1]).find((text) => text !== undefined);
   const message = thrown?.replace(/^Error: /, "").replace(/:$/, "") ?? firstLine(output);
+  // What the SDK finds wrong with the app's functions and events says the remedy itself.
+  if (/^(function `|the schema of event `|the entry exports no functions)/.test(message)) {
+    return { message, help: "docs/functions.md has every option, and what it takes" };
+  }
   return {
     ...(place === undefined ? {} : { file: isAbsolute(place.source) ? place.source : resolve(app, place.source), line: place.line, column: place.column }),
     message: /when the app is built/.test(message) ? message : `the module cannot be loaded: ${message}`,
