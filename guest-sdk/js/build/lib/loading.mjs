@@ -22,7 +22,10 @@ export function loadingProblem(output, positions, app) {
   const thrown = THROWN.map((pattern) => pattern.exec(output)?.[1]).find((text) => text !== undefined);
   const message = thrown?.replace(/^Error: /, "").replace(/:$/, "") ?? firstLine(output);
   // What the SDK finds wrong with the app's functions and events says the remedy itself.
-  if (/^(function `|the schema of event `|the entry exports no functions)/.test(message)) {
+  if (message.startsWith("the entry exports no functions")) {
+    return { message };
+  }
+  if (/^(function `|the schema of event `)/.test(message)) {
     return { message, help: "docs/functions.md has every option, and what it takes" };
   }
   return {
