@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -14,12 +15,13 @@ const PROJECT = join(dirname(fileURLToPath(import.meta.url)), "project");
 const run = promisify(execFile);
 
 /** The project with its packages, in a folder of its own. */
-async function installed(t) {
-  const copy = await folder(t);
-  await cp(PROJECT, copy, { recursive: true, filter: (path) => !path.includes("node_modules") });
-  await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: copy });
-  return copy;
-}
+let project;
+before(async () => {
+  project = await mkdtemp(join(tmpdir(), "abide-inngest-"));
+  await cp(PROJECT, project, { recursive: true, filter: (path) => !path.includes("node_modules") });
+  await run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: project });
+});
+after(() => rm(project, { recursive: true }));
 
 const order = (orderId, items, userId = "u1") => ({ orderId, userId, items });
 
@@ -30,8 +32,8 @@ for (const engine of ["starlingmonkey", "quickjs"]) {
     let server;
 
     before(async () => {
-      const built = await build(await installed(t), { engine });
-      assert.deepEqual([built.errors, built.warnings], [[], []], built.stderr);
+      const built = await build(project, { engine, out: join(await folder(t), "app.wasm") });
+      assert.deepEqual([built.errors, built.warnings], [[], []]);
       server = await serve(t);
       await server.deploy(built.out, "acme-shop", "--var", "PRICE_LIST=summer");
     });

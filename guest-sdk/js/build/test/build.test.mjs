@@ -1,11 +1,14 @@
 // From a folder to a component: entries, names, errors in the author's terms, the same bytes every time.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { SDK, app, build, folder } from "./harness.mjs";
+import { findEntry } from "../lib/entry.mjs";
+import { Report } from "../lib/report.mjs";
+import { SDK, app, build, buildByCommand, folder } from "./harness.mjs";
 
 const HELLO = `
 import { Inngest, serve } from "@abide/sdk";
@@ -17,10 +20,10 @@ export default serve({ client, functions: [hello] });
 const COMPONENT = Buffer.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]);
 
 for (const engine of ["starlingmonkey", "quickjs"]) {
-  test(`an app becomes a component on ${engine}`, async (t) => {
+  test(`an app becomes a component on ${engine}, by the command line`, async (t) => {
     const path = await app(t, HELLO);
-    const { code, lines, done, out, stderr } = await build(path, { engine });
-    assert.equal(code, 0, stderr);
+    const { code, lines, done, out } = await buildByCommand(path, "--engine", engine);
+    assert.equal(code, 0, JSON.stringify(lines));
     const component = await readFile(out);
     assert.deepEqual(component.subarray(0, 8), COMPONENT);
     assert.equal(done.bytes, component.length);
@@ -30,6 +33,11 @@ for (const engine of ["starlingmonkey", "quickjs"]) {
     assert.equal(component.includes(path), false, "nothing of the machine gets in");
   });
 }
+
+test("errors end the command line with 1, and leave no component", async (t) => {
+  const { code, errors, done, out } = await buildByCommand(await app(t, 'import "node:fs";'));
+  assert.deepEqual([code, errors.length, done, existsSync(out)], [1, 1, undefined, false]);
+});
 
 test("the same app gives the same bytes, wherever it and the SDK lie", async (t) => {
   const [one, two, other] = [await app(t, HELLO), await app(t, HELLO), await folder(t)];
@@ -50,9 +58,7 @@ const ENTRIES = [
 for (const [files, entry, used] of ENTRIES) {
   test(`the entry is ${used}${entry === undefined ? "" : ", which abide.toml names"}`, async (t) => {
     const path = await app(t, files);
-    const { done, errors } = await build(path, { engine: "quickjs", entry });
-    assert.deepEqual(errors, []);
-    assert.ok(done.inputs.includes(join(path, used)));
+    assert.equal(findEntry({ app: path, entry }, new Report({ write: assert.fail })), join(path, used));
   });
 }
 
@@ -67,13 +73,16 @@ test("an entry that does not exist", async (t) => {
   assert.match(errors[0].message, /`src\/nowhere\.ts` is no file of the app/);
 });
 
-for (const name of ["inngest", "inngest/next", "inngest/express", "inngest/hono", "inngest/cloudflare", "@abide/sdk"]) {
-  test(`\`${name}\` is the SDK, although nothing is installed`, async (t) => {
-    const path = await app(t, `import { Inngest } from "inngest";\nimport { serve } from "${name}";\nexport const { GET, POST, PUT } = serve({ client: new Inngest({ id: "x" }), functions: [] });`);
-    const { errors } = await build(path, { engine: "quickjs" });
-    assert.deepEqual(errors.filter(({ line }) => line !== undefined), []);
-  });
-}
+test("`inngest` and what it has for frameworks is the SDK, although nothing is installed", async (t) => {
+  const names = ["inngest", "inngest/next", "inngest/express", "inngest/hono", "inngest/cloudflare", "@abide/sdk"];
+  const imports = names.map((name, index) => `import { Inngest as I${index}, serve as s${index} } from "${name}";`).join("\n");
+  const same = names.map((_, index) => `I0 === I${index} && s0 === s${index}`).join(" && ");
+  // It would fail while it is loaded.
+  const path = await app(t, `${imports}\nif (!(${same})) throw new Error("not the same");\nexport const { GET, POST, PUT } = s0({ client: new I0({ id: "x" }), functions: [] });`);
+  const { errors, done } = await build(path, { engine: "quickjs" });
+  assert.deepEqual(errors, []);
+  assert.ok(done);
+});
 
 test("a module that the SDK does not have", async (t) => {
   const { errors } = await build(await app(t, 'import "@abide/sdk/nothing";'));

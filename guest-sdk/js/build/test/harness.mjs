@@ -10,6 +10,9 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
+import { build as buildApp } from "../lib/build.mjs";
+import { Report } from "../lib/report.mjs";
+
 const here = dirname(fileURLToPath(import.meta.url));
 const run = promisify(execFile);
 
@@ -48,18 +51,28 @@ export async function app(t, files) {
 }
 
 /**
- * Builds an app.
- * @returns {Promise<{ code: number, lines: any[], errors: any[], warnings: any[], done: any, out: string, stderr: string }>}
+ * Builds an app, in this process.
+ * @returns {Promise<{ lines: any[], errors: any[], warnings: any[], done: any, out: string }>}
  */
 export async function build(path, { engine = "starlingmonkey", entry, sdk = SDK, out = join(path, "app.wasm") } = {}) {
-  const args = ["--app", path, "--sdk", sdk, "--tools", TOOLS, "--out", out, "--engine", engine, ...(entry === undefined ? [] : ["--entry", entry])];
-  const { code, stdout, stderr } = await run(process.execPath, [join(here, "../main.mjs"), ...args], { maxBuffer: 1 << 26 }).then(
-    (done) => ({ code: 0, ...done }),
-    (failed) => failed,
-  );
-  const lines = stdout.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  let text = "";
+  const report = new Report({ write: (line) => (text += line) });
+  await buildApp({ app: path, sdk, tools: TOOLS, out, entry, engine }, report);
+  return { ...told(text), out };
+}
+
+/** The same as `abide build` does it: by the command line. */
+export async function buildByCommand(path, ...more) {
+  const out = join(path, "app.wasm");
+  const args = [join(here, "../main.mjs"), "--app", path, "--sdk", SDK, "--tools", TOOLS, "--out", out, ...more];
+  const { code = 0, stdout } = await run(process.execPath, args).catch((failed) => failed);
+  return { ...told(stdout), code, out };
+}
+
+function told(text) {
+  const lines = text.trim().split("\n").filter(Boolean).map((line) => JSON.parse(line));
   const of = (key) => lines.filter((line) => key in line).map((line) => line[key]);
-  return { code, lines, errors: of("error"), warnings: of("warning"), done: of("done")[0], out, stderr };
+  return { lines, errors: of("error"), warnings: of("warning"), done: of("done")[0] };
 }
 
 /** Starts a server of its own for the test. */

@@ -18,8 +18,8 @@ test("what the compiler says about files of the bundle is an error, what it says
     "tsconfig.json": "{}",
     "node_modules/typescript/bin/tsc": compiler("src/index.ts(2,9): error TS2345: Argument of type 'x' is no good.\n  Property 'y' is missing.\ntest/a.test.ts(1,1): error TS2304: Cannot find name 'z'.\n"),
   });
-  const { code, errors } = await build(path, { engine: "quickjs" });
-  assert.equal(code, 1);
+  const { done, errors } = await build(path, { engine: "quickjs" });
+  assert.equal(done, undefined);
   assert.deepEqual(errors, [
     { file: join(path, "src/index.ts"), line: 2, column: 9, message: "TS2345: Argument of type 'x' is no good. Property 'y' is missing." },
   ]);
