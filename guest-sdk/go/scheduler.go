@@ -20,6 +20,7 @@ type run struct {
 	operations map[uint32]*operation
 	ready      []*coroutine
 	current    *coroutine
+	back       chan struct{}
 	executing  bool
 	ended      bool
 	output     string
@@ -59,7 +60,7 @@ type outcome struct {
 }
 
 func newRun(host host, info runInfo) *run {
-	return &run{host: host, info: info, operations: map[uint32]*operation{}}
+	return &run{host: host, info: info, operations: map[uint32]*operation{}, back: make(chan struct{}, 1)}
 }
 
 // drive runs a workflow to its end.
@@ -102,7 +103,7 @@ func (r *run) spawn(code func()) {
 				r.end("", panicFailure(panicked))
 			}
 			it.done = true
-			r.current = nil
+			r.handBack()
 		}()
 		code()
 	}()
@@ -116,10 +117,6 @@ func (r *run) wake(it *coroutine) {
 	}
 }
 
-// How often the other goroutines are given a chance while a coroutine neither hands back nor ends. Collecting garbage takes some of them; a coroutine
-// that waits for something native takes all.
-const patience = 50_000
-
 // handOver lets a coroutine run until it waits for something of this package, or ends.
 func (r *run) handOver(it *coroutine) {
 	it.queued = false
@@ -128,19 +125,21 @@ func (r *run) handOver(it *coroutine) {
 	}
 	r.current = it
 	it.resume <- struct{}{}
-	for range patience {
-		if r.current == nil {
-			return
-		}
-		runtime.Gosched()
+	if !handedBack(r.back) {
+		r.end("", blockedFailure())
 	}
-	r.end("", blockedFailure())
+}
+
+// handBack lets the scheduler go on.
+func (r *run) handBack() {
+	r.current = nil
+	r.back <- struct{}{}
 }
 
 // yield hands back to the scheduler until the coroutine is woken.
 func (r *run) yield() {
 	it := r.current
-	r.current = nil
+	r.handBack()
 	<-it.resume
 }
 
