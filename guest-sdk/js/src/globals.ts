@@ -44,6 +44,23 @@ export function stopTimers(): void {
     stop(timer as never);
   }
   running.clear();
+  requested = false;
+}
+
+/** Whether the body sent a request: then the engine alone knows what it waits for. */
+let requested = false;
+let timerEnded: (() => void) | undefined;
+
+/** What the body that executes may be waiting for. */
+export function awaited(): "request" | "timer" | "nothing" {
+  return requested ? "request" : running.size > 0 ? "timer" : "nothing";
+}
+
+/** Settles when a timer of the body has fired or was cleared. */
+export function timerEnd(): Promise<void> {
+  return new Promise((resolve) => {
+    timerEnded = resolve;
+  });
 }
 
 /** Puts the guards around what the engine offers. Called once, before the app is evaluated. */
@@ -73,22 +90,39 @@ function guard(globals: Globals, name: string, message: string, stop?: string): 
       }
       throw problem;
     }
+    requested ||= name === "fetch" && currentMode() === "body";
     const stopper = stop === undefined ? undefined : (globals[stop] as AnyFunction | undefined);
     if (!stopper || currentMode() !== "body") {
       return original.apply(name === "timeout" ? globals : globalThis, args);
     }
     const [callback, ...rest] = args as unknown as [(...given: unknown[]) => unknown, ...unknown[]];
-    const timer = original.apply(globalThis, [watched(callback), ...rest] as never[]);
+    const once = name !== "setInterval";
+    const fired = () => {
+      if (once) {
+        running.delete(timer);
+      }
+      timerEnded?.();
+    };
+    const timer: unknown = original.apply(globalThis, [watched(callback, fired), ...rest] as never[]);
     running.set(timer, stopper);
     return timer;
   };
   Object.defineProperty(guarded, "name", { value: name });
   globals[name] = guarded;
+  const clear = stop === undefined ? undefined : (globals[stop] as AnyFunction | undefined);
+  if (stop !== undefined && clear) {
+    globals[stop] = (timer: never) => {
+      running.delete(timer);
+      timerEnded?.();
+      clear.call(globalThis, timer);
+    };
+  }
 }
 
 /** A timer's callback whose exception fails the body. */
-function watched(callback: (...given: unknown[]) => unknown): (...given: unknown[]) => void {
+function watched(callback: (...given: unknown[]) => unknown, fired: () => void): (...given: unknown[]) => void {
   return (...given) => {
+    fired();
     try {
       callback(...given);
     } catch (thrown) {

@@ -49,7 +49,12 @@ export async function inBody<T>(attempt: ExecutionRecord, body: () => Promise<T>
   try {
     return await body();
   } finally {
-    mode = "workflow";
-    execution = undefined;
+    leaveBody();
   }
+}
+
+/** From now on, no body executes: it has ended, or was given up. */
+export function leaveBody(): void {
+  mode = "workflow";
+  execution = undefined;
 }

@@ -10,8 +10,8 @@
 import type { BodyOutcome, ExecutionRecord, Failure, Operation, Operations } from "./contract.ts";
 import type { Engine } from "./engine.ts";
 import { toFailure } from "./errors.ts";
-import { stopTimers, timerFailure } from "./globals.ts";
-import { inBody } from "./mode.ts";
+import { awaited, stopTimers, timerEnd, timerFailure } from "./globals.ts";
+import { inBody, leaveBody } from "./mode.ts";
 
 /** A step's body: gives the JSON text of its result. */
 export type Body = (execution: ExecutionRecord) => Promise<string>;
@@ -29,6 +29,9 @@ interface Slot {
   body: Body | undefined;
   settle: (outcome: Outcome) => void;
 }
+
+/** How often the job queue is emptied before a body that has neither timers nor requests counts as one that waits for nothing. */
+const IDLE_ROUNDS = 100;
 
 /** How the workflow ended. */
 type Output = { ok: string } | { error: unknown };
@@ -92,7 +95,7 @@ export class Scheduler {
       }
       const [ticket, news] = this.#host.next();
       if (news.tag === "execute") {
-        this.#host.finish(ticket, await this.#execute(ticket, news.val));
+        this.#host.finish(ticket, await this.#executeAsync(ticket, news.val));
       } else {
         this.deliver(ticket, news);
       }
@@ -146,6 +149,28 @@ export class Scheduler {
     );
   }
 
+  /** An engine whose event loop is empty gives up without a word. So a body that waits for nothing at all is ended before that. */
+  async #executeAsync(ticket: number, execution: ExecutionRecord): Promise<BodyOutcome> {
+    let outcome: BodyOutcome | undefined;
+    const settled = this.#execute(ticket, execution).then((it) => {
+      outcome = it;
+    });
+    for (let idle = 0; idle < IDLE_ROUNDS; ) {
+      await this.#engine.drain();
+      if (outcome) {
+        return outcome;
+      }
+      const waitsFor = awaited();
+      idle = waitsFor === "nothing" ? idle + 1 : 0;
+      if (waitsFor !== "nothing") {
+        await (waitsFor === "timer" ? Promise.race([settled, timerEnd()]) : settled);
+      }
+    }
+    stopTimers();
+    leaveBody();
+    return this.#failed(neverSettled());
+  }
+
   #executeSync(ticket: number, execution: ExecutionRecord): BodyOutcome {
     let outcome: BodyOutcome | undefined;
     void this.#execute(ticket, execution).then((it) => {
@@ -157,6 +182,8 @@ export class Scheduler {
         return outcome;
       }
       if (!this.#engine.wait?.()) {
+        stopTimers();
+        leaveBody();
         return this.#failed(neverSettled());
       }
     }

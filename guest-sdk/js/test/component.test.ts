@@ -46,6 +46,28 @@ const host = connect({
   },
 });
 
+const never = () => new Promise(() => {});
+const bodies: Record<string, () => unknown> = {
+  never,
+  cleared: () => {
+    clearTimeout(setTimeout(() => {}, 60_000));
+    return never();
+  },
+  late: () => {
+    setTimeout(() => {}, 1);
+    return never();
+  },
+  timer: () => new Promise((resolve) => setTimeout(() => resolve(1), 5)),
+  interval: () => new Promise((resolve) => setInterval(() => resolve(1), 5)),
+  throws: () => {
+    setTimeout(() => {
+      throw new TypeError("in a timer");
+    }, 1);
+    return never();
+  },
+};
+let next = "never";
+
 const app = new Inngest({ id: "shop" });
 const fns = {
   sequence: app.createFunction({ id: "sequence" }, { event: "a/b" }, async ({ step, logger }) => {
@@ -65,6 +87,7 @@ const fns = {
     return a;
   }),
   timeout: app.createFunction({ id: "timeout" }, { event: "a/b" }, () => AbortSignal.timeout(1)),
+  body: app.createFunction({ id: "body" }, { event: "a/b" }, ({ step }) => step.run("a", () => bodies[next]!())),
   fails: app.createFunction({ id: "fails" }, { event: "a/b" }, () => {
     throw new NonRetriableError("no", { data: { code: 7 } });
   }),
@@ -118,6 +141,27 @@ test("a body runs at most once, and what has none says so", async () => {
   assert.equal(finished[1]?.tag === "err" && finished[1].val.name, "NoBody");
 });
 
+/** How the body of this name ends. */
+async function bodyOutcome(name: string): Promise<string> {
+  next = name;
+  await play("body", [0, execute], [0, done("1")]);
+  const [outcome] = finished;
+  return outcome?.tag === "err" ? `${outcome.val.name}: ${outcome.val.message}` : (outcome?.val ?? "none");
+}
+
+test("a body that waits for nothing at all is ended, with the reason", async () => {
+  const lost = "Error: the body waits for something that cannot come: a promise that nothing in this step will ever settle";
+  for (const name of ["never", "cleared", "late"]) {
+    assert.equal(await bodyOutcome(name), lost, name);
+  }
+});
+
+test("a body may wait on timers; one that throws fails it", async () => {
+  assert.equal(await bodyOutcome("timer"), "1");
+  assert.equal(await bodyOutcome("interval"), "1");
+  assert.equal(await bodyOutcome("throws"), "TypeError: in a timer");
+});
+
 test("after its end a workflow starts nothing any more", async () => {
   assert.deepEqual(await play("late", [0, done("1")]), { result: "1", trace: ["start a run", "next 0 done"] });
 });
@@ -148,7 +192,7 @@ test("the guards are around the globals: no timers in workflow code", async () =
 test("what is described is the configuration of every function", () => {
   assert.deepEqual(
     exports.describe().map((it) => it.id),
-    ["sequence", "late", "timeout", "fails"],
+    ["sequence", "late", "timeout", "body", "fails"],
   );
   assert.deepEqual(exports.eventSchemas(), []);
 });
