@@ -17,6 +17,9 @@ use serde_json::Value;
 use crate::json::{canonical, mask, show};
 use crate::stage::BEGINNING_MS;
 
+/// How the host begins the line that warns of a request from workflow code. Whether a request gets as far as to the host is the affair of a language's client.
+const WARNING: &str = "the workflow code sent a request to";
+
 /// What steps begin with whose results are masked.
 const OBSERVING: &str = "observe";
 
@@ -79,6 +82,9 @@ fn one_run(view: &View, run: &Run) -> Result<String> {
     };
     writeln!(text, "  {}: {end}", run.status.as_str())?;
     for (_, line) in view.run_logs(run.id, 0)? {
+        if line.message.starts_with(WARNING) {
+            continue;
+        }
         let place = match line.op {
             Some(op) => format!("#{op}"),
             None => "workflow".to_owned(),

@@ -130,6 +130,8 @@ languages! {
     typescript "typescript",
     typescript_quickjs "typescript-quickjs",
     python "python",
+    c "c",
+    go "go",
 }
 
 #[test]
