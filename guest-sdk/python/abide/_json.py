@@ -198,7 +198,7 @@ def _read_generic(value: Any, annotation: Any, origin: Any, place: str) -> Any:
             raise _misfit(value, annotation, place)
         return {key: _read(item, arguments[1], f"{place}.{key}".lstrip(".")) for key, item in value.items()}
     if dataclasses.is_dataclass(origin):
-        return _read_dataclass(value, typing.cast(type, origin), place)
+        return _read_dataclass(value, typing.cast(type, origin), place, arguments)
     return value
 
 
@@ -229,10 +229,11 @@ def _read_tuple(value: Any, annotation: Any, arguments: tuple[Any, ...], place: 
     return tuple(_read(item, one, f"{place}[{index}]") for index, (item, one) in enumerate(zip(value, arguments)))
 
 
-def _read_dataclass(value: Any, cls: type, place: str) -> Any:
+def _read_dataclass(value: Any, cls: type, place: str, arguments: tuple[Any, ...] = ()) -> Any:
     if not isinstance(value, dict):
         raise _misfit(value, cls, place)
-    hints = _hints(cls)
+    bound = dict(zip(getattr(cls, "__parameters__", ()), arguments))
+    hints = {name: _substituted(hint, bound) for name, hint in _hints(cls).items()} if bound else _hints(cls)
     given = {}
     for field in dataclasses.fields(cls):
         if not field.init:
@@ -258,6 +259,16 @@ def _read_typed_dict(value: Any, cls: Any, place: str) -> Any:
         if name not in value:
             raise Misfit(f"{f'{place}.{name}'.lstrip('.')}: it is missing, and a `{cls.__name__}` needs it")
     return {name: _read(item, hints.get(name, Any), f"{place}.{name}".lstrip(".")) for name, item in value.items()}
+
+
+def _substituted(annotation: Any, bound: dict[Any, Any]) -> Any:
+    """The annotation of a generic class's field, for the arguments that the class was given."""
+    if annotation in bound:
+        return bound[annotation]
+    parameters = getattr(annotation, "__parameters__", ())
+    if not parameters or isinstance(annotation, type):
+        return annotation
+    return annotation[tuple(bound.get(one, Any) for one in parameters)]
 
 
 def _takes_none(annotation: Any) -> bool:

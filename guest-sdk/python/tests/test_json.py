@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+from typing import Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
 from uuid import UUID
 
 from abide import _json
@@ -26,6 +26,15 @@ class Line:
     sku: str
     price: Decimal
     color: Color = Color.RED
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Page(Generic[T]):
+    first: T
+    items: list[T]
 
 
 @dataclass
@@ -58,6 +67,7 @@ class Writing(unittest.TestCase):
             ((1, "a"), tuple[int, str]),
             ({"a": [Color.RED]}, dict[str, list[Color]]),
             (frozenset({1}), frozenset[int]),
+            (Page(date(2026, 1, 2), [date(2026, 1, 3)]), Page[date]),
         ):
             self.assertEqual(decode(parse(encode(value)), annotation), value)
 
@@ -90,6 +100,7 @@ class Reading(unittest.TestCase):
             ([{"sku": "a", "price": "x"}], list[Line], r'\[0\].price: "x" is not a `Decimal`'),
             ({"subject": "s"}, Mail, "to: it is missing, and a `Mail` needs it"),
             ({"to": None}, Mail, "to: null is not a `str`"),
+            ({"first": 1, "items": [1, "b"]}, Page[int], r'items\[1\]: "b" is not a `int`'),
             (True, int, "the value: true is not a `int`"),
             ("blue", Color, 'the value: "blue" is not a `Color`'),
             ("c", Literal["a", "b"], "is not a"),
