@@ -61,7 +61,9 @@ const SDKS: [Sdk; 5] = [
 const BUILD: &str = "build";
 
 /// Folders that tools leave behind, and what is only for those who work on the SDK.
-const LEFT_OUT: [&str; 8] = [
+const LEFT_OUT: [&str; 10] = [
+    "test",
+    "tests",
     "target",
     ".abide",
     "node_modules",
@@ -109,7 +111,7 @@ fn files(root: &Path, sdk: &Sdk) -> io::Result<Vec<PathBuf>> {
         if root.is_dir() {
             println!("cargo:rerun-if-changed={}", root.display());
         }
-        let own = [BUILD, "wit", "tests"];
+        let own = [BUILD, "wit"];
         for entry in sorted(root)? {
             let is_own = own
                 .iter()

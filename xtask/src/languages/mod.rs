@@ -46,10 +46,8 @@ pub(crate) fn build_apps(project: &Project, binary: &Path, target: &Path) -> Res
     let guests = target.join("conformance");
     let mut jobs = named(project, binary, "tests/conformance/guests", &guests)?;
     copy_reference(project, &guests)?;
-    for place in ["examples", "tests/languages"] {
-        for folder in apps(&project.root.join(place))? {
-            jobs.push(build(binary, name_of(&folder), &folder, &[]));
-        }
+    for folder in apps(&project.root.join("examples"))? {
+        jobs.push(build(binary, name_of(&folder), &folder, &[]));
     }
     run(jobs)?;
     Ok(guests)

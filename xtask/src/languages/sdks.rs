@@ -2,7 +2,7 @@
 //!
 //! Every SDK has one entry point that checks and tests everything there is, and prints the summaries that [`Report`] reads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -47,6 +47,9 @@ const ALL: [Suite; 4] = [
     },
 ];
 
+/// Tests of how JavaScript is built, and of a whole project that was written for Inngest: they need the build tools and the binary.
+const BUILD_TESTS: [&str; 2] = ["guest-sdk/js/build/test", "tests/languages/inngest-project"];
+
 /// All SDKs that are there.
 pub(super) fn all(project: &Project) -> Vec<Suite> {
     let there = |suite: &Suite| {
@@ -74,12 +77,22 @@ impl Suite {
                 );
                 let types = succeeds(&mut npm(&folder, &["run", "--silent", "check"]))?;
                 report.add(Report::of(types));
-                self.read(&mut npm(&folder, &["test", "--silent"]), report)
+                self.read(&mut npm(&folder, &["test", "--silent"]), report)?;
+                let tools = tools(binary, "typescript")?;
+                let mut node = Command::new("node");
+                node.current_dir(&project.root).arg("--test");
+                for place in BUILD_TESTS {
+                    node.args(test_files(&project.root.join(place))?);
+                }
+                node.env("ABIDE_JS_TOOLS", &tools).env("ABIDE_BIN", binary);
+                // A debug build compiles an engine to machine code for half a minute: what was compiled once is kept.
+                if let Some(cache) = Path::new(&tools).ancestors().nth(2) {
+                    node.env("ABIDE_CODE_CACHE", cache.join("code"));
+                }
+                self.read(&mut node, report)
             }
             Runner::Python => {
-                let mut tools = Command::new(binary);
-                let tools = output(tools.args(["tools", self.name]))
-                    .context("its build tools could not be installed: try `abide tools`")?;
+                let tools = tools(binary, self.name)?;
                 let mut command = Command::new(Path::new(&tools).join("bin/python"));
                 command
                     .current_dir(&folder)
@@ -103,6 +116,24 @@ impl Suite {
         );
         Ok(())
     }
+}
+
+/// What `node --test` is to run: versions of Node differ in what a folder means to it.
+fn test_files(place: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        std::fs::read_dir(place).with_context(|| format!("could not read {}", place.display()))?;
+    let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    Ok(files)
+}
+
+/// Where the build tools of a language are, from now on.
+fn tools(binary: &Path, language: &str) -> Result<String> {
+    let mut tools = Command::new(binary);
+    output(tools.args(["tools", language])).with_context(|| {
+        format!("the build tools could not be installed: try `abide tools {language}`")
+    })
 }
 
 fn npm(folder: &Path, arguments: &[&str]) -> Command {

@@ -37,6 +37,14 @@ pub(crate) struct Serve {
     /// Replay every run from its journal when it suspends or ends, and name the first difference. Costs a replay each time.
     #[arg(long)]
     check_replay: bool,
+    /// Where machine code of components is kept; without it, with the data. Several servers of one user may share it.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ABIDE_CODE_CACHE",
+        hide_env_values = true
+    )]
+    code_cache: Option<PathBuf>,
     #[command(flatten)]
     keep: Keep,
     /// The form of log lines.
@@ -56,7 +64,7 @@ impl Serve {
             allow_net: &self.allow_net,
             check_replay: self.check_replay,
             keep: &self.keep,
-            code_cache: None,
+            code_cache: self.code_cache.clone(),
         };
         let node = node::open(&options).await?;
         print_line(&format!("listening on {}", node::url(address)))?;
