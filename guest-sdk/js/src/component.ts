@@ -8,10 +8,12 @@ import { NonRetriableError, toFailure } from "./errors.ts";
 import type { InngestFunction } from "./function.ts";
 import { guardGlobals } from "./globals.ts";
 import { setEngine } from "./inside.ts";
+import { jsonSchemaOf } from "./json-schema.ts";
 import { logTo } from "./logger.ts";
 import { currentPhase, enterDescribe, enterWorkflow } from "./mode.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type App, appOf } from "./serve.ts";
+import { EventType } from "./triggers.ts";
 import { workflowOf } from "./workflow.ts";
 
 /** What the component imports. */
@@ -71,23 +73,44 @@ export function describe(app: App): FunctionConfig[] {
   return configs;
 }
 
-/** The shapes of events that the app's client knows. */
+/** The shapes of events that the app's clients know, and those of the event types that start its functions. */
 export function eventSchemas(app: App): EventSchemaRecord[] {
-  const records = [...(app.client?.schemas?.records ?? [])];
+  const clients = new Set([app.client, ...app.functions.map((fn) => fn.client as App["client"])]);
+  const given = [...clients].flatMap((client) => [...(client?.schemas?.records ?? [])]);
+  const records = [...given, ...triggerSchemas(app).filter((it) => !given.some((other) => isSameEvent(it, other)))];
   const problems: string[] = [];
-  records.forEach((record, at) => {
-    const same = records.findIndex((it) => it.event === record.event && it.v === record.v);
+  const kept: EventSchemaRecord[] = [];
+  for (const record of records) {
     const version = record.v === undefined ? "" : `, version \`${record.v}\``;
+    const same = kept.find((it) => isSameEvent(it, record));
     if (record.event === "" || record.event.includes("*")) {
       problems.push(`the schema of event \`${record.event}\`: it is for one event: the exact name is needed`);
-    } else if (same < at) {
+    } else if (same && (same.schema !== record.schema || given.includes(record))) {
       problems.push(`the schema of event \`${record.event}\`${version}: there are two of it`);
+    } else if (!same) {
+      kept.push(record);
     }
-  });
+  }
   if (problems.length > 0) {
     throw new Error(problems.join("; "));
   }
-  return records;
+  return kept;
+}
+
+/** An event type may start several functions, and a pattern or an event of the platform has no shape of its own. */
+function triggerSchemas(app: App): EventSchemaRecord[] {
+  const types = app.functions
+    .flatMap((fn) => fn.opts.triggers.flatMap((it) => (it instanceof EventType ? [it] : "event" in it ? [it.event] : [])))
+    .filter((it) => it instanceof EventType)
+    .filter(({ name }) => !name.includes("*") && !/^(inngest|abide)\//.test(name));
+  return types.flatMap(({ name, version, schema }) => {
+    const found = jsonSchemaOf(schema);
+    return found === undefined ? [] : [{ event: name, v: version, schema: JSON.stringify(found) }];
+  });
+}
+
+function isSameEvent(a: EventSchemaRecord, b: EventSchemaRecord): boolean {
+  return a.event === b.event && a.v === b.v;
 }
 
 function run(app: App, context: RunContext, operations: Operations, engine: Engine): string | Promise<string> {

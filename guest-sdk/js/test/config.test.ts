@@ -134,6 +134,21 @@ test("two schemas of one event are refused", () => {
   assert.throws(() => eventSchemas(served), { message: "the schema of event `a/b`: there are two of it" });
 });
 
+test("the schemas of event types that start functions are deployed too", () => {
+  const paid = eventType("order/paid", { schema: z.object({ id: z.string() }), version: "2" });
+  const functions = [
+    app.createFunction({ id: "a", triggers: [paid] }, nothing),
+    app.createFunction({ id: "b", triggers: [{ event: paid, if: "true" }, eventType("order/*", { schema: z.object({}) })] }, nothing),
+  ];
+  const records = eventSchemas(serve({ client: app, functions }));
+  assert.deepEqual(records.map(({ event, v }) => [event, v]), [["order/paid", "2"]]);
+  const other = eventType("order/paid", { schema: z.object({ id: z.number() }), version: "2" });
+  const clash = [...functions, app.createFunction({ id: "c", triggers: [other] }, nothing)];
+  assert.throws(() => eventSchemas(serve({ client: app, functions: clash })), {
+    message: "the schema of event `order/paid`, version `2`: there are two of it",
+  });
+});
+
 test("an entry may export its app in several ways", () => {
   const fn = app.createFunction({ id: "a" }, nothing);
   const served = serve({ client: app, functions: [fn] });
