@@ -15,6 +15,7 @@ struct abide_operation {
     uint32_t ticket;
     abide_body *body;
     void *arg;
+    const abide_json *input;
     bool complete;
     size_t order; /* the how manieth it was to be complete */
     abide_result result;
@@ -142,6 +143,7 @@ abide_ticket abide_start_step(const char *id, abide_body *body, void *arg, abide
     request request = {.kind = OPERATION_RUN, .json = json_text(options.input)};
     operation->body = body;
     operation->arg = arg;
+    operation->input = options.input;
     (void)(read_retries(options.retries, &request.retries, &problem) && read_ms("timeout", options.timeout, &request.timeout, &problem) &&
            read_backoff(&options.backoff, &request.backoff, &problem));
     return start(operation, &request, problem);
@@ -277,11 +279,16 @@ static outcome execute(abide_ticket operation, const abide_execution *execution,
         return outcome_of(NULL);
     }
     abide_body *body = operation->body;
+    abide_execution told = *execution;
+    if (!told.input) {
+        /* No operator put anything in its place. */
+        told.input = operation->input;
+    }
     operation->body = NULL;
     forget_failure();
     run.executing = true;
     host_environment(true);
-    outcome outcome = outcome_of(body(execution, operation->arg));
+    outcome outcome = outcome_of(body(&told, operation->arg));
     host_environment(false);
     run.executing = false;
     return outcome;
