@@ -10,6 +10,7 @@ import { authorsFiles } from "./author.mjs";
 import { builtins } from "./builtins.mjs";
 import { entryModules } from "./generated.mjs";
 import { packages } from "./packages.mjs";
+import { awaitOfPackage } from "./refusals.mjs";
 import { positionTable } from "./positions.mjs";
 import { packagesFiles, regexpRewriter } from "./sources.mjs";
 import { sdkModules } from "./sdk.mjs";
@@ -18,8 +19,10 @@ import { sdkModules } from "./sdk.mjs";
 const SUPPORTED = {
   starlingmonkey: {},
   // Its job queue drains only between two calls from the host, so promises are a library there, and nothing may use the engine's own.
-  quickjs: { "async-await": false, "async-generator": false, "for-await": false, "top-level-await": true },
+  quickjs: { "async-await": false, "async-generator": false, "for-await": false },
 };
+
+const OF_A_PACKAGE = /(?:^|\/)node_modules\//;
 
 /**
  * @typedef {object} Bundle
@@ -143,10 +146,17 @@ function tellFindings(problems, report) {
 function tell({ errors, warnings }, options, report) {
   for (const [messages, say] of [
     [errors, (problem) => report.error(problem)],
-    [warnings.filter(({ location }) => location !== null && !/(^|\/)node_modules\//.test(location.file)), (problem) => report.warning(problem)],
+    [warnings.filter(({ location }) => location !== null && !OF_A_PACKAGE.test(location.file)), (problem) => report.warning(problem)],
   ]) {
     for (const message of messages) {
       const place = message.location;
+      if (/^Top-level await is not available/.test(message.text)) {
+        // In the author's files it was found before.
+        if (place !== null && OF_A_PACKAGE.test(place.file)) {
+          say({ file: resolve(options.app, place.file), line: place.line, column: place.column + 1, ...awaitOfPackage() });
+        }
+        continue;
+      }
       const missing = /^Could not resolve "([^"]+)"/.exec(message.text);
       const help = message.detail?.help ?? (missing === null ? message.notes.map((note) => note.text).join(" ") : remedy(missing[1]));
       say({

@@ -105,6 +105,9 @@ export function moduleCodeRefusal(what, variable) {
   return undefined;
 }
 
+/** A package that waits while it is loaded. */
+export const awaitOfPackage = () => ({ message: "the package uses `await` outside of functions, which the engine quickjs cannot do", help: ONLY_STARLINGMONKEY });
+
 const SOCKETS = "sockets are closed in a sandbox: reach the service over HTTP, with `fetch` in the body of a step";
 const BUILTINS = {
   fs: NO_FILES,

@@ -89,6 +89,23 @@ test("only one of the engines has it", async (t) => {
   assert.match(errors[0].help, /starlingmonkey/);
 });
 
+test("a package that waits while it is loaded is refused on quickjs, and builds on starlingmonkey", async (t) => {
+  const path = await app(t, {
+    "src/index.ts": 'import { Inngest, serve } from "inngest";\nimport { one } from "waits";\nexport default serve({ client: new Inngest({ id: String(one) }), functions: [] });',
+    "node_modules/waits/package.json": '{"name":"waits","main":"index.mjs"}',
+    "node_modules/waits/index.mjs": "export const one = await Promise.resolve(1);",
+  });
+  const { errors } = await build(path, { engine: "quickjs" });
+  assert.deepEqual([errors.length, errors[0].file, errors[0].line], [1, `${path}/node_modules/waits/index.mjs`, 1]);
+  assert.match(errors[0].help, /starlingmonkey/);
+  assert.deepEqual((await build(path)).errors, []);
+});
+
+test("on quickjs, await outside of a function is told once", async (t) => {
+  const { errors } = await build(await app(t, "export default await Promise.resolve(1);"), { engine: "quickjs" });
+  assert.deepEqual(errors.map(({ line, column }) => [line, column]), [[1, 16]]);
+});
+
 test("a package may import what it does not need", async (t) => {
   const path = await app(t, {
     "src/index.ts": 'import { Inngest, serve } from "inngest";\nimport { one } from "half-node";\nexport default serve({ client: new Inngest({ id: String(one) }), functions: [] });',
