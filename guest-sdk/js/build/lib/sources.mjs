@@ -33,7 +33,7 @@ export function regexpRewriter(regexpu) {
 
 /** Node's `Buffer`, used and not imported. A false alarm costs space only. */
 const BUFFER = /(?<![.\w$])Buffer\b/;
-const OWN_BUFFER = /\bimport\b[^;]*\bBuffer\b[^;]*\bfrom\b|\b(?:const|let|var|class|function)\s+(?:\{[^}]*)?\bBuffer\b/;
+const OWN_BUFFER = /\bimport\b[^;]*\bBuffer\b(?!\s+as\b)[^;]*\bfrom\b|\b(?:const|let|var|class|function)\s+(?:\{[^}]*)?\bBuffer\b/;
 
 /** @param {string} source @returns {boolean} */
 export function usesBuffer(source) {
