@@ -31,9 +31,9 @@ export function regexpRewriter(regexpu) {
   };
 }
 
-/** Node's `Buffer`, used and not imported. A false alarm costs space only. */
+/** Node's `Buffer`, used and not imported under that name. A false alarm costs space only. */
 const BUFFER = /(?<![.\w$])Buffer\b/;
-const OWN_BUFFER = /\bimport\b[^;]*\bBuffer\b(?!\s+as\b)[^;]*\bfrom\b|\b(?:const|let|var|class|function)\s+(?:\{[^}]*)?\bBuffer\b/;
+const OWN_BUFFER = /\bimport\s+Buffer\b|\bimport\b[^{;'"]*\{[^{}]*\bBuffer\b(?!\s+as\b)[^{}]*\}\s*from\b|\b(?:const|let|var|class|function)\s+(?:\{[^}]*)?\bBuffer\b/;
 
 /** @param {string} source @returns {boolean} */
 export function usesBuffer(source) {

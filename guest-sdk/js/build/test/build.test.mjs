@@ -8,6 +8,7 @@ import { test } from "node:test";
 
 import { findEntry } from "../lib/entry.mjs";
 import { Report } from "../lib/report.mjs";
+import { usesBuffer } from "../lib/sources.mjs";
 import { SDK, app, build, buildByCommand, folder } from "./harness.mjs";
 
 const HELLO = `
@@ -125,6 +126,21 @@ for (const engine of ["starlingmonkey", "quickjs"]) {
     const { errors } = await build(path, { engine });
     assert.equal(errors[0].line, 2);
     assert.match(errors[0].message, /process\.env\.KEY was read while the module was loaded/);
+  });
+}
+
+const BUFFERS = [
+  ["Buffer.from('x')", true],
+  ["import { Buffer as B } from 'node:buffer'; B.from(Buffer.alloc(1))", true],
+  ["import x from 'x'\nconst y = Buffer.from('x')", true],
+  ["import type { A } from 'x'\nconst y = { a: Buffer.from('x') }", true],
+  ["import { Buffer } from 'node:buffer'; Buffer.from('x')", false],
+  ["const { Buffer } = require('buffer'); Buffer.from('x')", false],
+  ["value.Buffer, ArrayBuffer, 'text'", false],
+];
+for (const [source, used] of BUFFERS) {
+  test(`Node's Buffer is ${used ? "" : "not "}brought along for: ${source}`, () => {
+    assert.equal(usesBuffer(source), used);
   });
 }
 
