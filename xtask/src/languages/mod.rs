@@ -93,7 +93,7 @@ fn build(binary: &Path, name: String, folder: &Path, arguments: &[&str]) -> Job 
 
 /// The SDKs' own tests and type checks.
 pub(crate) fn test_sdks(project: &Project, binary: &Path, report: &mut Report) -> Result<()> {
-    for suite in sdks::all(project) {
+    for suite in sdks::all() {
         phase(&format!("tests: guest-sdk/{}", suite.name), || {
             suite.run(project, binary, report)
         })?;

@@ -50,17 +50,9 @@ const ALL: [Suite; 4] = [
 /// Tests of how JavaScript is built, and of a whole project that was written for Inngest: they need the build tools and the binary.
 const BUILD_TESTS: [&str; 2] = ["guest-sdk/js/build/test", "tests/languages/inngest-project"];
 
-/// All SDKs that are there.
-pub(super) fn all(project: &Project) -> Vec<Suite> {
-    let there = |suite: &Suite| {
-        let folder = project.root.join("guest-sdk").join(suite.name);
-        let entry = match suite.runner {
-            Runner::Npm => "test",
-            Runner::Python => "tests/run.py",
-        };
-        folder.join(entry).exists()
-    };
-    ALL.into_iter().filter(there).collect()
+/// All SDKs.
+pub(super) fn all() -> [Suite; 4] {
+    ALL
 }
 
 impl Suite {
