@@ -85,11 +85,11 @@ async fn one(base: &Path, scale: Scale, language: &Language, report: &mut Report
 
     // Nothing that waits stays in memory: every wake-up is an instance and a replay.
     let node = node(directory.path(), language, &code, Some(0)).await?;
-    let none = resume(&node, 0, scale.samples).await?;
+    let fresh = resume(&node, 0, scale.samples).await?;
     let history = resume(&node, STEPS, scale.samples).await?;
     tell(
         "lang_instantiate_ms",
-        ms(none),
+        ms(fresh),
         3,
         "a waiting run without a history goes on: an instance, and 2 entries",
     );

@@ -34,10 +34,8 @@ pub(super) fn complete(body: &[u8]) -> Result<Answer, Answer> {
         .join(" ");
     let said = say(&instructions, &asked.content);
     let (prompt, completion) = (words(&chat.messages), said.split_whitespace().count());
-    let id = Sha1::digest(body)[..6]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
+    let mut id = format!("{:x}", Sha1::digest(body));
+    id.truncate(12);
     Ok(Answer::new(
         200,
         &json!({

@@ -54,7 +54,9 @@ fn folders() -> BTreeMap<&'static str, Vec<PathBuf>> {
             folders.entry(ending).or_default().push(folder);
         }
     }
-    folders.values_mut().for_each(|folders| folders.sort());
+    for folders in folders.values_mut() {
+        folders.sort();
+    }
     folders
 }
 
