@@ -12,6 +12,8 @@ use abide_conformance::{scenarios, suite};
 use abide_host::Host;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::Resolve;
 
 /// One host for all: compiled code is kept between two runs of this program.
 fn shared_host() -> &'static Host {
@@ -23,9 +25,34 @@ fn shared_host() -> &'static Host {
 }
 
 fn load(name: &str) -> Component {
+    if name == "wat" {
+        let wasm = hand_written().unwrap_or_else(|error| panic!("{error:#}"));
+        return Component::load(shared_host(), wasm.into())
+            .unwrap_or_else(|error| panic!("{error:#}"));
+    }
     let path = language::component(name).unwrap_or_else(|error| panic!("{error:#}"));
     let wasm = std::fs::read(path).expect("the component is readable");
     Component::load(shared_host(), Bytes::from(wasm)).unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// The component of the guest that is written by hand: a core module, to which the contract is added. It has no adapter, since it uses nothing of WASI.
+fn hand_written() -> Result<Vec<u8>> {
+    let repository = abide_e2e::repository();
+    let mut module = wat::parse_file(repository.join("tests/conformance/guests/wat/guest.wat"))?;
+    let mut contract = Resolve::default();
+    let (package, _) = contract.push_dir(repository.join("wit"))?;
+    let app = contract.select_world(&[package], Some("app"))?;
+    wit_component::embed_component_metadata(
+        &mut module,
+        &contract,
+        app,
+        StringEncoding::UTF8,
+        false,
+    )?;
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&module)?
+        .encode()
 }
 
 /// The scenarios that this guest has; it must have all but those that are declared.
@@ -132,6 +159,7 @@ languages! {
     python "python",
     c "c",
     go "go",
+    wat "wat",
 }
 
 #[test]

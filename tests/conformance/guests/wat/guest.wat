@@ -195,6 +195,10 @@
     (call $config (i32.const 1) (i32.const 0x010) (i32.const 8) (i32.const 0x060) (i32.const 0))
     (call $config (i32.const 2) (i32.const 0x020) (i32.const 14) (i32.const 0x080) (i32.const 0))
     (call $config (i32.const 3) (i32.const 0x030) (i32.const 13) (i32.const 0x0a0) (i32.const 2))
+    ;; The last one has a `backoff` too, at 40 of its configuration: there is one, it is constant (case 2 at 48), its base is a second (at 56).
+    (i32.store8 (i32.const 0x4508) (i32.const 1))
+    (i32.store8 (i32.const 0x4510) (i32.const 2))
+    (i64.store (i32.const 0x4518) (i64.const 1000))
     (i32.store (i32.const 0x1300) (i32.const 0x4000))
     (i32.store (i32.const 0x1304) (i32.const 4))
     (i32.const 0x1300))
