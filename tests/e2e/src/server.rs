@@ -15,8 +15,8 @@ use crate::wait::eventually;
 /// How long `abide serve` may take until it listens. Generous: machines that build and test at once are slow.
 const START: Duration = Duration::from_secs(60);
 
-/// How long `abide dev` may take, which compiles apps first.
-const START_DEV: Duration = Duration::from_secs(600);
+/// How long `abide dev` may take, which compiles apps first: a debug build takes half a minute for each engine of JavaScript.
+const START_DEV: Duration = Duration::from_secs(1_800);
 
 /// How much of its output is shown when a test fails.
 const SHOWN: usize = 12_000;
