@@ -47,7 +47,10 @@ pub fn play(component: &Component, scenario: &Scenario, way: Way) -> Result<Play
         player.stage.settle()?;
     }
     player.check_end()?;
-    player.check_replay()?;
+    // With a cut the journals are to be the same as without, and those are replayed.
+    if way.cut_after.is_none() {
+        player.check_replay()?;
+    }
     Ok(Played {
         story: player.story(component)?,
         requests: player.stage.service().requests(),

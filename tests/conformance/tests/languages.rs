@@ -122,6 +122,7 @@ fn test(name: &str) {
     let mut failed = Vec::new();
     let mut played = scenarios_of(&component, language);
     played.retain(|scenario| language::is_played(scenario.id));
+    assert!(!played.is_empty(), "there is no such scenario");
     for scenario in &played {
         let told = suite::all_ways(&component, scenario)
             .and_then(|story| compare_with_snapshot(scenario, &story));
