@@ -8,6 +8,7 @@
 //! - Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reachable.
 
 mod address;
+mod allocator;
 mod build;
 mod cache;
 mod cli;
@@ -28,6 +29,7 @@ mod terminal;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    allocator::keep_few_arenas();
     let cli = cli::Cli::of_process();
     let runtime = match abide_host::runtime().build() {
         Ok(runtime) => runtime,
