@@ -156,10 +156,23 @@ fn model<'a>(log: impl Iterator<Item = &'a Happened>, now_ms: u64) -> BTreeMap<(
 
 struct Case {
     stage: Stage<Happened>,
+    /// A catching up took several steps: a crash may forget the last of them.
+    long: bool,
+    /// A crash may have cut a catching up.
+    cut: bool,
 }
 
 impl Case {
+    fn new() -> Self {
+        Self {
+            stage: Stage::new(8),
+            long: false,
+            cut: false,
+        }
+    }
+
     fn tick(&mut self) {
+        let mut steps = 0;
         while self
             .stage
             .engine
@@ -168,7 +181,19 @@ impl Case {
         {
             self.stage.step(Input::Tick);
             self.stage.note(Happened::Ticked(self.stage.now_ms));
+            steps += 1;
         }
+        self.long |= steps > 1;
+    }
+
+    /// Whether only the latest of this schedule's missed ticks runs.
+    fn runs_the_latest(&self, schedule: usize) -> bool {
+        self.stage.log().any(|happened| match happened {
+            Happened::Deployed(_, options) => options
+                .iter()
+                .any(|option| option.schedule == schedule && option.catchup == Catchup::Last),
+            Happened::Ticked(_) | Happened::Restarted(_) => false,
+        })
     }
 
     fn apply(&mut self, op: Op) -> Result<(), TestCaseError> {
@@ -211,6 +236,7 @@ impl Case {
             }
             Op::Sync => self.stage.sync(),
             Op::Crash(steps, down_ms) => {
+                self.cut |= self.long && steps > 0;
                 self.stage.crash(steps, down_ms);
                 self.stage.note(Happened::Restarted(self.stage.now_ms));
                 self.tick();
@@ -231,10 +257,16 @@ impl Case {
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
-        let expected = model(self.stage.log(), self.stage.now_ms);
+        let mut expected = model(self.stage.log(), self.stage.now_ms);
         let runs = self.stage.state.runs.values();
         let mut ticks: Vec<_> = runs.clone().map(|run| self.tick_of(run)).collect();
         ticks.sort_unstable();
+        if self.cut {
+            // The model takes a catching up for done that has begun. What was the latest then is not the latest any more.
+            expected.retain(|tick, _| {
+                ticks.binary_search(tick).is_ok() || !self.runs_the_latest(tick.0)
+            });
+        }
         let due: Vec<_> = expected.keys().copied().collect();
         prop_assert_eq!(ticks, due, "at {}", self.stage.now_ms);
         for run in runs {
@@ -296,7 +328,7 @@ proptest! {
 
     #[test]
     fn model_cron(first in options(), ops in prop::collection::vec(op(), 1..12)) {
-        let mut case = Case { stage: Stage::new(8) };
+        let mut case = Case::new();
         case.apply(Op::Deploy(first))?;
         for op in ops {
             case.apply(op)?;
@@ -307,6 +339,27 @@ proptest! {
         let left = case.stage.state.controls.keys();
         prop_assert_eq!(left.filter(|key| key.kind == ControlKind::Cron).count(), 0);
     }
+}
+
+#[test]
+fn a_catching_up_that_was_cut_goes_on_with_what_is_the_latest_then() {
+    let option = |schedule, catchup| Option {
+        schedule,
+        jitter_ms: 0,
+        catchup,
+    };
+    let mut case = Case::new();
+    let story = [
+        Op::Deploy(vec![option(0, Catchup::All), option(3, Catchup::Last)]),
+        Op::Sync,
+        Op::Crash(0, 30_700_000),
+        Op::Crash(2, 72_900_000),
+    ];
+    for op in story {
+        case.apply(op).expect("it is on time");
+        case.check().expect("every tick is there, once");
+    }
+    assert!(case.cut, "several steps, and a crash between them");
 }
 
 #[test]
@@ -366,9 +419,7 @@ fn a_jitter_that_is_wider_than_the_time_between_ticks_leaves_none_of_them_out() 
         jitter_ms: 5 * MINUTE_MS,
         catchup: Catchup::Last,
     };
-    let mut case = Case {
-        stage: Stage::new(8),
-    };
+    let mut case = Case::new();
     case.apply(Op::Deploy(vec![every_minute]))
         .expect("it is allowed");
     case.apply(Op::Pass(HOUR_MS)).expect("on time");
