@@ -11,7 +11,7 @@ use common::Case;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// A server that answers each connection by what `answer` makes of the request's first line.
+/// A server that answers each connection by what `answer` makes of the request's first line, and closes it in good order.
 async fn serve(answer: fn(&str, SocketAddr) -> String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -27,10 +27,15 @@ async fn serve(answer: fn(&str, SocketAddr) -> String) -> SocketAddr {
                     }
                 }
                 let text = String::from_utf8_lossy(&request).into_owned();
-                let _ = stream.write_all(answer(&text, address).as_bytes()).await;
+                let answer =
+                    answer(&text, address).replacen("\r\n", "\r\nconnection: close\r\n", 1);
+                let _ = stream.write_all(answer.as_bytes()).await;
                 if text.contains("/silent") {
                     std::future::pending::<()>().await;
                 }
+                // What is left unread would reset the connection, and the answer with it.
+                let _ = stream.shutdown().await;
+                while matches!(stream.read(&mut buffer).await, Ok(1..)) {}
             });
         }
     });

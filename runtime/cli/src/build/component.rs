@@ -145,7 +145,7 @@ mod tests {
     fn debug_information_goes_and_everything_else_stays() {
         let mut module = b"\0asm\x01\0\0\0".to_vec();
         let types = [1, 4, 1, 0x60, 0, 0];
-        let names = *b"\0\x05\x04nameX";
+        let names = *b"\0\x06\x04nameX";
         module.extend_from_slice(&types);
         // A section of 200 bytes, whose size takes two.
         module.extend_from_slice(b"\0\xc8\x01\x0b.debug_info");
