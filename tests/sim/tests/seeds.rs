@@ -9,10 +9,20 @@ const SEEDS: u64 = 100;
 
 /// Seeds that found a bug, and which. What a seed does changes with the generator of programs and with the scheduler: a bug that can be told in a
 /// small test has one beside the code that it was in.
-const FOUND: [(u64, &str); 1] = [(
-    528,
-    "when the disk failed, those who waited were told in the order of a hash map: the same seed was another world",
-)];
+const FOUND: [(u64, &str); 3] = [
+    (
+        528,
+        "when the disk failed, those who waited were told in the order of a hash map: the same seed was another world",
+    ),
+    (
+        3_033_583,
+        "where no parked run could stay in memory, one that asked for a slot left before it came, gave it back and asked again, for ever",
+    ),
+    (
+        3_029_696,
+        "a run that was cancelled in the moment before its code returned was said not to replay",
+    ),
+];
 
 fn machine() -> Machine {
     let guest = abide_e2e::guest("program");
