@@ -90,6 +90,7 @@ pub(crate) async fn race_left(ctx: Context) -> Result<Value> {
 #[abide::function(id = "race-body", on = "conformance/race-body", retries = 0)]
 pub(crate) async fn race_body(ctx: Context) -> Result<String> {
     let slow = ctx.step("slow").run(async {
+        // The loser: it is ended where it sleeps.
         std::thread::sleep(Duration::from_mins(1));
         Ok("late".to_owned())
     });

@@ -27,6 +27,7 @@ pub(crate) async fn clock(ctx: Context) -> Result<Value> {
     }
     let b = clock_ms();
     let work = ctx.step("work").run(async {
+        // Time that passes in a body must not be seen by the workflow.
         std::thread::sleep(Duration::from_millis(50));
         Ok(())
     });
@@ -39,6 +40,7 @@ pub(crate) async fn clock(ctx: Context) -> Result<Value> {
 pub(crate) async fn body_clock(ctx: Context) -> Result<bool> {
     let measure = ctx.step("measure").run(async {
         let a = clock_ms();
+        // A body's clock runs while it sleeps: that is what is measured.
         std::thread::sleep(Duration::from_millis(50));
         Ok(clock_ms() - a >= 50)
     });

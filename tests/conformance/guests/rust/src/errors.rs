@@ -133,6 +133,7 @@ pub(crate) async fn step_timeout(ctx: Context) -> Result<String> {
         .timeout("2s")
         .run_with(|execution| async move {
             if execution.attempt == 0 {
+                // Longer than the step's timeout, which ends the attempt.
                 std::thread::sleep(Duration::from_mins(1));
             }
             Ok("fast".to_owned())
