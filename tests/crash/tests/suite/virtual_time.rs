@@ -1,6 +1,6 @@
 //! Virtual time, in process: months pass in milliseconds, with real guests.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use abide_crash::door::Door;
 use abide_crash::life::{Folders, Life, keep_time};
@@ -80,19 +80,42 @@ async fn stands(door: &Door, event: &str, status: &str) -> Value {
     )
 }
 
+/// Waits until the run of an event is in its sleep of this number, counted from 1, and that is on the disk: what is lost with the power
+/// would count as nothing done, and a run that gets nothing done in three lives is paused.
+async fn sleeps(door: &Door, event: &str, number: usize) {
+    let run = stands(door, event, "Sleeping").await;
+    let path = format!("/api/v1/runs/{}", run["run_id"].as_str().expect("an id"));
+    let look = async {
+        loop {
+            let run = door.get(&path).await.expect("an answer").json;
+            let steps = run["steps"].as_array().expect("steps").iter();
+            let mut sleeps = steps.filter(|step| step["kind"] == "sleep");
+            if sleeps
+                .nth(number - 1)
+                .is_some_and(|step| step["status"] == "sleeping")
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(SOON, look)
+        .await
+        .expect("the sleep has begun");
+}
+
 fn sleeper(days: u64, count: u64) -> Value {
     json!({"name": "ledger/sleep", "data": {"key": format!("{days}"), "seed": 7, "count": count, "sleep_ms": days * DAY_MS}})
 }
 
 #[test]
-fn a_sleep_of_three_days_takes_milliseconds() {
+fn a_sleep_of_three_days_is_as_long_as_it_says() {
     let machine = Machine::new();
     let life = machine.begin(BEGIN_MS);
     deploy(&life);
-    let took = life.run(async {
+    life.run(async {
         let event = send(life.door(), sleeper(3, 1)).await;
         stands(life.door(), &event, "Sleeping").await;
-        let began = Instant::now();
         life.node().advance_clock_to(BEGIN_MS + 3 * DAY_MS - 1_000);
         let run = stands(life.door(), &event, "Sleeping").await;
         assert_eq!(run["ended_at"], Value::Null, "a sleep is never too short");
@@ -105,9 +128,7 @@ fn a_sleep_of_three_days_takes_milliseconds() {
                 .is_some_and(|at| at.starts_with("2026-01-04T00:00:0")),
             "{run}"
         );
-        began.elapsed()
     });
-    assert!(took < Duration::from_secs(3), "{took:?}");
     life.end();
 }
 
@@ -121,23 +142,11 @@ fn a_year_of_sleeps_and_restarts_passes_in_seconds() {
     life.end();
     // The machine is off for half a year: what came due meanwhile goes on at once.
     let mut now_ms = BEGIN_MS + 183 * DAY_MS;
-    for _ in 0..3 {
+    for slept in 2..5 {
         let life = machine.begin(now_ms);
-        now_ms = life.run(async {
-            let due = async {
-                while life
-                    .node()
-                    .next_due_ms()
-                    .is_none_or(|due_ms| due_ms <= life.node().clock().now_ms())
-                {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
-                life.node().next_due_ms().expect("a timer")
-            };
-            tokio::time::timeout(SOON, due)
-                .await
-                .expect("the next sleep has begun")
-        });
+        life.run(sleeps(life.door(), &event, slept));
+        // It began to sleep now: the clock stands while nobody moves it.
+        now_ms += 61 * DAY_MS;
         life.end();
     }
     let life = machine.begin(now_ms);
