@@ -10,6 +10,9 @@ use abide_core::machine::Arrival;
 use abide_host::{Exit, Recorded};
 use common::Case;
 
+/// Far longer than anything takes here: a test that waits in vain fails instead of hanging.
+const SOON: Duration = Duration::from_secs(60);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_steps_without_effects_are_one_flush() {
     let case = Case::new("sequence", r#"{"n":10}"#).await;
@@ -38,9 +41,7 @@ async fn a_long_run_is_flushed_in_parts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sleeps_of_days_take_no_time_on_a_virtual_clock() {
     let case = Case::new("sleepy", r#"{"n":5,"sleep_ms":86400000}"#).await;
-    let began = Instant::now();
     case.output().await.expect("an output");
-    assert!(began.elapsed() < Duration::from_secs(5));
     assert_eq!(case.parks(), 5);
     assert_eq!(case.replays().await, None);
 }
@@ -119,12 +120,12 @@ async fn lines_are_logged_with_their_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_bodies_wait_side_by_side() {
-    let case = Case::new("parallel", r#"{"n":4,"ms":200}"#).await;
+    let case = Case::new("parallel", r#"{"n":4,"ms":1500}"#).await;
     let began = Instant::now();
     assert_eq!(case.output().await.as_deref(), Ok("[0,1,2,3]"));
     assert!(
-        began.elapsed() < Duration::from_millis(600),
-        "{:?}",
+        began.elapsed() < Duration::from_millis(4 * 1_500),
+        "one after the other: {:?}",
         began.elapsed()
     );
     assert_eq!(case.replays().await, None);
@@ -175,7 +176,6 @@ async fn a_twin_that_its_body_led_astray_is_replaced() {
 async fn a_body_that_lost_its_race_is_ended() {
     for function in ["race", "race-spin"] {
         let case = Case::new(function, "{}").await;
-        let began = Instant::now();
         let (mailbox, task) = case.execute();
         while !case
             .node
@@ -190,7 +190,6 @@ async fn a_body_that_lost_its_race_is_ended() {
         case.fire(Some(&mailbox));
         assert_eq!(task.await.expect("no panic"), Exit::Over, "{function}");
         assert_eq!(case.ended().as_deref(), Ok("\"nap\""));
-        assert!(began.elapsed() < Duration::from_secs(5));
         assert_eq!(case.replays().await, None);
     }
 }
@@ -203,7 +202,7 @@ async fn cancelling_ends_a_run_in_the_middle_of_a_body() {
         tokio::task::yield_now().await;
     }
     mailbox.cancel().expect("delivered");
-    let exit = tokio::time::timeout(Duration::from_secs(2), task)
+    let exit = tokio::time::timeout(SOON, task)
         .await
         .expect("soon")
         .expect("no panic");
@@ -247,7 +246,7 @@ async fn the_budget_of_parked_runs_evicts_the_oldest() {
     let host = abide_host::Host::new(config).expect("a host");
     let case = Case::on(&host, &common::guest(), "wait", "{}").await;
     let (_mailbox, task) = case.execute();
-    let exit = tokio::time::timeout(Duration::from_secs(5), task)
+    let exit = tokio::time::timeout(SOON, task)
         .await
         .expect("soon")
         .expect("no panic");

@@ -17,8 +17,8 @@ use crate::execute::Run;
 /// A line is ended by force when it has this many bytes: it would be cut anyway.
 const LINE_BYTES: usize = 16 << 10;
 
-/// Lines of standard error that are kept for the message of a panic.
-const TAIL_LINES: usize = 12;
+/// Lines of standard error that are kept for the message of a trap: Go's runtime writes a stack after it.
+const TAIL_LINES: usize = 48;
 
 /// What a stream takes at once.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -71,17 +71,24 @@ impl LogSink {
     /// Ends lines that have no end yet: what follows belongs to another step.
     pub(crate) fn end_lines(&self) {
         let mut partial = self.partial.lock();
+        self.end_partial(&mut partial);
+        partial.tail.clear();
+    }
+
+    /// What the step wrote to standard error last, the oldest line first.
+    pub(crate) fn last_words(&self) -> Vec<String> {
+        let mut partial = self.partial.lock();
+        self.end_partial(&mut partial);
+        partial.tail.iter().cloned().collect()
+    }
+
+    fn end_partial(&self, partial: &mut Partial) {
         for stream in [Stream::Out, Stream::Err] {
             let line = std::mem::take(partial.bytes(stream));
             if !line.is_empty() {
-                self.line(&mut partial, stream, &line);
+                self.line(partial, stream, &line);
             }
         }
-    }
-
-    /// The last lines of standard error.
-    pub(crate) fn tail(&self) -> Vec<String> {
-        self.partial.lock().tail.iter().cloned().collect()
     }
 
     fn write(&self, stream: Stream, mut bytes: &[u8]) {

@@ -57,7 +57,7 @@ pub(crate) fn failure_of(error: &wasmtime::Error, guest: &Guest) -> Halt {
             diverged @ Halt::Diverged(_) => diverged,
         };
     }
-    guest.sink.end_lines();
+    let words = guest.sink.last_words();
     let deterministic = !guest.in_body();
     let failure = match error.downcast_ref::<Trap>() {
         Some(trap)
@@ -80,19 +80,49 @@ pub(crate) fn failure_of(error: &wasmtime::Error, guest: &Guest) -> Halt {
                 )
             }
         }
-        Some(trap) => match panic_message(&guest.sink.tail()) {
-            Some(message) => Failure {
-                name: "Panic".into(),
-                ..Failure::platform(Origin::Trap, message)
-            },
-            None => Failure::platform(Origin::Trap, format!("the instance trapped: {trap}")),
-        },
-        None => Failure::platform(
-            Origin::Trap,
-            format!("the instance could not go on: {}", error.root_cause()),
-        ),
+        Some(trap) => said(*trap, &words),
+        None => {
+            let reason = format!("the instance could not go on: {}", error.root_cause());
+            Failure::platform(Origin::Trap, with_reason(&words, reason))
+        }
     };
     Halt::Failed(with_stack(failure))
+}
+
+/// The failure of a trap after these lines of standard error. A language that gives up says why and then executes `unreachable`; what was
+/// written before another trap need have nothing to do with it.
+fn said(trap: Trap, words: &[String]) -> Failure {
+    if let Some(message) = panic_message(words) {
+        return Failure {
+            name: "Panic".into(),
+            ..Failure::platform(Origin::Trap, message)
+        };
+    }
+    let reason = format!("the instance trapped: {trap}");
+    let message = match trap {
+        Trap::UnreachableCodeReached => with_reason(words, reason),
+        _ => reason,
+    };
+    Failure::platform(Origin::Trap, message)
+}
+
+/// What a guest wrote last, if it wrote anything, and the machine's reason.
+fn with_reason(words: &[String], reason: String) -> String {
+    match last_message(words) {
+        Some(message) => format!("{message} ({reason})"),
+        None => reason,
+    }
+}
+
+/// The last line that says something. Go's runtime writes every goroutine's stack after its message.
+fn last_message(words: &[String]) -> Option<String> {
+    let is_gos = |line: &&String| line.starts_with("fatal error: ") || line.starts_with("panic: ");
+    let mut lines = words.iter().rev();
+    let message = lines
+        .clone()
+        .find(is_gos)
+        .or_else(|| lines.find(|line| !line.trim().is_empty()))?;
+    Some(message.trim().to_owned())
 }
 
 /// Whether a trap comes from a stack that is full. Languages with a stack of their own in memory, as Rust and C have, meet the
@@ -173,5 +203,34 @@ mod tests {
             Some("no money\nleft (panicked at src/lib.rs:3:5)")
         );
         assert_eq!(panic_message(&lines("nothing here")), None);
+    }
+
+    #[test]
+    fn a_language_that_gives_up_has_the_last_word() {
+        let message = |trap, text: &str| {
+            let words = text.lines().map(str::to_owned).collect::<Vec<_>>();
+            said(trap, &words).message
+        };
+        let trapped = "(the instance trapped: wasm trap: wasm `unreachable` instruction executed)";
+        assert_eq!(
+            message(
+                Trap::UnreachableCodeReached,
+                "before\nAssertion failed: total > 0 (src/app.c: pay: 12)\n"
+            ),
+            format!("Assertion failed: total > 0 (src/app.c: pay: 12) {trapped}")
+        );
+        assert_eq!(
+            message(
+                Trap::UnreachableCodeReached,
+                "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\nmain.pay()"
+            ),
+            format!("fatal error: all goroutines are asleep - deadlock! {trapped}")
+        );
+        assert_eq!(
+            message(Trap::IntegerDivisionByZero, "dividing"),
+            "the instance trapped: wasm trap: integer divide by zero",
+            "what was written before has nothing to do with it"
+        );
+        assert!(message(Trap::UnreachableCodeReached, "").starts_with("the instance trapped"));
     }
 }
