@@ -27,7 +27,7 @@ const OF_A_PACKAGE = /(?:^|\/)node_modules\//;
 /**
  * @typedef {object} Bundle
  * @property {string} code
- * @property {import("./positions.mjs").PositionTable} positions which place of the author's a place of the code comes from
+ * @property {import("../../runtime/positions.mjs").PositionTable} positions which place of the author's a place of the code comes from
  * @property {string[]} inputs the files that were read, absolute
  */
 

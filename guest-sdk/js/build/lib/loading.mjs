@@ -2,7 +2,7 @@
 
 import { isAbsolute, resolve } from "node:path";
 
-import { originalPosition } from "./positions.mjs";
+import { originalPosition } from "../../runtime/positions.mjs";
 
 /** A position in the bundle, as either engine writes it. */
 const POSITION = /(?:app|user)\.js:(\d+):(\d+)/g;
@@ -11,7 +11,7 @@ const THROWN = [/^app\.js:\d+:\d+ (.*)$/m, /JavaScript module[^:]*: (?:Failed to
 
 /**
  * @param {string} output what the engine wrote
- * @param {import("./positions.mjs").PositionTable} positions
+ * @param {import("../../runtime/positions.mjs").PositionTable} positions
  * @param {string} app the app's folder
  * @returns {import("./report.mjs").Problem}
  */

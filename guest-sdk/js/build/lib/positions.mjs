@@ -1,22 +1,16 @@
-// From the bundler's source map to the table that `runtime/stack.ts` reads.
+// From the bundler's source map to the table that `runtime/positions.mjs` reads.
 //
 // The table keeps what a stack shows: positions in the author's files and, coarsely, in packages. Each line is encoded on its own.
 
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+import { DIGITS, decode } from "../../runtime/positions.mjs";
 
 /** Modules that nobody wants to see in a stack: the SDK, the runtime, what the build generates. */
 const OURS = /^(?:sdk|abide|package|builtin):/;
 const OF_A_PACKAGE = /(?:^|\/)node_modules\//;
 
 /**
- * @typedef {object} PositionTable
- * @property {string[]} sources
- * @property {string} lines
- */
-
-/**
  * @param {{ sources: string[], mappings: string }} map
- * @returns {PositionTable}
+ * @returns {import("../../runtime/positions.mjs").PositionTable}
  */
 export function positionTable({ sources, mappings }) {
   const kept = [];
@@ -56,23 +50,6 @@ export function positionTable({ sources, mappings }) {
   return { sources: kept, lines: lines.join(";") };
 }
 
-function decode(text) {
-  const values = [];
-  let value = 0;
-  let shift = 0;
-  for (const character of text) {
-    const digit = DIGITS.indexOf(character);
-    value += (digit & 31) << shift;
-    shift += 5;
-    if ((digit & 32) === 0) {
-      values.push((value & 1) === 1 ? -(value >>> 1) : value >>> 1);
-      value = 0;
-      shift = 0;
-    }
-  }
-  return values;
-}
-
 function encode(value) {
   let rest = value < 0 ? (-value << 1) | 1 : value << 1;
   let text = "";
@@ -82,24 +59,4 @@ function encode(value) {
     text += DIGITS[rest > 0 ? digit | 32 : digit];
   } while (rest > 0);
   return text;
-}
-
-/**
- * The author's position for one of the bundle; all are counted from 1.
- * @param {PositionTable} table
- * @returns {{ source: string, line: number, column: number } | undefined}
- */
-export function originalPosition({ sources, lines }, line, column) {
-  const at = [0, 0, 0, 0];
-  let found;
-  for (const segment of (lines.split(";")[line - 1] ?? "").split(",").filter((text) => text !== "")) {
-    decode(segment).forEach((delta, field) => {
-      at[field] += delta;
-    });
-    if (at[0] > column - 1) {
-      break;
-    }
-    found = { source: sources[at[1]], line: at[2] + 1, column: at[3] + 1 };
-  }
-  return found;
 }
