@@ -5,19 +5,17 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use abide_core::engine::Notice;
 use abide_core::ids::RunId;
 use abide_core::state::RunStatus;
 use abide_host::{Host, HostConfig};
 use abide_server::{DeployOptions, Node, NodeConfig};
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use tokio::sync::broadcast::Receiver;
 
 use crate::Scale;
 use crate::machine::{ms, quantile, resident_bytes};
 use crate::report::Report;
-use crate::rig::{APP, component, event};
+use crate::rig::{APP, component, event, wait_for};
 
 /// Names the folder with the components.
 const FOLDER: &str = "ABIDE_BENCH_LANGUAGES";
@@ -203,27 +201,4 @@ async fn park(node: &Node, steps: usize, key: &str) -> Result<RunId> {
     node.send_events(vec![event("bench/resume", data)], None)
         .await?;
     wait_for(&mut notices, None, RunStatus::Waiting).await
-}
-
-async fn wait_for(
-    notices: &mut Receiver<Notice>,
-    wanted: Option<RunId>,
-    status: RunStatus,
-) -> Result<RunId> {
-    loop {
-        let notice = notices
-            .recv()
-            .await
-            .context("the node stopped telling what happens")?;
-        let Notice::Run {
-            run, status: found, ..
-        } = notice
-        else {
-            continue;
-        };
-        anyhow::ensure!(found != RunStatus::Failed, "run {run} failed");
-        if found == status && wanted.is_none_or(|wanted| wanted == run) {
-            return Ok(run);
-        }
-    }
 }

@@ -3,17 +3,15 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use abide_core::engine::Notice;
 use abide_core::ids::RunId;
 use abide_core::state::RunStatus;
 use abide_server::{Clock, Node, NodeConfig};
 use anyhow::{Context, Result};
-use tokio::sync::broadcast::Receiver;
 
 use crate::Scale;
 use crate::machine::{ms, quantile};
 use crate::report::Report;
-use crate::rig::{deploy, event};
+use crate::rig::{deploy, event, wait_for};
 
 /// Steps of the long histories.
 const LONG: usize = 1_000;
@@ -69,7 +67,7 @@ async fn resume(node: &Node, steps: usize, samples: usize) -> Result<Duration> {
         let data = format!(r#"{{"n":{steps},"key":"{key}"}}"#);
         node.send_events(vec![event("bench/resume", data)], None)
             .await?;
-        let run = status(&mut notices, None, RunStatus::Waiting).await?;
+        let run = wait_for(&mut notices, None, RunStatus::Waiting).await?;
         evicted(node, run).await;
         let began = Instant::now();
         let nobody = format!(r#"{{"key":"nobody-{key}"}}"#);
@@ -82,7 +80,7 @@ async fn resume(node: &Node, steps: usize, samples: usize) -> Result<Duration> {
             None,
         )
         .await?;
-        status(&mut notices, Some(run), RunStatus::Completed).await?;
+        wait_for(&mut notices, Some(run), RunStatus::Completed).await?;
         woken.push(began.elapsed());
     }
     Ok(quantile(&mut woken, 0.5).saturating_sub(quantile(&mut plain, 0.5)))
@@ -92,27 +90,5 @@ async fn resume(node: &Node, steps: usize, samples: usize) -> Result<Duration> {
 async fn evicted(node: &Node, run: RunId) {
     while node.live_status(run).is_some() {
         tokio::task::yield_now().await;
-    }
-}
-
-/// Waits for a run with this status.
-async fn status(
-    notices: &mut Receiver<Notice>,
-    wanted: Option<RunId>,
-    status: RunStatus,
-) -> Result<RunId> {
-    loop {
-        let notice = notices
-            .recv()
-            .await
-            .context("the node stopped telling what happens")?;
-        if let Notice::Run {
-            run, status: found, ..
-        } = notice
-            && found == status
-            && wanted.is_none_or(|wanted| wanted == run)
-        {
-            return Ok(run);
-        }
     }
 }

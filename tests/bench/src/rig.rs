@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use abide_core::engine::Notice;
 use abide_core::event::NewEvent;
+use abide_core::ids::RunId;
+use abide_core::state::RunStatus;
 use abide_server::{Clock, DeployOptions, Node, NodeConfig};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
 
 /// The app's id.
 pub(crate) const APP: &str = "bench";
@@ -90,5 +94,29 @@ pub(crate) fn event(name: &str, data: impl Into<String>) -> NewEvent {
         name: name.into(),
         data: Some(data.into().into()),
         ..NewEvent::default()
+    }
+}
+
+/// Waits for a run with this status. One that failed is an error: nothing that is measured fails.
+pub(crate) async fn wait_for(
+    notices: &mut Receiver<Notice>,
+    wanted: Option<RunId>,
+    status: RunStatus,
+) -> Result<RunId> {
+    loop {
+        let notice = notices
+            .recv()
+            .await
+            .context("the node stopped telling what happens")?;
+        let Notice::Run {
+            run, status: found, ..
+        } = notice
+        else {
+            continue;
+        };
+        anyhow::ensure!(found != RunStatus::Failed, "run {run} failed");
+        if found == status && wanted.is_none_or(|wanted| wanted == run) {
+            return Ok(run);
+        }
     }
 }
