@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use abide_host::{App, Host, HostConfig, Network, Surroundings, Task};
+use abide_host::{App, Host, HostConfig};
 use abide_server::{Clock, Node, NodeConfig, Steps, Storage};
 use abide_sim::rng::Rng;
+use abide_sim::surroundings::Simulated;
 use abide_sim::tasks::Tasks;
 use abide_store::{MemoryDisk, View};
 use anyhow::{Context, Result, ensure};
@@ -82,50 +83,6 @@ pub struct Way {
     pub cut_after: Option<u64>,
 }
 
-/// What a node takes for the process around it.
-struct Simulated {
-    tasks: Tasks,
-    service: Service,
-    random: Mutex<Rng>,
-}
-
-impl std::fmt::Debug for Simulated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulated").finish_non_exhaustive()
-    }
-}
-
-impl Surroundings for Simulated {
-    fn spawn(&self, task: BoxFuture<'static, ()>) -> Box<dyn Task> {
-        self.tasks.spawn(task)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // Never early: what is not a whole millisecond takes one more.
-        let ms = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-        self.tasks.sleep(ms)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.tasks.now_ms())
-    }
-
-    fn fill_random(&self, bytes: &mut [u8]) {
-        let mut random = self.random.lock();
-        for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&random.draw().to_le_bytes()[..chunk.len()]);
-        }
-    }
-
-    fn do_blocking(&self, work: Box<dyn FnOnce() + Send>) {
-        self.tasks.spawn(Box::pin(async move { work() }));
-    }
-
-    fn network(&self) -> Option<Arc<dyn Network>> {
-        Some(Arc::new(self.service.clone()))
-    }
-}
-
 /// One life of the node.
 struct Life {
     node: Node,
@@ -138,11 +95,7 @@ impl Life {
     fn begin(stage: &Parts<'_>, now_ms: u64, number: u64) -> Result<Self> {
         let tokio = Builder::new_current_thread().build()?;
         let tasks = Tasks::default();
-        let surroundings = Simulated {
-            tasks: tasks.clone(),
-            service: stage.service.clone(),
-            random: Mutex::new(Rng::new(number)),
-        };
+        let surroundings = Simulated::new(tasks.clone(), stage.service.clone(), Rng::new(number));
         let folder = stage.component.folder();
         let mut config = NodeConfig::new(folder.clone());
         config.storage = Storage::Simulated(stage.disk.clone(), folder);

@@ -2,16 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use abide_core::engine::{EngineConfig, Notice};
-use abide_host::{App, GuestLimits, Host, HostConfig, Network, Surroundings, Task};
+use abide_host::{App, GuestLimits, Host, HostConfig};
 use abide_server::{Clock, Node, NodeConfig, Steps, Storage};
 use abide_store::{MemoryDisk, View};
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
@@ -19,6 +16,7 @@ use tokio::sync::broadcast;
 use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::service::Service;
+use crate::surroundings::Simulated;
 use crate::tasks::Tasks;
 
 /// What all simulated machines of this process share: compiled code.
@@ -78,50 +76,6 @@ impl Machine {
     }
 }
 
-/// What a node takes for the process around it.
-struct Simulated {
-    tasks: Tasks,
-    service: Service,
-    random: Mutex<Rng>,
-}
-
-impl std::fmt::Debug for Simulated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulated").finish_non_exhaustive()
-    }
-}
-
-impl Surroundings for Simulated {
-    fn spawn(&self, task: BoxFuture<'static, ()>) -> Box<dyn Task> {
-        self.tasks.spawn(task)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.tasks.sleep(ms)
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::from_millis(self.tasks.now_ms())
-    }
-
-    fn fill_random(&self, bytes: &mut [u8]) {
-        let mut random = self.random.lock();
-        for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&random.draw().to_le_bytes()[..chunk.len()]);
-        }
-    }
-
-    fn do_blocking(&self, work: Box<dyn FnOnce() + Send>) {
-        // A task of its own: it may come late.
-        self.tasks.spawn(Box::pin(async move { work() }));
-    }
-
-    fn network(&self) -> Option<Arc<dyn Network>> {
-        Some(Arc::new(self.service.clone()))
-    }
-}
-
 /// A running node.
 pub struct Life {
     /// The node.
@@ -151,11 +105,7 @@ impl Life {
         let tokio = Builder::new_current_thread().build()?;
         let (tasks, service) = (Tasks::default(), Service::default());
         let seed = random.draw();
-        let surroundings = Simulated {
-            tasks: tasks.clone(),
-            service: service.clone(),
-            random: Mutex::new(random),
-        };
+        let surroundings = Simulated::new(tasks.clone(), service.clone(), random);
         let mut config = NodeConfig::new(machine.folder());
         config.storage = Storage::Simulated(disk.clone(), machine.folder());
         config.clock = Clock::virtual_at(now_ms);

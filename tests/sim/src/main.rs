@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use abide_sim::campaign::{self, Campaign, Report};
 use abide_sim::life::Machine;
 use abide_sim::seed::{self, Outcome};
+use abide_sim::selection::Selection;
 use anyhow::{Context, Result};
 use clap::Parser;
 
@@ -13,21 +14,11 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask sim", bin_name = "cargo xtask sim")]
 struct Options {
-    /// How many seeds.
-    #[arg(long, default_value_t = 10_000)]
-    seeds: u64,
-    /// The first one.
-    #[arg(long, default_value_t = 0)]
-    from: u64,
-    /// Threads; as many as there are cores if absent.
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    selection: Selection,
     /// Live through every seed twice and compare, rather than through one in 16.
     #[arg(long)]
     twice: bool,
-    /// Print everything that happens: for one seed.
-    #[arg(long)]
-    trace: bool,
     /// End after this many failures.
     #[arg(long, default_value_t = 3)]
     failures: usize,
@@ -51,21 +42,18 @@ fn run(options: &Options) -> Result<bool> {
     let guest = abide_e2e::guest("program");
     let wasm = std::fs::read(&guest).with_context(|| format!("cannot read {}", guest.display()))?;
     let machine = Machine::new(&wasm, VERSIONS)?;
-    if options.trace {
-        let outcome = seed::live(&machine, options.from, false, true);
+    if options.selection.trace {
+        let outcome = seed::live(&machine, options.selection.from, false, true);
         println!("hash {:016x}, {:?}", outcome.hash, outcome.counts);
         if let Some(broken) = &outcome.broken {
-            println!("seed {} is broken: {broken}", options.from);
+            println!("seed {} is broken: {broken}", options.selection.from);
         }
         return Ok(outcome.broken.is_none());
     }
     let campaign = Campaign {
-        from: options.from,
-        seeds: options.seeds,
-        jobs: options
-            .jobs
-            .or_else(|| std::thread::available_parallelism().ok().map(Into::into))
-            .unwrap_or(1),
+        from: options.selection.from,
+        seeds: options.selection.seeds,
+        jobs: options.selection.jobs(),
         twice: options.twice,
         failures: options.failures,
     };

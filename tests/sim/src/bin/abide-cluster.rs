@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use abide_sim::cluster::{Counts, Outcome, Without, live};
+use abide_sim::selection::Selection;
 use clap::Parser;
 use parking_lot::Mutex;
 
@@ -15,21 +16,11 @@ const TOLD: usize = 5;
 #[derive(Parser)]
 #[command(name = "cargo xtask cluster", bin_name = "cargo xtask cluster")]
 struct Options {
-    /// How many seeds.
-    #[arg(long, default_value_t = 10_000)]
-    seeds: u64,
-    /// The first one.
-    #[arg(long, default_value_t = 0)]
-    from: u64,
-    /// Threads; as many as there are cores if absent.
-    #[arg(long)]
-    jobs: Option<usize>,
+    #[command(flatten)]
+    selection: Selection,
     /// Live through every seed twice and compare.
     #[arg(long)]
     twice: bool,
-    /// Print everything that happens: for one seed.
-    #[arg(long)]
-    trace: bool,
     /// Leave something out that the plan needs: then the simulation must fail.
     #[arg(long, value_enum, default_value_t)]
     without: Without,
@@ -37,16 +28,15 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if options.trace {
-        let outcome = live(options.from, options.without, true);
+    if options.selection.trace {
+        let outcome = live(options.selection.from, options.without, true);
         println!("{outcome:?}");
         return ExitCode::from(u8::from(outcome.broken.is_some()));
     }
     let began = Instant::now();
     let campaign = Campaign::default();
-    let cores = || std::thread::available_parallelism().map_or(1, Into::into);
     std::thread::scope(|scope| {
-        for _ in 0..options.jobs.unwrap_or_else(cores) {
+        for _ in 0..options.selection.jobs() {
             scope.spawn(|| campaign.work(&options));
         }
     });
@@ -56,8 +46,8 @@ fn main() -> ExitCode {
     }
     println!(
         "{} seeds from {} in {:.1} s, {} broken: {sum:?}",
-        options.seeds,
-        options.from,
+        options.selection.seeds,
+        options.selection.from,
         began.elapsed().as_secs_f64(),
         failures.len()
     );
@@ -75,10 +65,10 @@ impl Campaign {
     fn work(&self, options: &Options) {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= options.seeds {
+            if number >= options.selection.seeds {
                 return;
             }
-            let seed = options.from + number;
+            let seed = options.selection.from + number;
             let outcome = live(seed, options.without, false);
             if options.twice && live(seed, options.without, false) != outcome {
                 let problem = "it went another way the second time".to_owned();
