@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use abide_core::ids::RunId;
 use abide_core::state::RunStatus;
 use abide_server::{Clock, Node, NodeConfig};
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::Scale;
 use crate::machine::{ms, quantile};
