@@ -23,6 +23,9 @@ pub enum OpenError {
     /// What the store holds cannot be read.
     #[error("the store cannot be read: {0}")]
     Read(#[from] ReadError),
+    /// The admin store refuses.
+    #[error(transparent)]
+    Admin(#[from] crate::admin::AdminError),
 }
 
 /// Why the node does not take something.

@@ -2,14 +2,17 @@
 //!
 //! - [`Node`] is one node: events in, runs out. Everything else here serves it.
 //! - `shard` is the one thread that decides; `executions` and `requests` carry out what takes time; `components` keeps code.
+//! - [`Site`] holds a node for each environment, and [`admin::Admin`], what operators set up.
 //! - [`http`] is the API.
 //!
 //! It must not decide anything about runs: that is the engine's affair.
 
 mod actor;
+pub mod admin;
 mod clock;
 mod components;
 mod config;
+mod environments;
 mod error;
 mod executions;
 pub mod http;
@@ -24,6 +27,7 @@ mod warnings;
 
 pub use clock::Clock;
 pub use config::{NodeConfig, Storage};
+pub use environments::{ChangeError, DEFAULT_ENVIRONMENT, Environment, Site, SiteConfig};
 pub use error::{DeployError, OpenError, SendError};
 pub use node::{DeployOptions, Health, Node};
 pub use steps::{NodeFailed, Steps};

@@ -121,7 +121,16 @@ pub struct Health {
 
 impl Node {
     /// Opens the store, takes up what it holds, and begins to work. Needs a tokio runtime.
-    pub async fn open(mut config: NodeConfig) -> Result<Self, OpenError> {
+    pub async fn open(config: NodeConfig) -> Result<Self, OpenError> {
+        Self::open_with(config, None).await
+    }
+
+    /// Opens a node in the same process that shares this one's host: engines, compiled code, and budgets of memory.
+    pub async fn open_beside(&self, config: NodeConfig) -> Result<Self, OpenError> {
+        Self::open_with(config, Some(self.inner.host.clone())).await
+    }
+
+    async fn open_with(mut config: NodeConfig, host: Option<Host>) -> Result<Self, OpenError> {
         let surroundings = config
             .host
             .surroundings
@@ -129,7 +138,10 @@ impl Node {
             .clone();
         create_directory(&config)?;
         let store = open_store(&config, &*surroundings).await?;
-        let host = Host::new(config.host.clone())?;
+        let host = match host {
+            Some(host) => host,
+            None => Host::new(config.host.clone())?,
+        };
         let every = config.keep_house_every;
         let (node, shard) = Self::assemble(config, store, host)?;
         let thread = std::thread::Builder::new()

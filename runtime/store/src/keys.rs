@@ -21,6 +21,9 @@ pub use self::fields::Text;
 use self::fields::{Reader, Writer};
 use crate::backend::KeyRange;
 
+/// The first byte of keys in the server's admin store, whose rows the server makes by itself. No tag of a node's store has it.
+pub const ADMIN_TAG: u8 = 0x60;
+
 /// The first byte of every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -105,6 +108,7 @@ impl Tag {
     /// What the rows with this first byte are, for people.
     pub(crate) fn name_of(byte: u8) -> &'static str {
         match Self::ALL.into_iter().find(|tag| *tag as u8 == byte) {
+            None if byte == ADMIN_TAG => "admin records",
             None => "unknown",
             Some(Self::Event) => "events",
             Some(Self::EventByName) => "events by name",

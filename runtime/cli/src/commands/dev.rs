@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use abide_server::Node;
+use abide_server::Site;
 use anyhow::{Result, bail};
 use clap::Args;
 
@@ -146,22 +146,23 @@ impl Dev {
         } else {
             None
         };
-        let node = node::open(&options).await?;
-        let deployer = Deployer::new(node.clone(), self.data.clone(), stand_in, plans).await?;
-        self.work(node, listener, deployer, stop).await
+        let site = node::open(&options).await?;
+        let node = site.default_node()?;
+        let deployer = Deployer::new(node, self.data.clone(), stand_in, plans).await?;
+        self.work(site, listener, deployer, stop).await
     }
 
     /// The server runs beside the builds; either ends when the user stops it.
     async fn work(
         &self,
-        node: Node,
+        site: Site,
         listener: TcpListener,
         mut deployer: Deployer,
         stop: impl Future<Output = ()> + Clone + Send + 'static,
     ) -> Result<Outcome> {
         let url = node::url(listener.local_addr()?);
-        tokio::spawn(activity::tell(node.clone()));
-        let mut server = tokio::spawn(node::serve(node, listener, true, stop.clone()));
+        tokio::spawn(activity::tell(site.default_node()?));
+        let mut server = tokio::spawn(node::serve(site, listener, true, stop.clone()));
         tokio::select! {
             ended = &mut server => ended??,
             result = self.watch(&url, &mut deployer) => result?,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use abide_host::{AllowRule, EgressPolicy};
 use abide_server::http::{self, HttpConfig};
-use abide_server::{Node, NodeConfig};
+use abide_server::{NodeConfig, Site, SiteConfig};
 use anyhow::{Context, Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,8 +27,8 @@ pub(crate) struct Options<'a> {
     pub(crate) code_cache: Option<PathBuf>,
 }
 
-/// Opens the node.
-pub(crate) async fn open(options: &Options<'_>) -> Result<Node> {
+/// Opens the node of every environment.
+pub(crate) async fn open(options: &Options<'_>) -> Result<Site> {
     let mut egress = EgressPolicy::public_only();
     for rule in options.allow_net {
         let parsed: AllowRule = rule
@@ -42,26 +42,26 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Node> {
     if options.code_cache.is_some() {
         config.host.code_cache.clone_from(&options.code_cache);
     }
-    Ok(Node::open(config).await?)
+    Ok(Site::open(SiteConfig { node: config }).await?)
 }
 
-/// Serves until `stop` resolves or the node fails; then drains.
+/// Serves until `stop` resolves or a node fails; then drains.
 pub(crate) async fn serve(
-    node: Node,
+    site: Site,
     listener: TcpListener,
     dev: bool,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let router = http::router(
-        node.clone(),
+    let router = http::site_router(
+        site.clone(),
         HttpConfig {
             dev,
             ..HttpConfig::default()
         },
     );
     let (failed, failure) = tokio::sync::oneshot::channel();
-    let watched = node.clone();
+    let watched = site.clone();
     let stop = async move {
         tokio::select! {
             () = stop => {}
@@ -71,7 +71,7 @@ pub(crate) async fn serve(
     http::serve(listener, router, stop)
         .await
         .context("the server ended")?;
-    node.shutdown().await;
+    site.shutdown().await;
     match failure.await {
         Ok(reason) => Err(anyhow!("the node cannot go on: {reason}")),
         Err(_) => Ok(()),

@@ -66,10 +66,10 @@ impl Serve {
             keep: &self.keep,
             code_cache: self.code_cache.clone(),
         };
-        let node = node::open(&options).await?;
+        let site = node::open(&options).await?;
         print_line(&format!("listening on {}", node::url(address)))?;
         tracing::info!(%address, data = %self.data.display(), "serving");
-        node::serve(node, listener, false, stop).await?;
+        node::serve(site, listener, false, stop).await?;
         tracing::info!("stopped");
         Ok(Outcome::Done)
     }

@@ -13,6 +13,7 @@ mod body;
 mod cancellations;
 mod error;
 mod events;
+mod gate;
 mod health;
 mod ids;
 mod ingest;
@@ -34,7 +35,9 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use tower_http::trace::TraceLayer;
 
-use crate::Node;
+use crate::admin::{Admin, Principal};
+use crate::environments::DEFAULT_ENVIRONMENT;
+use crate::{Node, Site};
 use error::{ApiError, Dialect};
 pub use serve::serve;
 
@@ -59,28 +62,43 @@ impl Default for HttpConfig {
     }
 }
 
-/// All routes.
+/// All routes of one node, without a gate before them: for tests in this process, and for whoever lets nobody else in.
 pub fn router(node: Node, config: HttpConfig) -> Router {
-    let dev = config.dev;
     let api = Api {
         node,
         config: Arc::new(config),
+        environment: DEFAULT_ENVIRONMENT.into(),
+        admin: Admin::in_memory(),
     };
+    surrounded(routes(api).layer(axum::Extension(Principal::anybody())))
+}
+
+/// All routes of all environments, behind the gate.
+pub fn site_router(site: Site, config: HttpConfig) -> Router {
+    let gate = gate::Gate::new(site, config);
+    surrounded(Router::new().fallback(gate::Gate::pass).with_state(gate))
+}
+
+/// The routes of one environment.
+fn routes(api: Api) -> Router {
     let mut router = ingest::routes()
         .merge(v1::routes())
         .merge(api::routes())
         .merge(health::routes());
-    if dev {
+    if api.config.dev {
         router = router.merge(health::dev_routes());
     }
+    router.fallback(unknown_path).with_state(api)
+}
+
+/// What every request goes through first.
+fn surrounded(router: Router) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(ids::span)
         .on_failure(ids::failed);
     router
-        .fallback(unknown_path)
         .layer(trace)
         .layer(axum::middleware::from_fn(ids::assign))
-        .with_state(api)
 }
 
 /// What every handler works with.
@@ -88,6 +106,18 @@ pub fn router(node: Node, config: HttpConfig) -> Router {
 struct Api {
     node: Node,
     config: Arc<HttpConfig>,
+    /// The environment that the node is.
+    #[allow(
+        dead_code,
+        reason = "for handlers that keep something in the admin store"
+    )]
+    environment: Arc<str>,
+    /// What operators set up, of all environments.
+    #[allow(
+        dead_code,
+        reason = "for handlers that keep something in the admin store"
+    )]
+    admin: Admin,
 }
 
 impl Api {

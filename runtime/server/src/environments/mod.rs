@@ -1,0 +1,370 @@
+//! Environments: a node of its own for each, in one process, so that nothing of one can be seen from another.
+//!
+//! `default` lies in the data directory itself, every other in `environments/NAME` below it. They share the WebAssembly host, and with it
+//! compiled code and budgets of memory. Which there are, the admin store says.
+//!
+//! It must not look into what an environment holds, except to say whether it is empty.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use abide_core::function::is_kebab_case;
+use abide_core::state::{Read as _, RunFilter};
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, watch};
+
+use crate::admin::{Admin, AdminError, AdminRecord};
+use crate::{Node, NodeConfig, OpenError, Storage};
+
+/// The environment that is always there.
+pub const DEFAULT_ENVIRONMENT: &str = "default";
+
+/// Under this name records lie that belong to no environment, or to all. No environment can have it.
+pub(crate) const EVERYWHERE: &str = "*";
+
+/// The most environments: each has threads and a page cache of its own.
+const MOST: usize = 32;
+
+/// The longest name, in bytes: it is the name of a directory.
+const NAME_BYTES: usize = 63;
+
+/// sled's page cache of an environment other than `default`.
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// Settings of a [`Site`].
+#[derive(Debug, Clone)]
+pub struct SiteConfig {
+    /// The settings of every environment's node; its storage is that of `default`.
+    pub node: NodeConfig,
+}
+
+/// One environment.
+#[derive(Clone)]
+pub struct Environment {
+    /// Its name.
+    pub name: Arc<str>,
+    /// When it was made; `None` for `default`, which nobody made.
+    pub created_ms: Option<u64>,
+    /// What is in it.
+    pub node: Node,
+}
+
+/// An environment that somebody made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct EnvironmentRecord {
+    created_ms: u64,
+    /// Its node is closed, and its directory is to go.
+    #[serde(default)]
+    removing: bool,
+}
+
+impl AdminRecord for EnvironmentRecord {
+    const KIND: &'static str = "environment";
+}
+
+/// Why an environment is not made or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The name cannot be one.
+    #[error(
+        "environment `{0}`: must be kebab-case (a-z, 0-9 and single hyphens) of 1 to {NAME_BYTES} characters"
+    )]
+    Name(String),
+    /// It is there already.
+    #[error("there is an environment `{0}` already")]
+    Exists(String),
+    /// There is none.
+    #[error("there is no environment `{0}`")]
+    Absent(String),
+    /// It cannot be removed.
+    #[error("the environment `default` is always there and cannot be removed")]
+    Default,
+    /// There is something in it.
+    #[error("the environment `{name}` holds {holds}; remove it with `force` to delete all of that")]
+    NotEmpty {
+        /// The environment.
+        name: String,
+        /// What it holds.
+        holds: &'static str,
+    },
+    /// There are too many.
+    #[error("there are {MOST} environments already, which is the most that one server holds")]
+    TooMany,
+    /// Its node does not open or cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The admin store refuses.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// Its directory stays.
+    #[error("the environment is removed, but its directory {} is not: {source}", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+/// All environments of a server. Clones share them.
+#[derive(Clone)]
+pub struct Site {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: SiteConfig,
+    admin: Admin,
+    environments: RwLock<BTreeMap<Arc<str>, Environment>>,
+    /// Held while an environment is made or removed.
+    changing: Mutex<()>,
+    failure: watch::Sender<Option<String>>,
+}
+
+impl Site {
+    /// Opens the admin store and every environment, which begin to work. Needs a tokio runtime.
+    pub async fn open(config: SiteConfig) -> Result<Self, OpenError> {
+        // First: of two servers on one directory, the second one is told so before it touches anything else.
+        let default = Node::open(config.node.clone()).await?;
+        let directory = config.node.storage.directory().join("admin");
+        let opened = match &config.node.storage {
+            Storage::Directory(_) => tokio::task::spawn_blocking(move || Admin::open(&directory))
+                .await
+                .unwrap_or(Err(AdminError::Stopping)),
+            Storage::Simulated(..) => Ok(Admin::in_memory()),
+        };
+        let admin = match opened {
+            Ok(admin) => admin,
+            Err(error) => {
+                default.shutdown().await;
+                return Err(error.into());
+            }
+        };
+        let site = Self {
+            inner: Arc::new(Inner {
+                config,
+                admin,
+                environments: RwLock::default(),
+                changing: Mutex::default(),
+                failure: watch::channel(None).0,
+            }),
+        };
+        site.serve(DEFAULT_ENVIRONMENT, None, default);
+        if let Err(error) = site.open_others().await {
+            site.shutdown().await;
+            return Err(error);
+        }
+        Ok(site)
+    }
+
+    async fn open_others(&self) -> Result<(), OpenError> {
+        let records = self
+            .inner
+            .admin
+            .list::<EnvironmentRecord>(EVERYWHERE)
+            .await?;
+        for found in records {
+            if found.record.removing {
+                // The process died in the middle of it.
+                if let Err(error) = self.delete_directory(&found.id).await {
+                    tracing::warn!(%error, "an environment is not removed yet");
+                }
+                continue;
+            }
+            let node = self.open_node(&found.id).await?;
+            self.serve(&found.id, Some(found.record.created_ms), node);
+        }
+        Ok(())
+    }
+
+    /// What operators set up.
+    pub fn admin(&self) -> &Admin {
+        &self.inner.admin
+    }
+
+    /// The environment with this name.
+    pub fn environment(&self, name: &str) -> Option<Environment> {
+        self.inner.environments.read().get(name).cloned()
+    }
+
+    /// All environments, in the order of their names.
+    pub fn environments(&self) -> Vec<Environment> {
+        self.inner.environments.read().values().cloned().collect()
+    }
+
+    /// The node of `default`.
+    pub fn default_node(&self) -> Result<Node, OpenError> {
+        let found = self.environment(DEFAULT_ENVIRONMENT);
+        found
+            .map(|it| it.node)
+            .ok_or(OpenError::Admin(AdminError::Stopping))
+    }
+
+    /// Makes an environment. It takes work when this returns, and is there after the next start.
+    pub async fn create(&self, name: &str) -> Result<Environment, ChangeError> {
+        if !is_kebab_case(name) || name.len() > NAME_BYTES {
+            return Err(ChangeError::Name(name.into()));
+        }
+        let _turn = self.inner.changing.lock().await;
+        if self.environment(name).is_some() {
+            return Err(ChangeError::Exists(name.into()));
+        }
+        if self.inner.environments.read().len() >= MOST {
+            return Err(ChangeError::TooMany);
+        }
+        // What an environment of the same name left behind must not appear in this one.
+        self.delete_directory(name).await?;
+        let node = self.open_node(name).await?;
+        let created_ms = node.clock().now_ms();
+        let record = EnvironmentRecord {
+            created_ms,
+            removing: false,
+        };
+        if let Err(error) = self.inner.admin.put(EVERYWHERE, name, &record).await {
+            node.shutdown().await;
+            return Err(error.into());
+        }
+        Ok(self.serve(name, Some(created_ms), node))
+    }
+
+    /// Removes an environment with all that is in it: without `force`, only an empty one.
+    pub async fn remove(&self, name: &str, force: bool) -> Result<(), ChangeError> {
+        if name == DEFAULT_ENVIRONMENT {
+            return Err(ChangeError::Default);
+        }
+        let _turn = self.inner.changing.lock().await;
+        let Some(environment) = self.environment(name) else {
+            return Err(ChangeError::Absent(name.into()));
+        };
+        if !force && let Some(holds) = contents(&environment.node).await? {
+            return Err(ChangeError::NotEmpty {
+                name: name.into(),
+                holds,
+            });
+        }
+        let mark = |record: &EnvironmentRecord| {
+            Some(EnvironmentRecord {
+                removing: true,
+                ..record.clone()
+            })
+        };
+        self.inner.admin.update(EVERYWHERE, name, mark).await?;
+        self.inner.environments.write().remove(name);
+        environment.node.shutdown().await;
+        self.delete_directory(name).await
+    }
+
+    /// Removes the directory first, then the record: a name without a record can be taken again.
+    async fn delete_directory(&self, name: &str) -> Result<(), ChangeError> {
+        let path = self.directory_of(name);
+        let doomed = path.clone();
+        let deleted = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&doomed) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        });
+        let deleted = deleted
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        deleted.map_err(|source| ChangeError::Directory { path, source })?;
+        self.inner
+            .admin
+            .delete::<EnvironmentRecord>(EVERYWHERE, name)
+            .await?;
+        Ok(())
+    }
+
+    /// Resolves when an environment or the admin store can't go on, with the reason: the process should exit with a failure.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            reason = first(self.inner.failure.subscribe()) => reason,
+            reason = first(self.inner.admin.failure()) => reason,
+        }
+    }
+
+    /// Stops all environments at once, each as [`Node::shutdown`] does, then closes the admin store.
+    pub async fn shutdown(&self) {
+        let environments = self.environments();
+        let stopping = environments
+            .iter()
+            .map(|environment| environment.node.shutdown());
+        futures::future::join_all(stopping).await;
+        let admin = self.inner.admin.clone();
+        match tokio::task::spawn_blocking(move || admin.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the admin store did not close cleanly"),
+            Err(error) => tracing::error!(%error, "the admin store did not close cleanly"),
+        }
+    }
+
+    fn serve(&self, name: &str, created_ms: Option<u64>, node: Node) -> Environment {
+        let environment = Environment {
+            name: name.into(),
+            created_ms,
+            node: node.clone(),
+        };
+        let mut environments = self.inner.environments.write();
+        environments.insert(environment.name.clone(), environment.clone());
+        let (failure, name) = (self.inner.failure.clone(), environment.name.clone());
+        tokio::spawn(async move {
+            let reason = node.failed().await;
+            failure.send_replace(Some(match &*name {
+                DEFAULT_ENVIRONMENT => reason,
+                name => format!("environment {name}: {reason}"),
+            }));
+        });
+        environment
+    }
+
+    fn directory_of(&self, name: &str) -> PathBuf {
+        let data = self.inner.config.node.storage.directory();
+        data.join("environments").join(name)
+    }
+
+    async fn open_node(&self, name: &str) -> Result<Node, OpenError> {
+        let mut config = self.inner.config.node.clone();
+        config.storage = match config.storage {
+            Storage::Directory(_) => Storage::Directory(self.directory_of(name)),
+            Storage::Simulated(..) => {
+                Storage::Simulated(abide_store::MemoryDisk::new(), self.directory_of(name))
+            }
+        };
+        config.cache_bytes = config.cache_bytes.min(CACHE_BYTES);
+        config.seed = None;
+        self.default_node()?.open_beside(config).await
+    }
+}
+
+async fn first(mut failure: watch::Receiver<Option<String>>) -> String {
+    loop {
+        if let Some(reason) = failure.borrow_and_update().clone() {
+            return reason;
+        }
+        if failure.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What an environment holds, if anything.
+async fn contents(node: &Node) -> Result<Option<&'static str>, OpenError> {
+    let held = node.read(|view| {
+        Ok(if !view.apps()?.is_empty() {
+            Some("apps")
+        } else if !view.list_events(None, None, 1)?.items.is_empty() {
+            Some("events")
+        } else if !view
+            .list_runs(None, &RunFilter::default(), 1)?
+            .items
+            .is_empty()
+        {
+            Some("runs")
+        } else if !view.schemas()?.is_empty() {
+            Some("schemas")
+        } else {
+            None
+        })
+    });
+    Ok(held.await?)
+}
