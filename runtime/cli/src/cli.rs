@@ -5,8 +5,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use reqwest::Url;
 
 use crate::commands;
+use crate::config;
 use crate::dev::invocation;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Usage};
 
 /// What to do first; `name` is how the user calls the binary.
 fn guide(name: &str) -> String {
@@ -45,11 +46,13 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Reads the arguments of the process; ends it when they are wrong, or ask for help.
-    pub(crate) fn of_process() -> Self {
+    /// Reads the arguments of the process; ends it when they are wrong, or ask for help. A configuration file is
+    /// read here, because what it says are defaults of arguments.
+    pub(crate) fn of_process() -> Result<Self> {
         let command = Self::command().after_help(guide(&invocation::name()));
+        let command = config::apply(command).map_err(|error| Usage(error.to_string()))?;
         let parsed = Self::from_arg_matches(&command.get_matches());
-        parsed.unwrap_or_else(|error| error.exit())
+        Ok(parsed.unwrap_or_else(|error| error.exit()))
     }
 }
 
@@ -57,6 +60,9 @@ impl Cli {
 pub(crate) enum Command {
     Dev(commands::dev::Dev),
     Serve(commands::serve::Serve),
+    /// Shows the settings of a server, and checks configuration files.
+    #[command(subcommand)]
+    Config(commands::config::Config),
     New(commands::new::New),
     Build(commands::build::Build),
     Tools(commands::tools::Tools),
@@ -95,6 +101,7 @@ impl Command {
         match self {
             Self::Dev(command) => command.run().await,
             Self::Serve(command) => command.run().await,
+            Self::Config(command) => command.run(),
             Self::New(command) => command.run(),
             Self::Build(command) => command.run().await,
             Self::Tools(command) => command.run().await,

@@ -18,10 +18,14 @@ pub(crate) fn start(format: LogFormat, default: &str) {
     let chosen = std::env::var("ABIDE_LOG")
         .ok()
         .filter(|filter| !filter.trim().is_empty());
-    let (filter, problem) = match chosen.as_deref().map(EnvFilter::try_new) {
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(default), Some(error)),
-        None => (EnvFilter::new(default), None),
+    start_with(format, chosen.as_deref().unwrap_or(default));
+}
+
+/// Log lines go to stderr from now on: those that `filter` selects.
+pub(crate) fn start_with(format: LogFormat, filter: &str) {
+    let (filter, problem) = match EnvFilter::try_new(filter) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new("info"), Some(error)),
     };
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -35,7 +39,7 @@ pub(crate) fn start(format: LogFormat, default: &str) {
     };
     if let Some(error) = problem {
         tracing::warn!(
-            "ABIDE_LOG is not understood ({error}); write it like `info` or `warn,abide_server=debug`"
+            "the filter of log lines is not understood ({error}); write it like `info` or `warn,abide_server=debug`"
         );
     }
 }

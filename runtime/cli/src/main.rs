@@ -14,6 +14,7 @@ mod cache;
 mod cli;
 mod client;
 mod commands;
+mod config;
 mod dev;
 mod discovery;
 mod follow;
@@ -30,7 +31,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     allocator::keep_few_arenas();
-    let cli = cli::Cli::of_process();
+    let cli = match cli::Cli::of_process() {
+        Ok(cli) => cli,
+        Err(error) => return outcome::report(&error),
+    };
     let runtime = match abide_host::runtime().build() {
         Ok(runtime) => runtime,
         Err(error) => {

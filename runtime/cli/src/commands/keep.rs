@@ -15,17 +15,17 @@ const LONGEST: Duration = Duration::from_secs(3_650 * 86_400);
 const SHORTEST: Duration = Duration::from_secs(1);
 
 /// How long a node keeps what is finished.
-#[derive(clap::Args, Clone, Copy)]
+#[derive(clap::Args, Clone, Copy, Debug)]
 #[expect(clippy::struct_field_names, reason = "the options are called so")]
 pub(crate) struct Keep {
     /// How long finished runs are kept whose functions don't say: a number of days, or a time like `12h`; 1s to 3650 days.
-    #[arg(long, value_name = "TIME", default_value = "30", value_parser = kept_for)]
+    #[arg(long, value_name = "TIME", env = "ABIDE_KEEP_RUNS", hide_env_values = true, default_value = "30", value_parser = kept_for)]
     keep_runs: Duration,
     /// How long events are kept, and at least as long as the runs that they started: a number of days, or a time like `12h`; 1s to 3650 days.
-    #[arg(long, value_name = "TIME", default_value = "30", value_parser = kept_for)]
+    #[arg(long, value_name = "TIME", env = "ABIDE_KEEP_EVENTS", hide_env_values = true, default_value = "30", value_parser = kept_for)]
     keep_events: Duration,
     /// How often the node looks for what was kept long enough and deletes it: 1s to 1d.
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = pause)]
+    #[arg(long, value_name = "TIME", env = "ABIDE_KEEP_HOUSE_EVERY", hide_env_values = true, default_value = "1h", value_parser = pause)]
     keep_house_every: Duration,
 }
 

@@ -1,74 +1,59 @@
 //! `abide serve`.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 
 use crate::address;
-use crate::commands::keep::Keep;
 use crate::commands::node::{self, Options};
-use crate::logging::{self, LogFormat};
-use crate::outcome::Outcome;
+use crate::config::{Config, Settings};
+use crate::logging;
+use crate::outcome::{Outcome, Usage};
 use crate::terminal::print_line;
 
 const HELP: &str = "\
-It prints `listening on http://ADDR:PORT` on stdout when it is ready, and log lines on stderr: ABIDE_LOG selects them (info; warn;
+It prints `listening on http://ADDR:PORT` on stdout when it is ready, and log lines on stderr: --log selects them (info; warn;
 abide_server=debug), --log-format gives their form. SIGTERM or Ctrl-C stops it within 10 s: runs that are under way go on after the next start.
+
+Every option can also be a variable of the environment or a key of the file that --config names: `abide config show --default` prints
+one with all of them.
 
 Examples:
   abide serve --data /var/lib/abide
+  abide serve --config /etc/abide/abide-server.toml
   abide serve --data data --listen 127.0.0.1:0 --allow-net db.internal:5432";
 
 /// Serves what is deployed: the production form, which builds nothing.
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Serve {
-    /// Where everything is kept. One process at a time uses it.
-    #[arg(long, value_name = "DIR", env = "ABIDE_DATA", hide_env_values = true)]
-    data: PathBuf,
-    /// Where to listen; port 0 takes any that is free.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8288")]
-    listen: SocketAddr,
-    /// A private address that every app's step bodies may reach; by default they reach public ones only. Repeatable.
-    #[arg(long, value_name = "HOST[:PORT]")]
-    allow_net: Vec<String>,
-    /// Replay every run from its journal when it suspends or ends, and name the first difference. Costs a replay each time.
-    #[arg(long)]
-    check_replay: bool,
-    /// Where machine code of components is kept; without it, with the data. Several servers of one user may share it.
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "ABIDE_CODE_CACHE",
-        hide_env_values = true
-    )]
-    code_cache: Option<PathBuf>,
+    /// It has been read by now: its values are the defaults of these settings.
     #[command(flatten)]
-    keep: Keep,
-    /// The form of log lines.
-    #[arg(long, value_enum, default_value_t)]
-    log_format: LogFormat,
+    _config: Config,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 impl Serve {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        logging::start(self.log_format, "info");
+        let settings = &self.settings;
+        logging::start_with(settings.log_format, &settings.log);
+        if let Some(contradiction) = settings.contradiction() {
+            return Err(Usage(contradiction).into());
+        }
         let stop = node::stop_signal()?;
         // The socket first: a taken port is told before the store is touched.
-        let listener = address::listen(self.listen)?;
+        let listener = address::listen(settings.listen)?;
         let address = listener.local_addr()?;
         let options = Options {
-            data: &self.data,
-            allow_net: &self.allow_net,
-            check_replay: self.check_replay,
-            keep: &self.keep,
-            code_cache: self.code_cache.clone(),
+            data: &settings.data,
+            allow_net: &settings.allow_net,
+            check_replay: settings.check_replay,
+            keep: &settings.keep,
+            code_cache: settings.code_cache.clone(),
         };
         let site = node::open(&options).await?;
         print_line(&format!("listening on {}", node::url(address)))?;
-        tracing::info!(%address, data = %self.data.display(), "serving");
+        tracing::info!(%address, data = %settings.data.display(), "serving");
         node::serve(site, listener, false, stop).await?;
         tracing::info!("stopped");
         Ok(Outcome::Done)
