@@ -12,6 +12,7 @@ mod crash;
 mod faults;
 mod golden;
 mod languages;
+mod openapi;
 mod project;
 mod report;
 mod shell;
@@ -48,6 +49,8 @@ enum Command {
     Ci,
     /// Play the scenarios of the conformance suite in one language or in all, or write the table of who has which.
     Conformance(conformance::Options),
+    /// Write `docs/openapi.json` from the code; with `--check`, only compare it (a test does that, too).
+    Openapi(openapi::Options),
     /// Check the rules of the design that the compiler does not know.
     Tidy,
     /// Measure (a release build); all arguments go to the benchmark, try `--help`.
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Test(options) => Ok(test::run(&project, &options)),
         Command::Ci => Ok(ci::run(&project)),
         Command::Conformance(options) => conformance::run(&project, &options),
+        Command::Openapi(options) => openapi::run(&project, &options),
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),
         Command::Sim { args } => sim::run(&project, &args),

@@ -99,7 +99,7 @@ pub struct DeployOptions {
 }
 
 /// How a node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Health {
     /// `ok`, `stopping` or `failed`.
     pub status: &'static str,

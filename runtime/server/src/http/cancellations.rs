@@ -5,17 +5,18 @@ use abide_core::state::{JobAction, RunFilter};
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::api::{job_id, selection};
 use super::error::ApiError;
 use super::select::time;
-use super::v1::{Answer, envelope};
+use super::v1::{Answer, Envelope, envelope};
 use super::{Api, body};
 use crate::view::InngestCancellation;
 
-#[derive(Debug, Deserialize)]
+/// Which runs: those of a function that were created in a time.
+#[derive(Debug, Deserialize, ToSchema)]
 struct NewCancellation {
     app_id: Option<String>,
     function_id: Option<String>,
@@ -25,7 +26,20 @@ struct NewCancellation {
     if_expr: Option<String>,
 }
 
+/// Cancel many runs.
+///
 /// As Inngest's: the function must exist, and `started_before` must have passed.
+#[utoipa::path(
+    post,
+    path = "/v1/cancellations",
+    tag = "inngest",
+    request_body = NewCancellation,
+    responses(
+        (status = 200, description = "The cancellation, which goes on in the background", body = Envelope<InngestCancellation>),
+        (status = 404, description = "There is no such function"),
+        (status = 409, description = "Refused; `error` says why"),
+    )
+)]
 pub(super) async fn create(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -91,7 +105,13 @@ async fn known(api: &Api, app: &str, function: &str) -> Result<(), ApiError> {
     Err(ApiError::not_found("no_such_function", detail))
 }
 
-/// Newest first.
+/// List the cancellations, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/cancellations",
+    tag = "inngest",
+    responses((status = 200, description = "All cancellations", body = Envelope<Vec<InngestCancellation>>))
+)]
 pub(super) async fn list(State(api): State<Api>) -> Answer<Vec<InngestCancellation>> {
     let jobs = api.jobs().await?;
     Ok(envelope(
@@ -99,8 +119,28 @@ pub(super) async fn list(State(api): State<Api>) -> Answer<Vec<InngestCancellati
     ))
 }
 
+/// That it was done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Done {
+    /// `true`.
+    ok: bool,
+}
+
+/// Stop a cancellation.
+///
 /// What is cancelled already stays cancelled.
-pub(super) async fn stop(State(api): State<Api>, Path(id): Path<String>) -> Answer<Value> {
+#[utoipa::path(
+    delete,
+    path = "/v1/cancellations/{id}",
+    tag = "inngest",
+    params(("id" = String, Path, description = "The cancellation's id")),
+    responses(
+        (status = 200, description = "It is stopped", body = Envelope<Done>),
+        (status = 404, description = "There is no such cancellation"),
+        (status = 409, description = "Refused; `error` says why"),
+    )
+)]
+pub(super) async fn stop(State(api): State<Api>, Path(id): Path<String>) -> Answer<Done> {
     let id = job_id(&id)?;
     let jobs = api.jobs().await?;
     let found = jobs
@@ -112,5 +152,5 @@ pub(super) async fn stop(State(api): State<Api>, Path(id): Path<String>) -> Answ
         return Err(ApiError::not_found("no_such_job", detail).into());
     }
     api.stop_job(id).await?;
-    Ok(envelope(json!({ "ok": true })))
+    Ok(envelope(Done { ok: true }))
 }

@@ -5,9 +5,10 @@ use std::any::Any;
 use abide_core::engine::Answer;
 use abide_core::state::ReadError;
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{DeployError, SendError};
 
@@ -123,6 +124,50 @@ impl From<DeployError> for ApiError {
     }
 }
 
+/// Where the page of a code is served: a problem's type is this and the code.
+pub(super) const PAGES: &str = "/docs/errors";
+
+/// An error of Abide's own routes: a problem document of RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemDocument {
+    /// The page that explains the code, relative to this server.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/docs/errors/no_such_run")]
+    problem_type: String,
+    /// The meaning of the status.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What went wrong, for programs. It never changes its meaning.
+    #[schema(example = "no_such_run")]
+    code: &'static str,
+    /// What went wrong, where, and what to do, for people.
+    detail: String,
+}
+
+/// An error under `/v1`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InngestError)]
+pub(super) struct InngestErrorBody {
+    /// What went wrong, for people.
+    error: String,
+    /// The status of the answer.
+    status: u16,
+}
+
+/// An error of the routes that take events.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IngestError)]
+pub(super) struct IngestErrorBody {
+    /// Empty: nothing was stored.
+    ids: [String; 0],
+    /// The status of the answer.
+    status: u16,
+    /// What went wrong, for people: the index of the event and the field.
+    error: String,
+}
+
 /// The shape of errors that a client of a route expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -135,6 +180,9 @@ pub(super) enum Dialect {
 }
 
 impl Dialect {
+    /// Each of them.
+    pub(super) const ALL: [Self; 3] = [Self::Ingest, Self::Inngest, Self::Problem];
+
     /// The dialect of a path, known or not.
     pub(super) fn of(path: &str) -> Self {
         let below = |root: &str| {
@@ -157,21 +205,24 @@ impl Dialect {
         let status = error.status.as_u16();
         let mut response = match self {
             Self::Ingest => {
-                Json(json!({ "ids": [], "status": status, "error": error.detail })).into_response()
+                let error = error.detail.clone();
+                let ids = [];
+                Json(IngestErrorBody { ids, status, error }).into_response()
             }
             Self::Inngest => {
-                Json(json!({ "error": error.detail, "status": status })).into_response()
+                let error = error.detail.clone();
+                Json(InngestErrorBody { error, status }).into_response()
             }
             Self::Problem => {
-                let document = json!({
-                    "type": "about:blank",
-                    "title": error.status.canonical_reason().unwrap_or("Error"),
-                    "status": status,
-                    "code": error.code,
-                    "detail": error.detail,
+                let document = Json(ProblemDocument {
+                    problem_type: format!("{PAGES}/{}", error.code),
+                    title: error.status.canonical_reason().unwrap_or("Error"),
+                    status,
+                    code: error.code,
+                    detail: error.detail.clone(),
                 });
                 let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-                (content_type, document.to_string()).into_response()
+                (content_type, document).into_response()
             }
         };
         *response.status_mut() = error.status;
@@ -199,8 +250,11 @@ impl Dialect {
         ))
     }
 
-    /// The answer when the path exists but not with this method. The router adds `Allow`.
-    pub(super) fn wrong_method(self) -> Response {
+    /// The answer when the path exists but not with this method. The router adds `Allow`, which is all that `OPTIONS` asks for.
+    pub(super) fn wrong_method(self, method: &Method) -> Response {
+        if *method == Method::OPTIONS {
+            return StatusCode::NO_CONTENT.into_response();
+        }
         self.render(&ApiError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",

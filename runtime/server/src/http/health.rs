@@ -6,17 +6,16 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Api;
 use super::api::paused;
-use super::error::Dialect;
 use crate::Health;
 use crate::view::functions_of;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/health", get(health))
-        .method_not_allowed_fallback(async || Dialect::Problem.wrong_method())
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(health))
 }
 
 /// An SDK whose mode is not configured asks here for any JSON before it sends events to a development server.
@@ -24,7 +23,16 @@ pub(super) fn dev_routes() -> Router<Api> {
     Router::new().route("/dev", get(dev))
 }
 
-/// 200 while the node takes work, 503 otherwise.
+/// How the node is.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "node",
+    responses(
+        (status = 200, description = "It takes work", body = Health),
+        (status = 503, description = "It is stopping, or has failed", body = Health),
+    )
+)]
 async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
     let health = api.node.health();
     let status = match health.status {

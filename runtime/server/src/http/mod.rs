@@ -17,6 +17,7 @@ mod gate;
 mod health;
 mod ids;
 mod ingest;
+mod openapi;
 mod page;
 mod places;
 mod runs;
@@ -32,13 +33,17 @@ use abide_core::state::ReadError;
 use abide_store::View;
 use axum::Router;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::admin::{Admin, Principal};
 use crate::environments::DEFAULT_ENVIRONMENT;
 use crate::{Node, Site};
 use error::{ApiError, Dialect};
+pub use openapi::openapi;
 pub use serve::serve;
 
 /// Settings of the HTTP API.
@@ -81,12 +86,12 @@ pub fn site_router(site: Site, config: HttpConfig) -> Router {
 
 /// The routes of one environment.
 fn routes(api: Api) -> Router {
-    let mut router = ingest::routes()
-        .merge(v1::routes())
-        .merge(api::routes())
-        .merge(health::routes());
+    let mut router = Router::new();
+    for (dialect, group) in groups() {
+        router = router.merge(in_dialect(dialect, group.into()));
+    }
     if api.config.dev {
-        router = router.merge(health::dev_routes());
+        router = router.merge(in_dialect(Dialect::Inngest, health::dev_routes()));
     }
     router.fallback(unknown_path).with_state(api)
 }
@@ -99,6 +104,28 @@ fn surrounded(router: Router) -> Router {
     router
         .layer(trace)
         .layer(axum::middleware::from_fn(ids::assign))
+}
+
+/// The routes, with their descriptions, by the shape in which they answer errors.
+fn groups() -> [(Dialect, OpenApiRouter<Api>); 3] {
+    let ours = api::routes()
+        .merge(health::routes())
+        .merge(openapi::routes());
+    [
+        (Dialect::Ingest, ingest::routes()),
+        (Dialect::Inngest, v1::routes()),
+        (Dialect::Problem, ours),
+    ]
+}
+
+/// Routes whose wrong methods and panics are answered in this shape too.
+fn in_dialect(dialect: Dialect, routes: Router<Api>) -> Router<Api> {
+    let panicked = move |panic: Box<dyn std::any::Any + Send>| dialect.panicked(&*panic);
+    routes
+        .method_not_allowed_fallback(
+            move |method: Method| async move { dialect.wrong_method(&method) },
+        )
+        .layer(CatchPanicLayer::custom(panicked))
 }
 
 /// What every handler works with.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use abide_core::state::ReadError;
 use abide_store::Page;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::error::ApiError;
 
@@ -27,11 +28,18 @@ pub(super) struct Wanted<C> {
     pub(super) after: Option<C>,
 }
 
-/// One page.
-#[derive(Debug, Serialize)]
+/// A whole list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct All<T> {
+    pub(super) data: Vec<T>,
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Page)]
 pub(super) struct Listed<T> {
     data: Vec<T>,
-    /// `cursor` of the next page; none at the end.
+    /// The `cursor` of the next page; `null` on the last one.
     next_cursor: Option<String>,
 }
 

@@ -38,6 +38,22 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 type Stopped = Option<Extension<Stopping>>;
 
+/// Follow a run.
+///
+/// Server-sent events: a message `run` with the run as it stands, and again whenever it changed; `end` when it ended.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/stream",
+    tag = "runs",
+    params(
+        ("id" = String, Path, description = "The run's id"),
+        ("steps" = Option<bool>, Query, description = "`false`: without steps"),
+    ),
+    responses(
+        (status = 200, description = "Messages", body = String, content_type = "text/event-stream"),
+        (status = 404, description = "There is no such run"),
+    )
+)]
 pub(super) async fn run(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -55,6 +71,22 @@ pub(super) async fn run(
     Ok(answer(watcher))
 }
 
+/// Follow the runs of an event.
+///
+/// Server-sent events: a message `run` for each run that the event started, and again whenever it changed; `end` when all have ended.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}/stream",
+    tag = "events",
+    params(
+        ("id" = String, Path, description = "The event's id, as the answer to sending it gave it"),
+        ("steps" = Option<bool>, Query, description = "`false`: without steps"),
+    ),
+    responses(
+        (status = 200, description = "Messages", body = String, content_type = "text/event-stream"),
+        (status = 404, description = "There is no such event"),
+    )
+)]
 pub(super) async fn event(
     State(api): State<Api>,
     Path(id): Path<String>,

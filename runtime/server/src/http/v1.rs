@@ -1,22 +1,22 @@
 //! `/v1`: the part of Inngest's REST API that its clients poll, in its envelope `{"data":…,"metadata":{…}}`.
 
-use abide_core::ids::EventId;
+use abide_core::ids::{EventId, RunId};
 use abide_core::operation::{Operation, SendSignal};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
 use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
-use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{ApiError, Dialect, InngestError};
+use super::error::{ApiError, InngestError};
 use super::page::Wanted;
 use super::{Api, body, cancellations, event_id, no_such_event, run_id};
-use crate::view::{InngestEvent, InngestRun};
+use crate::view::{Id, InngestEvent, InngestRun};
 
 /// Items of a list where the client does not say, and the most of them, as Inngest has them.
 const USUAL: usize = 20;
@@ -25,32 +25,25 @@ const MOST: usize = 100;
 /// What a handler answers.
 pub(super) type Answer<T> = Result<Json<Envelope<T>>, InngestError>;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/events", get(events))
-        .route("/v1/events/{id}", get(event))
-        .route("/v1/events/{id}/runs", get(event_runs))
-        .route("/v1/runs/{id}", get(run).delete(cancel))
-        .route("/v1/signals", post(signal))
-        .route(
-            "/v1/cancellations",
-            get(cancellations::list).post(cancellations::create),
-        )
-        .route("/v1/cancellations/{id}", delete(cancellations::stop))
-        .method_not_allowed_fallback(async || Dialect::Inngest.wrong_method())
-        .layer(CatchPanicLayer::custom(
-            |panic: Box<dyn std::any::Any + Send>| Dialect::Inngest.panicked(&*panic),
-        ))
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(events))
+        .routes(routes!(event))
+        .routes(routes!(event_runs))
+        .routes(routes!(run, cancel))
+        .routes(routes!(signal))
+        .routes(routes!(cancellations::list, cancellations::create))
+        .routes(routes!(cancellations::stop))
 }
 
 /// Inngest's envelope.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Envelope<T> {
     data: T,
     metadata: Metadata,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Metadata {
     fetched_at: String,
     /// Nothing is cached.
@@ -75,6 +68,18 @@ struct EventsQuery {
     name: Option<String>,
 }
 
+/// List events, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    tag = "inngest",
+    params(
+        ("limit" = Option<usize>, Query, description = "20 unless given, 100 at the most"),
+        ("cursor" = Option<String>, Query, description = "The `internal_id` of the last event of the page before"),
+        ("name" = Option<String>, Query, description = "Only events of this name"),
+    ),
+    responses((status = 200, description = "Events", body = Envelope<Vec<InngestEvent>>))
+)]
 async fn events(
     State(api): State<Api>,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
@@ -99,6 +104,17 @@ async fn events(
     ))
 }
 
+/// Show an event.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}",
+    tag = "inngest",
+    params(("id" = String, Path, description = "The event's internal id")),
+    responses(
+        (status = 200, description = "The event", body = Envelope<InngestEvent>),
+        (status = 404, description = "There is no such event"),
+    )
+)]
 async fn event(State(api): State<Api>, Path(id): Path<String>) -> Answer<InngestEvent> {
     let id = event_id(&id)?;
     let event = api.read(move |view| Ok(view.get_event(id)?)).await?;
@@ -106,16 +122,50 @@ async fn event(State(api): State<Api>, Path(id): Path<String>) -> Answer<Inngest
     Ok(envelope(InngestEvent::from(&event)))
 }
 
+/// List the runs that an event started.
+#[utoipa::path(
+    get,
+    path = "/v1/events/{id}/runs",
+    tag = "inngest",
+    params(("id" = String, Path, description = "The event's internal id")),
+    responses(
+        (status = 200, description = "Its runs", body = Envelope<Vec<InngestRun>>),
+        (status = 404, description = "There is no such event"),
+    )
+)]
 async fn event_runs(State(api): State<Api>, Path(id): Path<String>) -> Answer<Vec<InngestRun>> {
     let runs = api.event_runs(event_id(&id)?).await?;
     Ok(envelope(runs.iter().map(InngestRun::from).collect()))
 }
 
+/// Show a run.
+#[utoipa::path(
+    get,
+    path = "/v1/runs/{id}",
+    tag = "inngest",
+    params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The run", body = Envelope<InngestRun>),
+        (status = 404, description = "There is no such run"),
+    )
+)]
 async fn run(State(api): State<Api>, Path(id): Path<String>) -> Answer<InngestRun> {
     let run = api.run(run_id(&id)?).await?;
     Ok(envelope(InngestRun::from(&run)))
 }
 
+/// Cancel a run.
+#[utoipa::path(
+    delete,
+    path = "/v1/runs/{id}",
+    tag = "inngest",
+    params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The run as it then stands", body = Envelope<InngestRun>),
+        (status = 404, description = "There is no such run"),
+        (status = 409, description = "The run has ended otherwise"),
+    )
+)]
 async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Answer<InngestRun> {
     let id = run_id(&id)?;
     api.cancel(id, "cancelled through the API").await?;
@@ -123,18 +173,42 @@ async fn cancel(State(api): State<Api>, Path(id): Path<String>) -> Answer<Innges
     Ok(envelope(InngestRun::from(&run)))
 }
 
-#[derive(Deserialize)]
+/// A signal.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewSignal)]
 struct SignalBody<'a> {
+    /// Its name.
     signal: String,
     #[serde(borrow, default)]
+    #[schema(value_type = Option<Value>)]
     data: Option<&'a RawValue>,
     /// How long the signal is kept when nobody waits for it; an hour unless given.
     #[serde(default)]
     ttl_ms: Option<u64>,
 }
 
-/// 404 only when the signal is lost: nobody waits for it, and it is not to be kept.
-async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answer<Value> {
+/// Whom a signal woke.
+#[derive(Serialize, ToSchema)]
+struct Signalled {
+    /// The run that waited for it; `null` when it is kept for the first that will.
+    #[schema(value_type = Option<Id>)]
+    run_id: Option<RunId>,
+}
+
+/// Send a signal.
+///
+/// It wakes the run that waits for it, or is kept for the first that will.
+#[utoipa::path(
+    post,
+    path = "/v1/signals",
+    tag = "inngest",
+    request_body = SignalBody,
+    responses(
+        (status = 200, description = "The signal is on disk", body = Envelope<Signalled>),
+        (status = 404, description = "Nobody waits for it, and with `ttl_ms` 0 it is not kept"),
+    )
+)]
+async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answer<Signalled> {
     let bytes = body::read(&headers, body, api.config.body_bytes).await?;
     let sent: SignalBody<'_> = serde_json::from_slice(&bytes).map_err(|error| {
         let shape = "the body must be {\"signal\":\"NAME\",\"data\":…}";
@@ -160,6 +234,6 @@ async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answe
             format!("no run waits for the signal `{name}`, and with `ttl_ms` 0 it is not kept"),
         )
         .into()),
-        run => Ok(envelope(json!({ "run_id": run }))),
+        run_id => Ok(envelope(Signalled { run_id })),
     }
 }

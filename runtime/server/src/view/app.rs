@@ -2,19 +2,27 @@
 
 use abide_core::state::App;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::function::{FunctionView, Paused, functions_of};
 use super::value::Time;
 
 /// An app. Its variables are shown by name only: their values are often secrets.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = App)]
 pub(crate) struct AppView {
+    #[schema(example = "shop")]
     id: String,
+    /// The SHA-256 of the component that is served.
     digest: String,
     deployed_at: Time,
+    /// How often the app was deployed.
     deployments: u32,
+    /// The size of the component.
     bytes: u64,
+    /// The names of the variables that step bodies find in their environment.
     variables: Vec<String>,
+    /// What step bodies may reach besides public addresses.
     allow_net: Vec<String>,
     functions: Vec<FunctionView>,
 }

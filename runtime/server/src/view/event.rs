@@ -3,23 +3,30 @@
 use abide_core::event::{Event, EventSource};
 use abide_core::ids::{EventId, RunId};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::pending::PendingView;
 use super::run::RunView;
-use super::value::{Embedded, Time};
+use super::value::{Embedded, Id, Time};
 
 /// An event as Abide's own API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub(crate) struct EventView {
+    #[schema(value_type = Id)]
     event_id: EventId,
+    /// The sender's own id.
     external_id: Option<String>,
     name: String,
     data: Embedded,
     user: Option<Embedded>,
+    /// When it happened, in milliseconds since 1970.
     ts: u64,
     v: Option<String>,
     received_at: Time,
+    /// `api`, `run` or `platform`.
     source: &'static str,
+    #[schema(value_type = Option<Id>)]
     sent_by_run_id: Option<RunId>,
     /// Its runs, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,8 +57,10 @@ impl From<&Event> for EventView {
 }
 
 /// An event as Inngest's API shows it: `internal_id` is the platform's, `id` the sender's where there is one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = InngestEvent)]
 pub(crate) struct InngestEvent {
+    #[schema(value_type = Id)]
     internal_id: EventId,
     source: &'static str,
     received_at: Time,

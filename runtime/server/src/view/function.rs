@@ -9,7 +9,9 @@ use abide_core::ids::FunctionId;
 use abide_core::retry::Backoff;
 use abide_core::state::App;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::shapes;
 use super::value::Time;
 use crate::warnings::Warning;
 
@@ -21,7 +23,8 @@ const TICKS: usize = 3;
 pub(crate) struct Paused(pub(crate) BTreeMap<FunctionId, u64>);
 
 /// A function of the version of its app that is served now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Function)]
 pub(crate) struct FunctionView {
     /// `app/function`.
     pub(crate) id: String,
@@ -30,6 +33,7 @@ pub(crate) struct FunctionView {
     name: Option<String>,
     triggers: Vec<TriggerView>,
     retries: u32,
+    #[schema(value_type = Option<shapes::Backoff>)]
     backoff: Option<Backoff>,
     version: String,
     deployed_at: Time,
@@ -38,8 +42,9 @@ pub(crate) struct FunctionView {
 }
 
 /// What starts a function.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = Trigger)]
 enum TriggerView {
     Event {
         event: String,
@@ -49,6 +54,7 @@ enum TriggerView {
     Cron {
         cron: String,
         jitter_ms: Option<u64>,
+        #[schema(value_type = shapes::Catchup)]
         catchup: Catchup,
     },
     FailureOf {
@@ -106,11 +112,13 @@ impl From<&Trigger> for TriggerView {
 }
 
 /// A function with everything that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = FunctionDetail)]
 pub(crate) struct FunctionDetail {
     #[serde(flatten)]
     function: FunctionView,
     /// All of its configuration, defaults included.
+    #[schema(value_type = Vec<shapes::Setting>)]
     options: Vec<Setting>,
     schedules: Vec<ScheduleView>,
     queued: QueuedView,
@@ -118,7 +126,8 @@ pub(crate) struct FunctionDetail {
 }
 
 /// A cron trigger, and when it fires next.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Schedule)]
 struct ScheduleView {
     cron: String,
     /// In words.
@@ -128,14 +137,16 @@ struct ScheduleView {
 }
 
 /// Runs that may not start yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = QueuedRuns)]
 pub(crate) struct QueuedView {
     pub(crate) runs: usize,
     /// There may be more: they were not all counted.
     pub(crate) at_least: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Warning)]
 struct WarningView {
     option: String,
     problem: String,

@@ -3,21 +3,27 @@
 use abide_core::ids::RunId;
 use abide_core::state::{Job, JobAction, JobState, RunFilter, RunStatus};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::value::Time;
+use super::shapes;
+use super::value::{Id, Time};
 
 /// Microseconds of a second.
 const SECOND_US: f64 = 1_000_000.0;
 
 /// A job as Abide's own API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(crate) struct JobView {
+    #[schema(value_type = Id)]
     job_id: RunId,
+    #[schema(value_type = shapes::JobAction)]
     action: &'static str,
     /// Of a cancellation.
     reason: Option<String>,
     filter: FilterView,
     rate_per_second: Option<f64>,
+    #[schema(value_type = shapes::JobState)]
     state: &'static str,
     created_at: Time,
     ended_at: Option<Time>,
@@ -28,10 +34,12 @@ pub(crate) struct JobView {
 }
 
 /// Which runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RunFilter)]
 pub(crate) struct FilterView {
     function: Option<String>,
     app: Option<String>,
+    #[schema(value_type = Vec<shapes::Status>)]
     status: Vec<&'static str>,
     since: Option<Time>,
     until: Option<Time>,
@@ -103,8 +111,10 @@ pub(crate) fn interval_of(rate: f64) -> Option<u64> {
 }
 
 /// A cancellation as Inngest's API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = InngestCancellation)]
 pub(crate) struct InngestCancellation {
+    #[schema(value_type = Id)]
     id: RunId,
     /// There is one environment.
     environment_id: &'static str,

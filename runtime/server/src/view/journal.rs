@@ -5,27 +5,33 @@ use std::collections::BTreeMap;
 use abide_core::journal::{Carried, Entry, OpNumber, Outcome, interrupted, step_key};
 use abide_core::state::{LogLevel, LogLine};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::shapes;
 use super::value::{Embedded, ErrorView, Time};
 
 /// One entry of a journal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = JournalEntry)]
 pub(crate) struct EntryView {
     index: usize,
     #[serde(flatten)]
     entry: What,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schema(as = JournalEntryKind)]
 enum What {
     AttemptStarted {
         attempt: u32,
         at: Time,
     },
     OperationStarted {
+        #[schema(value_type = u32)]
         op: OpNumber,
         id: String,
+        #[schema(value_type = shapes::StepKind)]
         kind: &'static str,
         summary: String,
         /// Hexadecimal: JSON numbers in JavaScript hold only 53 bits.
@@ -34,11 +40,13 @@ enum What {
         at: Time,
     },
     BodyStarted {
+        #[schema(value_type = u32)]
         op: OpNumber,
         attempt: u32,
         at: Time,
     },
     BodyFailed {
+        #[schema(value_type = u32)]
         op: OpNumber,
         attempt: u32,
         error: ErrorView,
@@ -48,11 +56,13 @@ enum What {
     },
     /// The attempt is about to reach outside, and never executes again.
     BodyReachedOut {
+        #[schema(value_type = u32)]
         op: OpNumber,
         attempt: u32,
         at: Time,
     },
     BodyInterrupted {
+        #[schema(value_type = u32)]
         op: OpNumber,
         attempt: u32,
         error: ErrorView,
@@ -60,6 +70,7 @@ enum What {
         at: Time,
     },
     Completed {
+        #[schema(value_type = u32)]
         op: OpNumber,
         outcome: &'static str,
         result: Option<Embedded>,
@@ -69,14 +80,17 @@ enum What {
         at: Time,
     },
     Recalled {
+        #[schema(value_type = u32)]
         op: OpNumber,
         at: Time,
     },
     Cancelled {
+        #[schema(value_type = u32)]
         op: OpNumber,
         at: Time,
     },
     Input {
+        #[schema(value_type = u32)]
         op: OpNumber,
         input: Embedded,
         /// Whether an operator put it in place of what the code gave.
@@ -84,8 +98,10 @@ enum What {
     },
     /// A result of the run that this one replays.
     Carried {
+        #[schema(value_type = u32)]
         op: OpNumber,
         id: String,
+        #[schema(value_type = shapes::StepKind)]
         kind: &'static str,
         summary: String,
         outcome: &'static str,
@@ -284,9 +300,11 @@ impl StepNames {
 }
 
 /// A log line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = LogLine)]
 pub(crate) struct LogView {
     at: Time,
+    #[schema(value_type = shapes::LogLevel)]
     level: LogLevel,
     /// The step whose body logged it; none for workflow code.
     step: Option<String>,

@@ -13,6 +13,7 @@ mod pending;
 mod queued;
 mod run;
 mod schema;
+pub(crate) mod shapes;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -28,3 +29,4 @@ pub(crate) use pending::PendingView;
 pub(crate) use queued::Hold;
 pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
 pub(crate) use schema::SchemaView;
+pub(crate) use value::Id;

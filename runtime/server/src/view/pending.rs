@@ -5,13 +5,16 @@ use std::fmt;
 use abide_core::ids::RunId;
 use abide_core::state::Registration;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::value::Time;
+use super::value::{Id, Time};
 
 /// What an event waits in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = PendingRun)]
 pub(crate) struct PendingView {
     /// The id that the run will have.
+    #[schema(value_type = Id)]
     run_id: RunId,
     function_id: String,
     /// `debounce` or `batch`.

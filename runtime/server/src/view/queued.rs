@@ -3,11 +3,14 @@
 use abide_core::function::options::{ConcurrencyUnit, Throttle};
 use abide_core::state::{Control, Counter, Queue};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::shapes;
 use super::value::Time;
 
 /// How a run queues, as its record says it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Queue)]
 pub(crate) struct QueueView {
     /// Its place: the time at which it was queued, less its priority.
     order: Time,
@@ -17,9 +20,11 @@ pub(crate) struct QueueView {
 }
 
 /// One of the limits that a run counts against.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Counter)]
 struct CounterView {
     limit: u32,
+    #[schema(value_type = shapes::ConcurrencyUnit)]
     per: ConcurrencyUnit,
     /// The value of the limit's key, as JSON; empty without one.
     key: String,

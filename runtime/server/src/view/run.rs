@@ -6,28 +6,39 @@ use abide_core::ids::{EventId, RunId};
 use abide_core::journal::{Entry, OpNumber, is_guard};
 use abide_core::state::{Registration, Run, RunEnd, RunStatus};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::queued::{Hold, QueueView, queued_because};
+use super::shapes;
 use super::steps::{AttemptView, StepView, Waterfall};
-use super::value::{Embedded, ErrorView, Time, in_short};
+use super::value::{Embedded, ErrorView, Id, Time, in_short};
 use super::waiting::waiting_for;
 
 /// A run as Abide's own API lists it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Run)]
 pub(crate) struct RunView {
+    #[schema(value_type = Id)]
     run_id: RunId,
+    /// `app/function`.
     function_id: String,
+    /// The SHA-256 of the component that it executes.
     function_version: String,
+    #[schema(value_type = Id)]
     event_id: EventId,
     event_count: u32,
+    #[schema(value_type = shapes::Status)]
     status: &'static str,
     queued_at: Time,
     started_at: Option<Time>,
     ended_at: Option<Time>,
     output: Option<Embedded>,
     error: Option<ErrorView>,
+    /// The run that invoked this one.
+    #[schema(value_type = Option<Id>)]
     parent_run_id: Option<RunId>,
     /// The run that this one replays.
+    #[schema(value_type = Option<Id>)]
     original_run_id: Option<RunId>,
     /// The schedule whose tick started it.
     cron: Option<String>,
@@ -87,11 +98,13 @@ pub(crate) struct Surroundings {
 }
 
 /// A run with everything that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RunDetail)]
 pub(crate) struct RunDetail {
     #[serde(flatten)]
     run: RunView,
     /// All events that started it.
+    #[schema(value_type = Vec<Id>)]
     event_ids: Vec<EventId>,
     /// Why it does not go on right now, in one sentence.
     waiting_for: Option<String>,
@@ -134,23 +147,31 @@ impl RunDetail {
 }
 
 /// A run as Inngest's API shows it. Inngest has four words for where a run stands; whatever has not ended is `Running`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = InngestRun)]
 pub(crate) struct InngestRun {
+    #[schema(value_type = Id)]
     run_id: RunId,
     run_started_at: Time,
+    /// `app/function`.
     function_id: String,
+    /// The SHA-256 of the component that it executes.
     function_version: String,
+    #[schema(value_type = Id)]
     event_id: EventId,
+    #[schema(value_type = Option<Id>)]
     batch_id: Option<RunId>,
+    #[schema(value_type = Option<Id>)]
     original_run_id: Option<RunId>,
     cron: Option<String>,
+    #[schema(value_type = shapes::InngestStatus)]
     status: &'static str,
     ended_at: Option<Time>,
     output: Option<InngestOutput>,
 }
 
 /// What a run returned, or the error object of one that failed or was cancelled.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 enum InngestOutput {
     Json(Embedded),

@@ -2,11 +2,13 @@
 
 use abide_core::state::EventSchema;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::value::Embedded;
 
 /// A schema, and who set it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = EventSchema)]
 pub(crate) struct SchemaView {
     event: String,
     /// It applies to events with this `v`; to those without one if absent.

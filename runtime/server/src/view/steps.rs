@@ -12,12 +12,14 @@ use abide_core::journal::{Carried, Entry, OpNumber, Outcome, interrupted, step_h
 use abide_core::operation::Kind;
 use abide_core::state::{Registration, Run, RunStatus};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::value::{Embedded, ErrorView, Time};
+use super::shapes;
+use super::value::{Embedded, ErrorView, Id, Time};
 use super::waiting::WaitView;
 
 /// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum StepStatus {
     /// It goes on as soon as there is room.
@@ -41,12 +43,16 @@ pub(crate) enum StepStatus {
 }
 
 /// A step as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Step)]
 pub(crate) struct StepView {
+    #[schema(value_type = u32)]
     op: OpNumber,
     /// The step's id, unique in its run: a repeat is `id:1`, `id:2`…
     id: String,
+    /// The SHA-1 of the id.
     hash: String,
+    #[schema(value_type = shapes::StepKind)]
     kind: &'static str,
     status: StepStatus,
     summary: String,
@@ -59,6 +65,7 @@ pub(crate) struct StepView {
     /// What it waits for.
     waiting: Option<WaitView>,
     /// The run that it started and waits for.
+    #[schema(value_type = Option<Id>)]
     child_run_id: Option<RunId>,
     /// Whether the result was carried over from the run that this one replays: then the times are that run's.
     carried_over: bool,
@@ -69,7 +76,8 @@ pub(crate) struct StepView {
 }
 
 /// An attempt at a step's body, or at the workflow code. Attempts count from 0.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Attempt)]
 pub(crate) struct AttemptView {
     attempt: u32,
     started_at: Option<Time>,

@@ -5,6 +5,9 @@ use abide_core::failure::{Failure, Origin, RetryAdvice};
 use chrono::{DateTime, SecondsFormat};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A time in milliseconds since the Unix epoch, shown as RFC 3339 in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +36,35 @@ impl Serialize for Time {
     }
 }
 
+impl PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("RFC 3339, in UTC, with milliseconds"))
+            .examples(["2026-01-01T00:00:00.000Z"])
+            .into()
+    }
+}
+
+impl ToSchema for Time {}
+
+/// How the ids of events, runs and jobs are described.
+pub(crate) struct Id;
+
+impl PartialSchema for Id {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"))
+            .description(Some("A ULID"))
+            .examples(["01KB1Z7Q0N0C9M2Q8R5T3V7X1Y"])
+            .into()
+    }
+}
+
+impl ToSchema for Id {}
+
 /// JSON text that is embedded as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Embedded(pub(crate) Json);
@@ -47,13 +79,26 @@ impl Serialize for Embedded {
     }
 }
 
-/// An error as people and programs see it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+impl PartialSchema for Embedded {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::AnyValue)
+            .description(Some("Any JSON, as it was recorded"))
+            .into()
+    }
+}
+
+impl ToSchema for Embedded {}
+
+/// Why a run or a step failed.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RunError)]
 pub(crate) struct ErrorView {
     name: String,
     message: String,
     stack: Option<String>,
     data: Option<Embedded>,
+    /// `guest`, `trap`, `timeout`, `memory`, `limit`, `cancelled`, `network`, `invoke`, `interrupted`, or `control` of a skipped run.
     origin: &'static str,
     retriable: bool,
 }

@@ -8,16 +8,18 @@ use abide_core::operation::Kind;
 use abide_core::retry::RetryPolicy;
 use abide_core::state::{Registration, Run, RunEnd, RunStatus};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::steps::Waterfall;
-use super::value::{Time, in_short};
+use super::value::{Id, Time, in_short};
 
 /// How many pending operations the sentence names.
 const MOST_NAMED: usize = 3;
 
 /// What one step waits for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(tag = "for", rename_all = "snake_case")]
+#[schema(as = Wait)]
 pub(crate) enum WaitView {
     /// A time.
     Time { until: Time },
@@ -37,6 +39,7 @@ pub(crate) enum WaitView {
     /// The end of a run that it started.
     Run {
         function: String,
+        #[schema(value_type = Option<Id>)]
         run_id: Option<RunId>,
         until: Time,
     },
@@ -45,7 +48,8 @@ pub(crate) enum WaitView {
 }
 
 /// What must be equal.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Match)]
 pub(crate) struct MatchView {
     path: String,
     value: String,

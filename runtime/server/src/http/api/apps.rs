@@ -7,7 +7,6 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
-use serde_json::{Value, json};
 
 use super::Params;
 use super::functions::paused;
@@ -15,14 +14,35 @@ use crate::DeployOptions;
 use crate::http::Api;
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
+use crate::http::page::All;
 use crate::view::AppView;
 
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+/// List the apps.
+#[utoipa::path(
+    get,
+    path = "/api/v1/apps",
+    tag = "apps",
+    responses((status = 200, description = "All apps", body = All<AppView>))
+)]
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<AppView>>, Problem> {
     let (apps, paused) = api.read(|view| Ok((view.apps()?, paused(view)?))).await?;
-    let apps: Vec<_> = apps.iter().map(|app| AppView::new(app, &paused)).collect();
-    Ok(Json(json!({ "data": apps })))
+    let apps = apps.iter().map(|app| AppView::new(app, &paused));
+    Ok(Json(All {
+        data: apps.collect(),
+    }))
 }
 
+/// Show an app.
+#[utoipa::path(
+    get,
+    path = "/api/v1/apps/{app}",
+    tag = "apps",
+    params(("app" = String, Path, description = "The app's id")),
+    responses(
+        (status = 200, description = "The app", body = AppView),
+        (status = 404, description = "There is no such app"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -31,7 +51,24 @@ pub(super) async fn show(
     Ok(Json(AppView::new(&app, &api.read(paused).await?)))
 }
 
-/// The body is the component.
+/// Deploy an app.
+///
+/// The body is the component. New runs start with it; runs in flight stay on the code that they started with.
+#[utoipa::path(
+    put,
+    path = "/api/v1/apps/{app}",
+    tag = "apps",
+    params(
+        ("app" = String, Path, description = "The app's id: kebab-case"),
+        ("var" = Option<Vec<String>>, Query, description = "`NAME=VALUE`: a variable of the environment of step bodies"),
+        ("allow_net" = Option<Vec<String>>, Query, description = "`HOST` or `HOST:PORT` that step bodies may reach besides public addresses"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/wasm", description = "A WebAssembly component"),
+    responses(
+        (status = 200, description = "The app, as it is served from now on", body = AppView),
+        (status = 422, description = "The component is refused; the version before stays served"),
+    )
+)]
 pub(super) async fn deploy(
     State(api): State<Api>,
     Path(app): Path<String>,

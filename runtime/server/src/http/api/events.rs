@@ -11,7 +11,18 @@ use crate::http::runs::{read_event_pending, read_event_runs, standing};
 use crate::http::{Api, event_id, no_such_event};
 use crate::view::{EventView, RunView};
 
-/// Newest first.
+/// List events, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    tag = "events",
+    params(
+        ("name" = Option<String>, Query, description = "Only events of this name"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 200, description = "Items of the page; 50 unless given"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page of events", body = Listed<EventView>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
@@ -30,7 +41,19 @@ pub(super) async fn list(
     Ok(Json(Listed::new(&page, |event| EventView::from(event))))
 }
 
-/// With the runs that it started.
+/// Show an event.
+///
+/// With the runs that it started, and those that are not created yet because a debounce or a batch collects for them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}",
+    tag = "events",
+    params(("id" = String, Path, description = "The event's id, as the answer to sending it gave it")),
+    responses(
+        (status = 200, description = "The event", body = EventView),
+        (status = 404, description = "There is no such event"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -7,10 +7,10 @@ use abide_core::state::{App, Control, ControlKind, LaneKey, Read, ReadError};
 use abide_store::View;
 use axum::Json;
 use axum::extract::{Path, State};
-use serde_json::{Value, json};
 
 use crate::http::Api;
 use crate::http::error::{ApiError, Problem};
+use crate::http::page::All;
 use crate::view::{FunctionDetail, FunctionView, Paused, QueuedView, functions_of};
 
 /// Queued runs that are counted.
@@ -19,15 +19,37 @@ const MOST_QUEUED: usize = 10_000;
 /// Lanes, and controls, that are read at once.
 const READ_AT_ONCE: usize = 256;
 
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+/// List the functions of all apps.
+#[utoipa::path(
+    get,
+    path = "/api/v1/functions",
+    tag = "apps",
+    responses((status = 200, description = "All functions", body = All<FunctionView>))
+)]
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<FunctionView>>, Problem> {
     let (apps, paused) = api.read(|view| Ok((view.apps()?, paused(view)?))).await?;
-    let functions: Vec<_> = apps
-        .iter()
-        .flat_map(|app| functions_of(app, &paused))
-        .collect();
-    Ok(Json(json!({ "data": functions })))
+    let functions = apps.iter().flat_map(|app| functions_of(app, &paused));
+    Ok(Json(All {
+        data: functions.collect(),
+    }))
 }
 
+/// Show a function.
+///
+/// With its configuration in force, its schedules, what is queued, and expressions that could not be decided.
+#[utoipa::path(
+    get,
+    path = "/api/v1/functions/{app}/{function}",
+    tag = "apps",
+    params(
+        ("app" = String, Path, description = "The app's id"),
+        ("function" = String, Path, description = "The function's id within its app"),
+    ),
+    responses(
+        (status = 200, description = "The function in full", body = FunctionDetail),
+        (status = 404, description = "There is no such app, or it has no such function"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path((app, function)): Path<(String, String)>,
@@ -35,7 +57,23 @@ pub(super) async fn show(
     Ok(Json(api.function(app, &function).await?))
 }
 
-/// Events queue from now on; runs that have started go on.
+/// Pause a function.
+///
+/// None of its runs starts until it is resumed: events queue from now on; runs that have started go on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/functions/{app}/{function}/pause",
+    tag = "apps",
+    params(
+        ("app" = String, Path, description = "The app's id"),
+        ("function" = String, Path, description = "The function's id within its app"),
+    ),
+    responses(
+        (status = 200, description = "The function in full", body = FunctionDetail),
+        (status = 404, description = "There is no such app, or it has no such function"),
+        (status = 409, description = "Refused; `detail` says why"),
+    )
+)]
 pub(super) async fn pause(
     State(api): State<Api>,
     Path((app, function)): Path<(String, String)>,
@@ -48,6 +86,21 @@ pub(super) async fn pause(
     }
 }
 
+/// Resume a function.
+#[utoipa::path(
+    post,
+    path = "/api/v1/functions/{app}/{function}/resume",
+    tag = "apps",
+    params(
+        ("app" = String, Path, description = "The app's id"),
+        ("function" = String, Path, description = "The function's id within its app"),
+    ),
+    responses(
+        (status = 200, description = "The function in full", body = FunctionDetail),
+        (status = 404, description = "There is no such app, or it has no such function"),
+        (status = 409, description = "Refused; `detail` says why"),
+    )
+)]
 pub(super) async fn resume(
     State(api): State<Api>,
     Path((app, function)): Path<(String, String)>,

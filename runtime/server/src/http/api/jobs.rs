@@ -12,13 +12,14 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Params;
 use crate::http::error::{ApiError, Problem};
 use crate::http::page::{Listed, Wanted};
 use crate::http::select::{function_id, status, time};
 use crate::http::{Api, body};
-use crate::view::{JobView, interval_of};
+use crate::view::{JobView, interval_of, shapes};
 
 /// How long a count may take before it says that it is not complete.
 const LONGEST_COUNT: Duration = Duration::from_secs(20);
@@ -26,9 +27,11 @@ const LONGEST_COUNT: Duration = Duration::from_secs(20);
 /// Runs that a count looks at between two looks at the clock.
 const COUNTED_AT_ONCE: usize = 1_000;
 
-#[derive(Debug, Deserialize)]
+/// What to do to which runs.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewJob {
+    #[schema(value_type = shapes::JobAction)]
     action: ActionBody,
     filter: FilterBody,
     /// Runs a second; as fast as possible if absent.
@@ -47,35 +50,40 @@ enum ActionBody {
     Replay,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Which runs: those that pass all of it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewRunFilter)]
 struct FilterBody {
+    /// `app/function`.
     function: Option<String>,
+    /// An app's id.
     app: Option<String>,
-    status: Names,
+    /// Absent: the runs that failed to `replay`, all that have not ended to `cancel`.
+    status: Option<Names>,
+    /// Created at this time or later, as RFC 3339.
     since: Option<String>,
+    /// Created before this time, as RFC 3339.
     until: Option<String>,
+    /// A condition in CEL over the `event` of the run.
     #[serde(rename = "if")]
     if_expr: Option<String>,
 }
 
 /// One name, or a list of them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = RunStatuses)]
 enum Names {
     One(String),
     Many(Vec<String>),
 }
 
-impl Default for Names {
-    fn default() -> Self {
-        Self::Many(Vec::new())
-    }
-}
-
 /// What a job would do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JobCount)]
 struct Count {
+    /// `true`.
     dry_run: bool,
     /// Runs that pass the filter.
     matching: u64,
@@ -83,7 +91,28 @@ struct Count {
     complete: bool,
 }
 
-/// With `dry_run`, only counts.
+/// What starting a job answers.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it only describes")]
+enum NewJobAnswer {
+    Started(JobView),
+    Counted(Count),
+}
+
+/// Start a job.
+///
+/// A job does something to many runs, in the background, at a pace, across restarts. With `dry_run` it is only counted to how many.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs",
+    tag = "jobs",
+    request_body = NewJob,
+    responses(
+        (status = 200, description = "The job or, with `dry_run`, the count", body = NewJobAnswer),
+        (status = 409, description = "Refused; `detail` says why"),
+    )
+)]
 pub(super) async fn create(
     State(api): State<Api>,
     headers: HeaderMap,
@@ -127,8 +156,9 @@ impl FilterBody {
     /// The filter. A replay is of runs that failed unless it says otherwise.
     fn filter(self, action: &JobAction) -> Result<RunFilter, ApiError> {
         let names = match self.status {
-            Names::One(name) => vec![name],
-            Names::Many(names) => names,
+            None => Vec::new(),
+            Some(Names::One(name)) => vec![name],
+            Some(Names::Many(names)) => names,
         };
         let statuses: Vec<_> = names
             .iter()
@@ -175,7 +205,17 @@ pub(in crate::http) fn selection(
         .map_err(|refused| ApiError::invalid("invalid_filter", refused))
 }
 
-/// Newest first.
+/// List the jobs, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs",
+    tag = "jobs",
+    params(
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 200, description = "Items of the page; 50 unless given"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page of jobs", body = Listed<JobView>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
@@ -195,6 +235,17 @@ pub(super) async fn list(
     })))
 }
 
+/// Show a job.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}",
+    tag = "jobs",
+    params(("id" = String, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "The job", body = JobView),
+        (status = 404, description = "There is no such job"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -205,7 +256,20 @@ pub(super) async fn show(
     Ok(Json(job.ok_or_else(|| no_such_job(id))?.into()))
 }
 
-/// Answers the job as it then stands. One that is over stays as it is.
+/// Stop a job.
+///
+/// What it has done stays done. A job that is over stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/{id}/stop",
+    tag = "jobs",
+    params(("id" = String, Path, description = "The job's id")),
+    responses(
+        (status = 200, description = "The job as it then stands", body = JobView),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "Refused; `detail` says why"),
+    )
+)]
 pub(super) async fn stop(
     State(api): State<Api>,
     Path(id): Path<String>,

@@ -10,55 +10,41 @@ mod schemas;
 
 use std::collections::BTreeMap;
 
-use axum::Router;
-use axum::routing::{get, post};
-use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::error::{ApiError, Dialect};
+use super::error::ApiError;
 use super::{Api, stream};
 
 pub(super) use functions::paused;
 pub(super) use jobs::{job_id, selection};
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/api/v1/apps", get(apps::list))
-        .route("/api/v1/apps/{app}", get(apps::show).put(apps::deploy))
-        .route("/api/v1/functions", get(functions::list))
-        .route("/api/v1/functions/{app}/{function}", get(functions::show))
-        .route(
-            "/api/v1/functions/{app}/{function}/pause",
-            post(functions::pause),
-        )
-        .route(
-            "/api/v1/functions/{app}/{function}/resume",
-            post(functions::resume),
-        )
-        .route("/api/v1/events", get(events::list))
-        .route("/api/v1/events/{id}", get(events::show))
-        .route("/api/v1/events/{id}/stream", get(stream::event))
-        .route("/api/v1/runs", get(runs::list))
-        .route("/api/v1/runs/{id}", get(runs::show))
-        .route("/api/v1/runs/{id}/journal", get(runs::journal))
-        .route("/api/v1/runs/{id}/logs", get(runs::logs))
-        .route("/api/v1/runs/{id}/cancel", post(run_actions::cancel))
-        .route("/api/v1/runs/{id}/pause", post(run_actions::pause))
-        .route("/api/v1/runs/{id}/resume", post(run_actions::resume))
-        .route("/api/v1/runs/{id}/replay", post(run_actions::replay))
-        .route("/api/v1/runs/{id}/stream", get(stream::run))
-        .route("/api/v1/jobs", get(jobs::list).post(jobs::create))
-        .route("/api/v1/jobs/{id}", get(jobs::show))
-        .route("/api/v1/jobs/{id}/stop", post(jobs::stop))
-        .route("/api/v1/schemas", get(schemas::list))
-        .route(
-            // An event's name may hold slashes.
-            "/api/v1/schemas/{*event}",
-            get(schemas::show).put(schemas::put).delete(schemas::delete),
-        )
-        .method_not_allowed_fallback(async || Dialect::Problem.wrong_method())
-        .layer(CatchPanicLayer::custom(
-            |panic: Box<dyn std::any::Any + Send>| Dialect::Problem.panicked(&*panic),
-        ))
+/// A route is served and described by being listed here.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(apps::list))
+        .routes(routes!(apps::show, apps::deploy))
+        .routes(routes!(functions::list))
+        .routes(routes!(functions::show))
+        .routes(routes!(functions::pause))
+        .routes(routes!(functions::resume))
+        .routes(routes!(events::list))
+        .routes(routes!(events::show))
+        .routes(routes!(stream::event))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::journal))
+        .routes(routes!(runs::logs))
+        .routes(routes!(run_actions::cancel))
+        .routes(routes!(run_actions::pause))
+        .routes(routes!(run_actions::resume))
+        .routes(routes!(run_actions::replay))
+        .routes(routes!(stream::run))
+        .routes(routes!(jobs::list, jobs::create))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::stop))
+        .routes(routes!(schemas::list))
+        .routes(routes!(schemas::show, schemas::put, schemas::delete))
 }
 
 /// The parameters of a query, of which these are known: an unknown one is a mistake that must not pass in silence.

@@ -10,14 +10,18 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::http::error::{ApiError, Problem};
 use crate::http::{Api, body, no_such_run, run_id};
 use crate::view::RunDetail;
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+/// Why.
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Reason)]
 struct ReasonBody {
+    /// For people.
     reason: Option<String>,
 }
 
@@ -29,14 +33,33 @@ impl ReasonBody {
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+/// From where a run is done again.
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Replay)]
 struct ReplayBody {
+    /// Begin with this step, and keep what was completed before it.
     from_step: Option<String>,
+    /// What that step works on in place of its own input.
+    #[schema(value_type = Option<Value>)]
     input: Option<Box<RawValue>>,
 }
 
-/// The body is optional.
+/// Cancel a run.
+///
+/// The body is optional. A run that was cancelled before stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/runs/{id}/cancel",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run's id")),
+    request_body = Option<ReasonBody>,
+    responses(
+        (status = 200, description = "The run as it then stands", body = RunDetail),
+        (status = 404, description = "There is no such run"),
+        (status = 409, description = "The run has ended otherwise"),
+    )
+)]
 pub(super) async fn cancel(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -50,7 +73,21 @@ pub(super) async fn cancel(
     Ok(Json(api.detail(id).await?))
 }
 
+/// Pause a run.
+///
 /// The body is optional. A run that is paused already stays so.
+#[utoipa::path(
+    post,
+    path = "/api/v1/runs/{id}/pause",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run's id")),
+    request_body = Option<ReasonBody>,
+    responses(
+        (status = 200, description = "The run as it then stands", body = RunDetail),
+        (status = 404, description = "There is no such run"),
+        (status = 409, description = "The run has ended"),
+    )
+)]
 pub(super) async fn pause(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -69,6 +106,18 @@ pub(super) async fn pause(
     }
 }
 
+/// Resume a run.
+#[utoipa::path(
+    post,
+    path = "/api/v1/runs/{id}/resume",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The run as it then stands", body = RunDetail),
+        (status = 404, description = "There is no such run"),
+        (status = 409, description = "The run has ended, or is refused; `detail` says why"),
+    )
+)]
 pub(super) async fn resume(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -80,7 +129,21 @@ pub(super) async fn resume(
     }
 }
 
-/// Answers the new run. The body is optional: without it, the run is done again from its start.
+/// Do a run that ended again.
+///
+/// The body is optional: without it, the run is done again from its start.
+#[utoipa::path(
+    post,
+    path = "/api/v1/runs/{id}/replay",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run's id")),
+    request_body = Option<ReplayBody>,
+    responses(
+        (status = 200, description = "The new run", body = RunDetail),
+        (status = 404, description = "There is no such run"),
+        (status = 409, description = "Refused; `detail` says why"),
+    )
+)]
 pub(super) async fn replay(
     State(api): State<Api>,
     Path(id): Path<String>,

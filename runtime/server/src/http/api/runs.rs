@@ -5,11 +5,12 @@ use abide_core::state::{ReadError, Run, RunEnd};
 use abide_store::{Page, View};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Params;
 use crate::http::error::{ApiError, Problem};
-use crate::http::page::{Listed, Wanted};
+use crate::http::page::{All, Listed, Wanted};
 use crate::http::runs::{read_event_runs, standing};
 use crate::http::select::{PARAMETERS, Selection};
 use crate::http::{Api, event_id, no_such_run, run_id};
@@ -18,7 +19,27 @@ use crate::view::{EntryView, LogView, RunDetail, RunView, StepNames};
 /// Log lines of one answer; it ends with a whole chunk.
 const LINES_AT_ONCE: usize = 2_000;
 
-/// Newest first.
+/// List runs, newest first.
+///
+/// A page may hold fewer than `limit` items, even none, although more follow: it ends early when it becomes heavy, or when a filter has
+/// looked at many runs in vain.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs",
+    tag = "runs",
+    params(
+        ("status" = Option<Vec<String>>, Query, description = "One or several of the statuses of a run, in any letter case; also separated by commas"),
+        ("function" = Option<String>, Query, description = "`app/function`"),
+        ("app" = Option<String>, Query, description = "An app's id"),
+        ("since" = Option<String>, Query, description = "Only runs created at this time or later, as RFC 3339"),
+        ("until" = Option<String>, Query, description = "Only runs created before this time, as RFC 3339"),
+        ("if" = Option<String>, Query, description = "A condition in CEL over the `event` of the run"),
+        ("event" = Option<String>, Query, description = "The id of an event: only runs that it started"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 200, description = "Items of the page; 50 unless given"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, description = "A page of runs", body = Listed<RunView>))
+)]
 pub(super) async fn list(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
@@ -68,7 +89,19 @@ fn weight(run: &Run) -> usize {
     }
 }
 
-/// With its waterfall.
+/// Show a run.
+///
+/// With its steps and their attempts, and in `waiting_for` why it does not go on right now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The run", body = RunDetail),
+        (status = 404, description = "There is no such run"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
@@ -76,10 +109,21 @@ pub(super) async fn show(
     Ok(Json(api.detail(run_id(&id)?).await?))
 }
 
+/// Show a run's journal: everything that its code was told, in order.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/journal",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The journal", body = All<EntryView>),
+        (status = 404, description = "There is no such run"),
+    )
+)]
 pub(super) async fn journal(
     State(api): State<Api>,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<All<EntryView>>, Problem> {
     let id = run_id(&id)?;
     let read = api
         .read(move |view| Ok((view.get_run(id)?.is_some(), view.run_journal(id)?)))
@@ -87,20 +131,42 @@ pub(super) async fn journal(
     let (true, journal) = read else {
         return Err(no_such_run(id).into());
     };
-    let entries: Vec<_> = journal
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| EntryView::new(index, entry))
-        .collect();
-    Ok(Json(json!({ "data": entries })))
+    let entries = journal.iter().enumerate();
+    let entries = entries.map(|(index, entry)| EntryView::new(index, entry));
+    Ok(Json(All {
+        data: entries.collect(),
+    }))
 }
 
-/// Lines in order. `next_after` goes into the `after` of the next request; it answers only what is newer.
+/// Lines of a log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LogLines {
+    data: Vec<LogView>,
+    /// It goes into the `after` of the next request, which then answers only newer lines.
+    next_after: String,
+}
+
+/// Show what a run logged.
+///
+/// Lines come in order, about 2,000 at once.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/{id}/logs",
+    tag = "runs",
+    params(
+        ("id" = String, Path, description = "The run's id"),
+        ("after" = Option<String>, Query, description = "The `next_after` of an earlier answer: only what is newer"),
+    ),
+    responses(
+        (status = 200, description = "Lines", body = LogLines),
+        (status = 404, description = "There is no such run"),
+    )
+)]
 pub(super) async fn logs(
     State(api): State<Api>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<LogLines>, Problem> {
     let id = run_id(&id)?;
     let params = Params::parse(query.as_deref(), &["after"])?;
     let after: u32 = match params.get("after") {
@@ -138,7 +204,8 @@ pub(super) async fn logs(
         next_after = chunk.saturating_add(1);
         shown.push(LogView::new(line, &names));
     }
-    Ok(Json(
-        json!({ "data": shown, "next_after": next_after.to_string() }),
-    ))
+    Ok(Json(LogLines {
+        data: shown,
+        next_after: next_after.to_string(),
+    }))
 }

@@ -7,24 +7,46 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Params;
 use crate::http::error::{ApiError, Problem};
+use crate::http::page::All;
 use crate::http::{Api, body};
 use crate::view::SchemaView;
 
-/// By event and version.
-pub(super) async fn list(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    Ok(Json(json!({ "data": api.schemas().await? })))
+/// List the schemas of events, by event and version.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schemas",
+    tag = "schemas",
+    responses((status = 200, description = "All schemas", body = All<SchemaView>))
+)]
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<SchemaView>>, Problem> {
+    let data = api.schemas().await?;
+    Ok(Json(All { data }))
 }
 
-/// All that there are for one event, or those for one version of it.
+/// Show the schemas of one event, or of one version of it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schemas/{*event}",
+    tag = "schemas",
+    params(
+        ("event" = String, Path, description = "The event's name, which may hold slashes"),
+        ("v" = Option<String>, Query, description = "The version of the payload's shape; absent: all"),
+    ),
+    responses(
+        (status = 200, description = "Its schemas", body = All<SchemaView>),
+        (status = 404, description = "There is none"),
+    )
+)]
 pub(super) async fn show(
     State(api): State<Api>,
     Path(event): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<All<SchemaView>>, Problem> {
     let v = version(query.as_deref())?;
     let schemas = api.schemas().await?;
     let found: Vec<_> = schemas
@@ -34,10 +56,26 @@ pub(super) async fn show(
     if found.is_empty() {
         return Err(no_such_schema(&event, v.as_deref()).into());
     }
-    Ok(Json(json!({ "data": found })))
+    Ok(Json(All { data: found }))
 }
 
-/// The body is the schema.
+/// Set the schema of an event.
+///
+/// The body is a JSON Schema. It goes before those of apps, and is in force when the answer comes.
+#[utoipa::path(
+    put,
+    path = "/api/v1/schemas/{*event}",
+    tag = "schemas",
+    params(
+        ("event" = String, Path, description = "The event's name, which may hold slashes"),
+        ("v" = Option<String>, Query, description = "The version of the payload's shape; absent: events without one"),
+    ),
+    request_body(content = Value, content_type = "application/json", description = "A JSON Schema for the `data` of the event"),
+    responses(
+        (status = 200, description = "The schema", body = SchemaView),
+        (status = 422, description = "It is refused; `detail` says why"),
+    )
+)]
 pub(super) async fn put(
     State(api): State<Api>,
     Path(event): Path<String>,
@@ -67,19 +105,48 @@ pub(super) async fn put(
     }
 }
 
-/// Only an operator's schema can be removed: those of apps go with their apps.
+/// What was removed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DeletedSchema {
+    event: String,
+    v: Option<String>,
+    /// `true`.
+    deleted: bool,
+}
+
+/// Remove an operator's schema.
+///
+/// Those of apps go with their apps.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/schemas/{*event}",
+    tag = "schemas",
+    params(
+        ("event" = String, Path, description = "The event's name, which may hold slashes"),
+        ("v" = Option<String>, Query, description = "The version of the payload's shape; absent: that of events without one"),
+    ),
+    responses(
+        (status = 200, description = "It is removed", body = DeletedSchema),
+        (status = 404, description = "No operator has set one"),
+        (status = 409, description = "Refused; `detail` says why"),
+    )
+)]
 pub(super) async fn delete(
     State(api): State<Api>,
     Path(event): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<DeletedSchema>, Problem> {
     let v = version(query.as_deref())?;
     let operators = api.read(<View as Read>::schemas).await?;
     if !operators.iter().any(|it| it.event == event && it.v == v) {
         return Err(no_such_schema(&event, v.as_deref()).into());
     }
     match api.node.delete_schema(event.clone(), v.clone()).await? {
-        Answer::SchemaChanged => Ok(Json(json!({ "event": event, "v": v, "deleted": true }))),
+        Answer::SchemaChanged => Ok(Json(DeletedSchema {
+            event,
+            v,
+            deleted: true,
+        })),
         Answer::Refused(reason) => Err(ApiError::conflict("refused", reason).into()),
         other => Err(ApiError::unexpected(&other).into()),
     }
