@@ -58,7 +58,7 @@ pub fn openapi() -> OpenApi {
     for (_, group) in groups() {
         document.merge(group.into_openapi());
     }
-    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document.info.version = env!("CARGO_PKG_VERSION").into();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme(
         API_KEY,

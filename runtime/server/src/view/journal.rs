@@ -1,4 +1,8 @@
 //! A run's journal, entry by entry, and its log lines.
+#![allow(
+    clippy::large_stack_arrays,
+    reason = "the description of many variants is made once, in an array"
+)]
 
 use std::collections::BTreeMap;
 

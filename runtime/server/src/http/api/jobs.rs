@@ -96,7 +96,7 @@ struct Count {
 #[serde(untagged)]
 #[allow(dead_code, reason = "it only describes")]
 enum NewJobAnswer {
-    Started(JobView),
+    Started(Box<JobView>),
     Counted(Count),
 }
 
