@@ -19,6 +19,7 @@ mod ids;
 mod ingest;
 mod openapi;
 mod page;
+mod pages;
 mod places;
 mod runs;
 mod select;
@@ -110,7 +111,8 @@ fn surrounded(router: Router) -> Router {
 fn groups() -> [(Dialect, OpenApiRouter<Api>); 3] {
     let ours = api::routes()
         .merge(health::routes())
-        .merge(openapi::routes());
+        .merge(openapi::routes())
+        .merge(pages::routes());
     [
         (Dialect::Ingest, ingest::routes()),
         (Dialect::Inngest, v1::routes()),
