@@ -12,7 +12,7 @@ use abide_store::View;
 use super::error::ApiError;
 use super::{Api, no_such_event, no_such_run};
 use crate::Node;
-use crate::view::{Hold, PendingView, RunDetail, Surroundings};
+use crate::view::{Hold, InngestJob, PendingView, RunDetail, Surroundings};
 
 /// A run is read in several pieces while it may go on; this often they are read again until they fit together.
 const MOST_READS: usize = 3;
@@ -34,6 +34,18 @@ pub(super) fn read_detail(
     view: &View,
     id: RunId,
 ) -> Result<Option<(RunDetail, RunStatus)>, ReadError> {
+    read_in_full(node, view, id, |run, status, surroundings, now_ms| {
+        (RunDetail::new(run, status, surroundings, now_ms), status)
+    })
+}
+
+/// Shows a run with everything that is known of it.
+fn read_in_full<T>(
+    node: &Node,
+    view: &View,
+    id: RunId,
+    show: impl Fn(&Run, RunStatus, &Surroundings, u64) -> T,
+) -> Result<Option<T>, ReadError> {
     let Some(mut run) = view.get_run(id)? else {
         return Ok(None);
     };
@@ -53,8 +65,7 @@ pub(super) fn read_detail(
             Some(_) | None => {
                 let status = standing(node, &run);
                 let now_ms = node.clock().now_ms();
-                let detail = RunDetail::new(&run, status, &surroundings, now_ms);
-                return Ok(Some((detail, status)));
+                return Ok(Some(show(&run, status, &surroundings, now_ms)));
             }
         }
         reads += 1;
@@ -166,6 +177,17 @@ impl Api {
             Some(pending) => ApiError::not_found("no_such_run", pending.to_string()),
             None => no_such_run(id),
         })
+    }
+
+    /// What is queued or under way for a run.
+    pub(super) async fn run_jobs(&self, id: RunId) -> Result<Vec<InngestJob>, ApiError> {
+        let node = self.node.clone();
+        let show = |run: &Run, status, surroundings: &Surroundings, _| {
+            InngestJob::of_run(run, status, surroundings)
+        };
+        self.read(move |view| read_in_full(&node, view, id, show))
+            .await?
+            .ok_or_else(|| no_such_run(id))
     }
 
     /// The runs of an event that exists.

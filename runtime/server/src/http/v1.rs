@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use super::error::{ApiError, InngestError};
 use super::page::Wanted;
 use super::{Api, body, cancellations, event_id, no_such_event, run_id};
-use crate::view::{Id, InngestEvent, InngestRun};
+use crate::view::{Id, InngestEvent, InngestJob, InngestRun};
 
 /// Items of a list where the client does not say, and the most of them, as Inngest has them.
 const USUAL: usize = 20;
@@ -31,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(event))
         .routes(routes!(event_runs))
         .routes(routes!(run, cancel))
+        .routes(routes!(jobs))
         .routes(routes!(signal))
         .routes(routes!(cancellations::list, cancellations::create))
         .routes(routes!(cancellations::stop))
@@ -154,6 +155,21 @@ async fn run(State(api): State<Api>, Path(id): Path<String>) -> Answer<InngestRu
     Ok(envelope(InngestRun::from(&run)))
 }
 
+/// List what is queued or under way for a run.
+#[utoipa::path(
+    get,
+    path = "/v1/runs/{id}/jobs",
+    tag = "inngest",
+    params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The jobs, earliest first; none when the run has ended", body = Envelope<Vec<InngestJob>>),
+        (status = 404, description = "There is no such run"),
+    )
+)]
+async fn jobs(State(api): State<Api>, Path(id): Path<String>) -> Answer<Vec<InngestJob>> {
+    Ok(envelope(api.run_jobs(run_id(&id)?).await?))
+}
+
 /// Cancel a run.
 #[utoipa::path(
     delete,
@@ -182,7 +198,7 @@ struct SignalBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<Value>)]
     data: Option<&'a RawValue>,
-    /// How long the signal is kept when nobody waits for it; an hour unless given.
+    /// How long the signal is kept when nobody waits for it; not at all unless given, which is how Inngest's clients send it.
     #[serde(default)]
     ttl_ms: Option<u64>,
 }
@@ -197,7 +213,8 @@ struct Signalled {
 
 /// Send a signal.
 ///
-/// It wakes the run that waits for it, or is kept for the first that will.
+/// It wakes the run that waits for it, or else is kept for the first that will, if `ttl_ms` says for how long. A 404 always means that it is
+/// lost: sending it again cannot tell two runs.
 #[utoipa::path(
     post,
     path = "/v1/signals",
@@ -205,7 +222,7 @@ struct Signalled {
     request_body = SignalBody,
     responses(
         (status = 200, description = "The signal is on disk", body = Envelope<Signalled>),
-        (status = 404, description = "Nobody waits for it, and with `ttl_ms` 0 it is not kept"),
+        (status = 404, description = "Nobody waits for it, and without `ttl_ms` it is not kept"),
     )
 )]
 async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answer<Signalled> {
@@ -217,7 +234,7 @@ async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answe
     let signal = SendSignal {
         signal: sent.signal,
         data: sent.data.map(|raw| raw.get().into()),
-        ttl_ms: sent.ttl_ms,
+        ttl_ms: Some(sent.ttl_ms.unwrap_or(0)),
     };
     let kept = signal.ttl_ms() > 0;
     let name = signal.signal.clone();
@@ -231,7 +248,9 @@ async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answe
     match api.node.send_signal(signal).await? {
         None if !kept => Err(ApiError::not_found(
             "nobody_waits",
-            format!("no run waits for the signal `{name}`, and with `ttl_ms` 0 it is not kept"),
+            format!(
+                "no run waits for the signal `{name}`, and it is not kept; with `ttl_ms` it is, for the first run that will wait"
+            ),
         )
         .into()),
         run_id => Ok(envelope(Signalled { run_id })),

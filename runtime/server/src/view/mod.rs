@@ -7,6 +7,7 @@
 mod app;
 mod event;
 mod function;
+mod inngest_job;
 mod job;
 mod journal;
 mod pending;
@@ -23,6 +24,7 @@ mod waiting;
 pub(crate) use app::AppView;
 pub(crate) use event::{EventView, InngestEvent};
 pub(crate) use function::{FunctionDetail, FunctionView, Paused, QueuedView, functions_of};
+pub(crate) use inngest_job::InngestJob;
 pub(crate) use job::{InngestCancellation, JobView, interval_of};
 pub(crate) use journal::{EntryView, LogView, StepNames};
 pub(crate) use pending::PendingView;

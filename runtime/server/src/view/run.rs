@@ -97,6 +97,14 @@ pub(crate) struct Surroundings {
     pub(crate) hold: Option<Hold>,
 }
 
+impl Surroundings {
+    /// What is pending for the run's operations; what only watches over the run is left out.
+    pub(super) fn of_operations(&self) -> BTreeMap<OpNumber, &Registration> {
+        let operations = self.registrations.iter().filter(|(op, _)| !is_guard(*op));
+        operations.map(|(op, it)| (*op, it)).collect()
+    }
+}
+
 /// A run with everything that is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RunDetail)]
@@ -122,12 +130,7 @@ impl RunDetail {
         now_ms: u64,
     ) -> Self {
         let waterfall = Waterfall::new(&surroundings.journal);
-        let registrations: BTreeMap<_, _> = surroundings
-            .registrations
-            .iter()
-            .filter(|(op, _)| !is_guard(*op))
-            .map(|(op, it)| (*op, it))
-            .collect();
+        let registrations = surroundings.of_operations();
         let held = run.queue.as_deref().zip(surroundings.hold.as_ref());
         let queued = held.filter(|_| status == RunStatus::Queued);
         let waiting_for = waiting_for(run, status, &waterfall, &registrations)

@@ -75,6 +75,27 @@ pub(crate) struct StepView {
     input_replaced: bool,
 }
 
+impl StepView {
+    /// When its present attempt began, and which it is, if its body executes or is about to.
+    pub(super) fn under_way(&self) -> Option<(Time, u32)> {
+        match self.status {
+            StepStatus::Queued | StepStatus::Executing => {
+                let last = self.attempts.last();
+                let began = last.and_then(|last| last.started_at);
+                let attempt = last.map_or(0, |last| last.attempt);
+                Some((began.unwrap_or(self.started_at), attempt))
+            }
+            StepStatus::Retrying
+            | StepStatus::Sleeping
+            | StepStatus::Waiting
+            | StepStatus::Completed
+            | StepStatus::Failed
+            | StepStatus::TimedOut
+            | StepStatus::Cancelled => None,
+        }
+    }
+}
+
 /// An attempt at a step's body, or at the workflow code. Attempts count from 0.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Attempt)]
