@@ -91,6 +91,7 @@ fn all(project: &Project, report: &mut Report) -> Result<()> {
         conformance: Some(conformance),
     };
     languages::test_sdks(project, &ready.binary, report)?;
+    languages::test_clients(project, &ready, &target, report)?;
     for workspace in project.workspaces() {
         match workspace.kind {
             Kind::Root | Kind::Sdk => {

@@ -2,6 +2,7 @@
 //!
 //! A fresh machine has Rust, Node and Python. Whatever else is needed is installed by the binary that is tested, into its cache.
 
+mod clients;
 mod jobs;
 mod sdks;
 
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::project::{Kind, Project};
 use crate::report::Report;
 use crate::shell::{output, phase, say};
+use crate::test::Ready;
 use jobs::Job;
 
 /// Builds that go on side by side: each uses more than one core at times.
@@ -89,6 +91,18 @@ fn build(binary: &Path, name: String, folder: &Path, arguments: &[&str]) -> Job 
     let mut command = Command::new(binary);
     command.arg("build").arg(folder).args(arguments);
     Job { name, command }
+}
+
+/// The tests with Inngest's published clients.
+pub(crate) fn test_clients(
+    project: &Project,
+    ready: &Ready,
+    target: &Path,
+    report: &mut Report,
+) -> Result<()> {
+    phase("tests: tests/clients", || {
+        clients::run(project, ready, target, report)
+    })
 }
 
 /// The SDKs' own tests and type checks.

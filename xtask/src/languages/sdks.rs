@@ -111,7 +111,7 @@ impl Suite {
 }
 
 /// What `node --test` is to run: versions of Node differ in what a folder means to it.
-fn test_files(place: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn test_files(place: &Path) -> Result<Vec<PathBuf>> {
     let entries =
         std::fs::read_dir(place).with_context(|| format!("could not read {}", place.display()))?;
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
