@@ -200,7 +200,10 @@ async fn a_stream_of_an_event_shows_all_its_runs() {
 async fn a_signal_is_kept_if_it_is_to_be() {
     let served = Served::empty().await;
     let kept = served
-        .post("/v1/signals", r#"{"signal":"go","data":{"a":1},"ttl_ms":60000}"#)
+        .post(
+            "/v1/signals",
+            r#"{"signal":"go","data":{"a":1},"ttl_ms":60000}"#,
+        )
         .await;
     assert_eq!(
         (kept.status, &kept.json()["data"]["run_id"]),

@@ -28,11 +28,7 @@ pub(crate) struct InngestJob {
 
 impl InngestJob {
     /// The jobs of a run that stands at `status`, earliest first; none when it has ended.
-    pub(crate) fn of_run(
-        run: &Run,
-        status: RunStatus,
-        surroundings: &Surroundings,
-    ) -> Vec<Self> {
+    pub(crate) fn of_run(run: &Run, status: RunStatus, surroundings: &Surroundings) -> Vec<Self> {
         let registrations = surroundings.of_operations();
         let due = |op: OpNumber| registrations.get(&op).and_then(|it| it.due_ms());
         if status.is_final() {
