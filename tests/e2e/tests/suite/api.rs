@@ -323,9 +323,10 @@ fn events_of_one_id_start_a_function_once() {
 fn a_signal_finds_the_run_that_waits_for_it_or_is_kept() {
     let ledger = Ledger::start();
     let signal = |name: &str, value: u64| {
-        ledger
-            .api
-            .post("/v1/signals", &json!({"signal": name, "data": value, "ttl_ms": 3_600_000}))
+        ledger.api.post(
+            "/v1/signals",
+            &json!({"signal": name, "data": value, "ttl_ms": 3_600_000}),
+        )
     };
     let waiting = ledger.api.run_of(
         &ledger
