@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use abide_core::engine::{Answer, Engine, Input, Notice, ReplyId, ValidEvents};
+use abide_core::engine::{
+    Answer, Delivery, Engine, Input, InvalidEvents, Notice, ReplyId, ValidEvents,
+};
 use abide_core::event::{EventIdSeed, NewEvent};
 use abide_core::function::is_kebab_case;
 use abide_core::ids::{Digest, EventId, RunId};
@@ -247,6 +249,28 @@ impl Node {
         });
         match answer.await? {
             Answer::Accepted(ids) => Ok(ids),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Accepts an event that `source` delivers under `id`, once however often it comes: its id, and whether it had come before.
+    /// When it returns, that is durable.
+    pub async fn deliver_event(
+        &self,
+        source: String,
+        id: String,
+        event: NewEvent,
+    ) -> Result<(EventId, bool), SendError> {
+        let delivery =
+            Delivery::check(source, id, event, &self.inner.limits, &self.inner.schemas())
+                .map_err(|fault| SendError::Invalid(InvalidEvents::Event { index: 0, fault }))?;
+        self.inner.refuse_overload()?;
+        let delivery = Box::new(delivery);
+        match self
+            .ask(|reply| Input::Delivery { delivery, reply })
+            .await?
+        {
+            Answer::Delivered { event, repeated } => Ok((event, repeated)),
             other => unexpected(&other),
         }
     }

@@ -149,6 +149,7 @@ const CONTROL_KINDS: [(ControlKind, u8); ControlKind::ALL.len()] = [
     (ControlKind::Pause, 8),
     (ControlKind::Process, 9),
     (ControlKind::Suspect, 10),
+    (ControlKind::Delivery, 11),
 ];
 
 fn kind_byte(kind: ControlKind) -> u8 {

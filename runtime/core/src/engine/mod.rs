@@ -17,6 +17,7 @@ mod cancel;
 mod conditions;
 mod cron;
 mod deaths;
+mod deliveries;
 mod deploy;
 mod dispatch;
 mod ending;
@@ -61,6 +62,7 @@ use crate::{DAY_MS, Json};
 use arriving::Arriving;
 use jobs::Jobs;
 
+pub use deliveries::Delivery;
 pub use ingest::{InvalidEvents, ValidEvents};
 pub use jobs::{Counted, Selection};
 pub use output::{Answer, Effect, Notice, Output, Request};
@@ -87,6 +89,13 @@ pub enum Input {
         events: ValidEvents,
         /// Makes a repeated request the same request.
         seed: Option<EventIdSeed>,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// An event that somebody delivers under an id of the delivery.
+    Delivery {
+        /// Checked.
+        delivery: Box<Delivery>,
         /// Who waits.
         reply: ReplyId,
     },
@@ -378,6 +387,7 @@ impl Engine {
                 seed,
                 reply,
             } => self.accept_events(events, seed, reply, cx),
+            Input::Delivery { delivery, reply } => self.deliver(*delivery, reply, cx),
             Input::Progress {
                 run,
                 token,

@@ -88,6 +88,13 @@ pub enum Request {
 pub enum Answer {
     /// The events are accepted under these ids.
     Accepted(Vec<EventId>),
+    /// The delivery's event is recorded.
+    Delivered {
+        /// It, or that of the first delivery.
+        event: EventId,
+        /// Whether it had been delivered before.
+        repeated: bool,
+    },
     /// The run is cancelled.
     Cancelled,
     /// The run had ended already, as this.

@@ -130,13 +130,19 @@ pub struct Scope {
 impl Expr {
     /// Compiles an expression of any type, such as a key or a priority.
     pub fn compile_value(source: &str) -> Result<Self, InvalidExpr> {
+        Self::compile_over(source, &[])
+    }
+
+    /// As [`Expr::compile_value`], for an expression that does not see an event but the named fields of a [`Scope`] of another
+    /// kind, such as a request's `body` and `headers`.
+    pub fn compile_over(source: &str, names: &[&str]) -> Result<Self, InvalidExpr> {
         if source.len() > MAX_SOURCE_BYTES {
             return Err(InvalidExpr::whole(format!(
                 "the expression has {} bytes; at most {MAX_SOURCE_BYTES} are allowed",
                 source.len()
             )));
         }
-        let parsed = parse::parse(source)?;
+        let parsed = parse::parse(source, names)?;
         Ok(Self {
             compiled: Arc::new(Compiled {
                 source: source.to_owned(),
@@ -148,12 +154,20 @@ impl Expr {
 
     /// Compiles a condition; refuses an expression that is known never to give a boolean.
     pub fn compile(source: &str) -> Result<Self, InvalidExpr> {
-        let expr = Self::compile_value(source)?;
-        match expr.compiled.node.never_boolean() {
+        Self::compile_value(source)?.condition()
+    }
+
+    /// As [`Expr::compile`], over other names than an event's: see [`Expr::compile_over`].
+    pub fn compile_condition_over(source: &str, names: &[&str]) -> Result<Self, InvalidExpr> {
+        Self::compile_over(source, names)?.condition()
+    }
+
+    fn condition(self) -> Result<Self, InvalidExpr> {
+        match self.compiled.node.never_boolean() {
             Some(kind) => Err(InvalidExpr::whole(format!(
                 "the expression gives {kind}; a condition must give a boolean"
             ))),
-            None => Ok(expr),
+            None => Ok(self),
         }
     }
 

@@ -22,7 +22,8 @@ pub(super) struct Parsed {
     pub(super) uses_async: bool,
 }
 
-pub(super) fn parse(source: &str) -> Result<Parsed> {
+/// Parses an expression over events or, where `names` are given, over those fields of what it sees instead.
+pub(super) fn parse(source: &str, names: &[&str]) -> Result<Parsed> {
     check_nesting(source)?;
     let tree = PrattParser::default()
         .max_recursion_depth(MAX_DEPTH)
@@ -30,6 +31,7 @@ pub(super) fn parse(source: &str) -> Result<Parsed> {
         .parse(source)
         .map_err(|errors| first(source, &errors))?;
     let mut lowering = Lowering {
+        names,
         locals: Vec::new(),
         uses_async: false,
     };
@@ -109,13 +111,15 @@ fn refuse<T>(problem: impl Into<String>) -> Result<T> {
     Err(InvalidExpr::whole(problem))
 }
 
-struct Lowering {
+struct Lowering<'n> {
+    /// What may be named instead of `event` and `async`.
+    names: &'n [&'n str],
     /// The variables of the macros around the current place.
     locals: Vec<String>,
     uses_async: bool,
 }
 
-impl Lowering {
+impl Lowering<'_> {
     fn node(&mut self, tree: &IdedExpr) -> Result<Node> {
         match &tree.expr {
             Expr::Literal(literal) => lower_literal(literal),
@@ -160,6 +164,15 @@ impl Lowering {
     fn name(&mut self, name: &str) -> Result<Node> {
         if let Some(place) = self.locals.iter().rposition(|known| known == name) {
             return Ok(Node::Local(place));
+        }
+        if self.names.contains(&name) {
+            return Ok(Node::Select(Box::new(Node::Event), name.to_owned()));
+        }
+        if !self.names.is_empty() {
+            return refuse(format!(
+                "unknown name `{name}`; there are `{}`",
+                self.names.join("` and `")
+            ));
         }
         match name {
             "event" => Ok(Node::Event),
@@ -228,7 +241,7 @@ impl Lowering {
     fn comprehension(&mut self, fold: &ComprehensionExpr) -> Result<Node> {
         let of = self.boxed(&fold.iter_range)?;
         let variable = fold.iter_var.as_str();
-        if ["event", "async"].contains(&variable) {
+        if ["event", "async"].contains(&variable) || self.names.contains(&variable) {
             return refuse(format!("`{variable}` cannot name a macro's variable"));
         }
         let Some((kind, condition, result)) = macro_of(&fold.loop_step) else {

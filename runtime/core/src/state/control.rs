@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{FunctionId, RunId};
+use crate::ids::{EventId, FunctionId, RunId};
 
 /// Names what one control of a function remembers for one key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,11 +41,13 @@ pub enum ControlKind {
     Process,
     /// A run that was executing when the process died; the key is the run, the function is left empty.
     Suspect,
+    /// A delivery; the key is its id, and its source stands where others have a function.
+    Delivery,
 }
 
 impl ControlKind {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Throttle,
         Self::RateLimit,
         Self::Debounce,
@@ -56,6 +58,7 @@ impl ControlKind {
         Self::Pause,
         Self::Process,
         Self::Suspect,
+        Self::Delivery,
     ];
 }
 
@@ -115,6 +118,13 @@ pub enum Control {
         /// The life in which it executes again: it counts one death more if that life ends in one. 0: it is not to blame for the next.
         life: u64,
     },
+    /// A delivery that was accepted.
+    Delivered {
+        /// The event that it brought.
+        event: EventId,
+        /// Until when a repetition is known as one.
+        until_ms: u64,
+    },
 }
 
 impl Control {
@@ -122,7 +132,9 @@ impl Control {
     pub fn expires_ms(&self) -> Option<u64> {
         match self {
             Self::Throttle { whole_ms, .. } => Some(whole_ms.saturating_add(1)),
-            Self::Window { until_ms, .. } | Self::Started { until_ms, .. } => Some(*until_ms),
+            Self::Window { until_ms, .. }
+            | Self::Started { until_ms, .. }
+            | Self::Delivered { until_ms, .. } => Some(*until_ms),
             Self::Pending(_)
             | Self::Live(_)
             | Self::Ticked { .. }

@@ -45,7 +45,8 @@ variants!(
         Ticked,
         Paused,
         Process,
-        Suspect
+        Suspect,
+        Delivered
     }
 );
 
@@ -390,6 +391,13 @@ fn controls() -> Vec<(String, Write)> {
             },
         ),
         ("Suspect", Control::Suspect { deaths: 2, life: 3 }),
+        (
+            "Delivered",
+            Control::Delivered {
+                event: EVENT,
+                until_ms: 1_000_027,
+            },
+        ),
     ]);
     let missing = missing_controls(&samples);
     assert!(missing.is_empty(), "no sample of the controls {missing:?}");

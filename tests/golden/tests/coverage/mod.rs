@@ -99,6 +99,7 @@ const EXPECTED: [(&str, &[&str]); 9] = [
     ("outcome", &["Done", "Failed", "Empty"]),
     ("level", &["Trace", "Debug", "Info", "Warn", "Error"]),
     ("registration", REGISTRATIONS),
+    // `Delivered` is newer than the fixture of 0.1, whose recording sends no deliveries.
     (
         "control",
         &[
@@ -298,5 +299,6 @@ fn control_of(control: &Control) -> &'static str {
         Control::Paused { .. } => "Paused",
         Control::Process { .. } => "Process",
         Control::Suspect { .. } => "Suspect",
+        Control::Delivered { .. } => "Delivered",
     }
 }

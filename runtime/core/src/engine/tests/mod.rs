@@ -3,6 +3,7 @@
 mod admission;
 mod between;
 mod deaths;
+mod deliveries;
 mod ending;
 mod faults;
 mod jobs;

@@ -407,3 +407,38 @@ fn an_expression_keeps_its_source_and_can_be_shared() {
     assert!(format!("{expr:?}").starts_with("Expr(\"event.id"));
     assert!(Scope::parse("{").is_err());
 }
+
+#[test]
+fn other_names_than_an_events_can_be_given() {
+    let names = ["body", "headers"];
+    let request = scope(r#"{"body":{"type":"paid","event":1},"headers":{"x-kind":"push"}}"#);
+    for (source, expected) in [
+        ("body.type + '/' + headers['x-kind']", r#""paid/push""#),
+        ("body.event", "1"),
+        ("body.gone.deep", "null"),
+        ("['a'].map(b, b + body.type)", r#"["apaid"]"#),
+    ] {
+        let expr = Expr::compile_over(source, &names).unwrap();
+        assert_eq!(
+            expr.key(&request, None).as_deref(),
+            Ok(expected),
+            "{source}"
+        );
+    }
+    for (source, problem) in [
+        (
+            "event.name",
+            "unknown name `event`; there are `body` and `headers`",
+        ),
+        ("async.name == 'x'", "unknown name `async`"),
+        (
+            "[1].map(body, body)",
+            "`body` cannot name a macro's variable",
+        ),
+    ] {
+        let told = Expr::compile_over(source, &names).unwrap_err().to_string();
+        assert!(told.contains(problem), "{source}: {told}");
+    }
+    assert!(Expr::compile_condition_over("'text'", &names).is_err());
+    assert!(Expr::compile("body.type == 1").is_err());
+}

@@ -471,7 +471,8 @@ impl Driver {
                 | Control::Ticked { .. }
                 | Control::Paused { .. }
                 | Control::Process { .. }
-                | Control::Suspect { .. } => {}
+                | Control::Suspect { .. }
+                | Control::Delivered { .. } => {}
             }
         }
         let collecting = self
