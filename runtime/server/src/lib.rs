@@ -24,6 +24,7 @@ mod shard;
 mod steps;
 pub mod view;
 mod warnings;
+pub mod webhooks;
 
 pub use clock::Clock;
 pub use config::{NodeConfig, Storage};

@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod gate;
 mod health;
+mod hooks;
 mod ids;
 mod ingest;
 mod openapi;
@@ -112,7 +113,8 @@ fn groups() -> [(Dialect, OpenApiRouter<Api>); 3] {
     let ours = api::routes()
         .merge(health::routes())
         .merge(openapi::routes())
-        .merge(pages::routes());
+        .merge(pages::routes())
+        .merge(hooks::routes());
     [
         (Dialect::Ingest, ingest::routes()),
         (Dialect::Inngest, v1::routes()),
@@ -136,16 +138,8 @@ struct Api {
     node: Node,
     config: Arc<HttpConfig>,
     /// The environment that the node is.
-    #[allow(
-        dead_code,
-        reason = "for handlers that keep something in the admin store"
-    )]
     environment: Arc<str>,
     /// What operators set up, of all environments.
-    #[allow(
-        dead_code,
-        reason = "for handlers that keep something in the admin store"
-    )]
     admin: Admin,
 }
 

@@ -31,4 +31,4 @@ pub(crate) use pending::PendingView;
 pub(crate) use queued::Hold;
 pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
 pub(crate) use schema::SchemaView;
-pub(crate) use value::Id;
+pub(crate) use value::{Embedded, Id, Time};

@@ -1,0 +1,384 @@
+//! `/api/v1/webhooks`: what operators do with webhooks.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use abide_core::function::is_kebab_case;
+
+use super::view::{Deleted, NewWebhook, WebhookSettings, WebhookView};
+use super::{broken, unknown};
+use crate::http::error::{ApiError, Problem};
+use crate::http::page::All;
+use crate::http::{Api, body};
+use crate::webhooks::{Secret, Secrets, Settings, Webhook, WebhookRecord};
+
+/// The longest name: it is part of a URL, and of the ids of events.
+const MOST_NAME_CHARS: usize = 64;
+
+/// How long the secret before the current one stays good unless the operator says otherwise: long enough to change it at the provider.
+const OVERLAP_S: u64 = 24 * 3_600;
+
+/// The longest: two secrets are twice the chance that one is known to others.
+const MOST_OVERLAP_S: u64 = 30 * 24 * 3_600;
+
+/// Largest body of these requests in bytes: names, templates, expressions.
+const BODY_BYTES: usize = 64 << 10;
+
+/// List the webhooks.
+#[utoipa::path(
+    get,
+    path = "/api/v1/webhooks",
+    tag = "webhooks",
+    responses((status = 200, description = "All webhooks of the environment", body = All<WebhookView>)),
+)]
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<WebhookView>>, Problem> {
+    let all = api.admin.list::<WebhookRecord>(&api.environment).await;
+    let all = all.map_err(broken)?;
+    let views = all.iter().map(|it| api.view(&it.id, &it.record));
+    Ok(Json(All {
+        data: views.collect(),
+    }))
+}
+
+/// Show a webhook.
+#[utoipa::path(
+    get,
+    path = "/api/v1/webhooks/{name}",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "The webhook's name")),
+    responses((status = 200, description = "The webhook", body = WebhookView), (status = 404, description = "There is no such webhook")),
+)]
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<WebhookView>, Problem> {
+    Ok(Json(api.view(&name, &api.webhook(&name).await?)))
+}
+
+/// Make a webhook.
+///
+/// There must be none of its name yet.
+#[utoipa::path(
+    post,
+    path = "/api/v1/webhooks",
+    tag = "webhooks",
+    request_body = NewWebhook,
+    responses(
+        (status = 201, description = "The webhook", body = WebhookView),
+        (status = 400, description = "The settings are wrong"),
+        (status = 409, description = "There is a webhook of this name already"),
+    ),
+)]
+pub(super) async fn create(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut fields: Map<String, Value> = read(&headers, body).await?;
+    let Some(Value::String(name)) = fields.remove("name") else {
+        return Err(ApiError::invalid("invalid_webhook", "name: is required").into());
+    };
+    let record = api.record(&name, fields)?;
+    let inserted = api.admin.insert(&api.environment, &name, &record).await;
+    if !inserted.map_err(broken)? {
+        return Err(ApiError::conflict(
+            "webhook_exists",
+            format!("there is a webhook `{name}` already; replace it with PUT, or with `abide webhooks add --replace`"),
+        )
+        .into());
+    }
+    Ok((StatusCode::CREATED, Json(api.view(&name, &record))).into_response())
+}
+
+/// Make or replace a webhook.
+///
+/// Without a secret it keeps those that it has, as long as the provider stays the same.
+#[utoipa::path(
+    put,
+    path = "/api/v1/webhooks/{name}",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "The webhook's name")),
+    request_body = WebhookSettings,
+    responses(
+        (status = 200, description = "The webhook, replaced", body = WebhookView),
+        (status = 201, description = "The webhook, made", body = WebhookView),
+        (status = 400, description = "The settings are wrong"),
+    ),
+)]
+pub(super) async fn put(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut fields: Map<String, Value> = read(&headers, body).await?;
+    let Some(existing) = api.find(&name).await? else {
+        let record = api.record(&name, fields)?;
+        let put = api.admin.put(&api.environment, &name, &record).await;
+        put.map_err(broken)?;
+        return Ok((StatusCode::CREATED, Json(api.view(&name, &record))).into_response());
+    };
+    let secret = fields.remove("secret");
+    let same_provider = fields.get("provider")
+        == serde_json::to_value(existing.settings.provider)
+            .ok()
+            .as_ref();
+    let record = if secret.is_none() && same_provider && !existing.secrets.is_empty() {
+        // A stand-in for the secrets that it has, so that the rest is checked.
+        let (settings, enabled) = settings(fields)?;
+        check(&name, &settings)?;
+        api.changed(&name, |old| WebhookRecord {
+            settings: settings.clone(),
+            enabled: enabled.unwrap_or(old.enabled),
+            ..old.clone()
+        })
+        .await?
+    } else {
+        if let Some(secret) = secret {
+            fields.insert("secret".into(), secret);
+        }
+        let new = api.record(&name, fields)?;
+        api.changed(&name, |old| WebhookRecord {
+            created_ms: old.created_ms,
+            ..new.clone()
+        })
+        .await?
+    };
+    Ok(Json(api.view(&name, &record)).into_response())
+}
+
+/// Remove a webhook.
+///
+/// What it received stays.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/webhooks/{name}",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "The webhook's name")),
+    responses((status = 200, description = "It is removed", body = Deleted), (status = 404, description = "There is no such webhook")),
+)]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<Deleted>, Problem> {
+    let deleted = api.admin.delete::<WebhookRecord>(&api.environment, &name);
+    if !deleted.await.map_err(broken)? {
+        return Err(unknown(&name).into());
+    }
+    Ok(Json(Deleted {
+        name,
+        deleted: true,
+    }))
+}
+
+/// Enable a webhook.
+#[utoipa::path(
+    post,
+    path = "/api/v1/webhooks/{name}/enable",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "The webhook's name")),
+    responses((status = 200, description = "The webhook", body = WebhookView), (status = 404, description = "There is no such webhook")),
+)]
+pub(super) async fn enable(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<WebhookView>, Problem> {
+    api.set_enabled(&name, true).await
+}
+
+/// Disable a webhook.
+///
+/// Its requests are answered with 503, so that their sender tries again later.
+#[utoipa::path(
+    post,
+    path = "/api/v1/webhooks/{name}/disable",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "The webhook's name")),
+    responses((status = 200, description = "The webhook", body = WebhookView), (status = 404, description = "There is no such webhook")),
+)]
+pub(super) async fn disable(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<WebhookView>, Problem> {
+    api.set_enabled(&name, false).await
+}
+
+/// A new secret for a webhook.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewSecret)]
+pub(super) struct NewSecret {
+    /// The new secret.
+    secret: String,
+    /// How long the current one stays good, in seconds.
+    overlap_s: Option<u64>,
+}
+
+/// Replace the secret of a webhook.
+///
+/// The one before stays good for a time, and the one before that is good no more.
+#[utoipa::path(
+    post,
+    path = "/api/v1/webhooks/{name}/secret",
+    tag = "webhooks",
+    params(("name" = String, Path, description = "The webhook's name")),
+    request_body = NewSecret,
+    responses(
+        (status = 200, description = "The webhook", body = WebhookView),
+        (status = 400, description = "It cannot be a secret, or the time is too long"),
+        (status = 404, description = "There is no such webhook"),
+        (status = 409, description = "The webhook verifies nothing"),
+    ),
+)]
+pub(super) async fn rotate(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<WebhookView>, Problem> {
+    let body: NewSecret = read(&headers, body).await?;
+    let overlap_s = body.overlap_s.unwrap_or(OVERLAP_S);
+    if overlap_s > MOST_OVERLAP_S {
+        let detail = format!("overlap_s: must be at most {MOST_OVERLAP_S}, which is 30 days");
+        return Err(ApiError::invalid("invalid_webhook", detail).into());
+    }
+    let settings = api.webhook(&name).await?.settings;
+    if !settings.is_verified() {
+        let detail = format!("the webhook `{name}` verifies nothing, so it has no secret");
+        return Err(ApiError::conflict("invalid_webhook", detail).into());
+    }
+    let secret = Secret::check(settings.provider, &body.secret).map_err(|error| invalid(&error))?;
+    let until_ms = api.now_ms().saturating_add(overlap_s * 1_000);
+    let record = api
+        .changed(&name, |old| WebhookRecord {
+            secrets: old.secrets.clone().rotate(secret.clone(), until_ms),
+            ..old.clone()
+        })
+        .await?;
+    Ok(Json(api.view(&name, &record)))
+}
+
+impl Api {
+    fn now_ms(&self) -> u64 {
+        self.node.clock().now_ms()
+    }
+
+    fn view(&self, name: &str, record: &WebhookRecord) -> WebhookView {
+        WebhookView::of(&self.environment, name, record, self.now_ms())
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<WebhookRecord>, ApiError> {
+        check_name(name)?;
+        let found = self.admin.get(&self.environment, name).await;
+        found.map_err(broken)
+    }
+
+    /// The record of a whole request.
+    fn record(
+        &self,
+        name: &str,
+        mut fields: Map<String, Value>,
+    ) -> Result<WebhookRecord, ApiError> {
+        check_name(name)?;
+        let secret = fields.remove("secret");
+        let (settings, enabled) = settings(fields)?;
+        check(name, &settings)?;
+        let secrets = match (secret, settings.is_verified()) {
+            (Some(Value::String(text)), true) => {
+                let secret = Secret::check(settings.provider, &text);
+                Secrets::of(secret.map_err(|error| invalid(&error))?)
+            }
+            (None, false) => Secrets::default(),
+            (None, true) => {
+                return Err(invalid(
+                    &"secret: is required; the provider shows it where the webhook is set up",
+                ));
+            }
+            (Some(_), true) => return Err(invalid(&"secret: must be a text")),
+            (Some(_), false) => {
+                return Err(invalid(&"secret: a webhook that verifies nothing has none"));
+            }
+        };
+        let now_ms = self.now_ms();
+        Ok(WebhookRecord {
+            settings,
+            secrets,
+            enabled: enabled.unwrap_or(true),
+            created_ms: now_ms,
+            updated_ms: now_ms,
+        })
+    }
+
+    async fn changed(
+        &self,
+        name: &str,
+        change: impl FnOnce(&WebhookRecord) -> WebhookRecord + Send,
+    ) -> Result<WebhookRecord, ApiError> {
+        let now_ms = self.now_ms();
+        let changed = self.admin.update(&self.environment, name, |old| {
+            Some(WebhookRecord {
+                updated_ms: now_ms,
+                ..change(old)
+            })
+        });
+        changed.await.map_err(broken)?.ok_or_else(|| unknown(name))
+    }
+
+    async fn set_enabled(&self, name: &str, enabled: bool) -> Result<Json<WebhookView>, Problem> {
+        let record = self
+            .changed(name, |old| WebhookRecord {
+                enabled,
+                ..old.clone()
+            })
+            .await?;
+        Ok(Json(self.view(name, &record)))
+    }
+}
+
+fn settings(mut fields: Map<String, Value>) -> Result<(Settings, Option<bool>), ApiError> {
+    let enabled = match fields.remove("enabled") {
+        None => None,
+        Some(Value::Bool(enabled)) => Some(enabled),
+        Some(_) => return Err(invalid(&"enabled: must be true or false")),
+    };
+    let settings =
+        serde_json::from_value(Value::Object(fields)).map_err(|error| invalid(&error))?;
+    Ok((settings, enabled))
+}
+
+fn check(name: &str, settings: &Settings) -> Result<(), ApiError> {
+    Webhook::compile(name, settings)
+        .map(drop)
+        .map_err(|error| invalid(&error))
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    if is_kebab_case(name) && name.len() <= MOST_NAME_CHARS {
+        return Ok(());
+    }
+    Err(invalid(&format!(
+        "name: must be kebab-case (a-z, 0-9 and single hyphens) of 1 to {MOST_NAME_CHARS} characters"
+    )))
+}
+
+/// Says what is wrong. Nothing here repeats a secret: those of a wrong type are not shown either.
+fn invalid(problem: &dyn std::fmt::Display) -> ApiError {
+    ApiError::invalid("invalid_webhook", problem.to_string())
+}
+
+async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, ApiError> {
+    let bytes = body::read(headers, body, BODY_BYTES).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        // serde's words about a wrong value repeat it, and it could be a secret.
+        let place = format!("line {} column {}", error.line(), error.column());
+        let detail = format!("the body must be a JSON object with the fields of docs/webhooks.md; it is not at {place}");
+        ApiError::invalid("invalid_body", detail)
+    })
+}
