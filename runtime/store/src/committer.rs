@@ -21,6 +21,7 @@ use parking_lot::{Condvar, Mutex, ReentrantMutex, RwLock};
 
 use crate::{
     backend::{Backend, check_key},
+    backup::Spool,
     batch::{Batch, Fence, Op},
     blobs::{BlobRef, Blobs, Digest},
     envelope,
@@ -58,6 +59,15 @@ struct Queue {
     closing: bool,
 }
 
+/// What a sweep must leave alone.
+#[derive(Default)]
+pub(crate) struct Payloads {
+    /// Payloads written since the sweep that is under way began.
+    pub(crate) protected: Option<HashSet<Digest>>,
+    /// By how many backups all of them are held: then nothing is removed.
+    pub(crate) held: usize,
+}
+
 /// The shared part of the committer: queue, overlay, and what is below.
 pub(crate) struct Committer {
     pub(crate) backend: Arc<dyn Backend>,
@@ -71,8 +81,10 @@ pub(crate) struct Committer {
     committing: ReentrantMutex<()>,
     /// Held for reading from the first payload of a group to its commit; the sweep starts under the write lock.
     pub(crate) gate: RwLock<()>,
-    /// Payloads written since the sweep that is under way began.
-    pub(crate) protected: Mutex<Option<HashSet<Digest>>>,
+    /// Which payloads must stay.
+    pub(crate) payloads: Mutex<Payloads>,
+    /// Hears of every committed batch while a backup is taken. Set and removed while no group is under way.
+    pub(crate) tap: Mutex<Option<Arc<Spool>>>,
 }
 
 impl Committer {
@@ -87,7 +99,8 @@ impl Committer {
             arrived: Condvar::new(),
             committing: ReentrantMutex::default(),
             gate: RwLock::default(),
-            protected: Mutex::default(),
+            payloads: Mutex::default(),
+            tap: Mutex::default(),
         }
     }
 
@@ -252,6 +265,9 @@ impl Committer {
         }
         let started = Instant::now();
         self.backend.commit(&rows)?;
+        if let Some(tap) = &*self.tap.lock() {
+            tap.record(&rows);
+        }
         self.counters.record_time(started.elapsed());
         self.counters.groups.fetch_add(1, Ordering::Relaxed);
         self.counters
@@ -288,7 +304,7 @@ impl Committer {
             };
         }
         if !payloads.is_empty() {
-            if let Some(protected) = &mut *self.protected.lock() {
+            if let Some(protected) = &mut self.payloads.lock().protected {
                 protected.extend(payloads.iter().map(|(blob, _)| blob.sha256));
             }
             self.blobs.put(&payloads)?;

@@ -89,6 +89,16 @@ pub enum Error {
         log: PathBuf,
     },
 
+    /// A backup is being restored into the directory, or was when the process died.
+    #[error(
+        "a backup was being restored here and is not whole, as {} says. Nothing was changed. Empty the directory and restore again",
+        .unfinished.display()
+    )]
+    Unfinished {
+        /// What says so.
+        unfinished: PathBuf,
+    },
+
     /// The store was closed, or the simulated machine lost its power.
     #[error("the store is closed")]
     Closed,

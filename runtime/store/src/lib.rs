@@ -8,6 +8,7 @@
 //! `typed` do), must not decide, and must not retry a failed sync.
 
 pub mod backend;
+pub mod backup;
 mod batch;
 mod blobs;
 mod census;

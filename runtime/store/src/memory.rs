@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    io::Cursor,
     ops::ControlFlow,
     sync::{
         Arc,
@@ -18,7 +19,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::{
     backend::{Backend, CommitWatch, Direction, KeyRange, Visitor, check_key},
     batch::{Batch, Op},
-    blobs::{BlobRef, Blobs, Digest, Found},
+    blobs::{BlobRef, Blobs, Content, Digest, Found},
     error::{Error, PrintedKey, Result},
 };
 
@@ -335,6 +336,19 @@ impl Blobs for MemoryBlobs {
 
     fn list(&self) -> Result<Vec<Digest>> {
         Ok(self.0.shared.blobs.lock().keys().copied().collect())
+    }
+
+    fn list_shard(&self, first_byte: u8) -> Result<Vec<Digest>> {
+        let all = self.list()?.into_iter();
+        Ok(all.filter(|digest| digest[0] == first_byte).collect())
+    }
+
+    fn open(&self, digest: &Digest) -> Result<Option<Content>> {
+        let content = self.0.shared.blobs.lock().get(digest).cloned();
+        Ok(content.map(|content| {
+            let len = content.len() as u64;
+            (Box::new(Cursor::new(content)) as Box<_>, len)
+        }))
     }
 
     fn remove(&self, digest: &Digest) -> Result<()> {

@@ -107,6 +107,15 @@ impl Store {
         })
     }
 
+    /// Where it lies; `None` in memory.
+    pub(crate) fn dir(&self) -> Option<&Path> {
+        self.inner.dir.as_deref()
+    }
+
+    pub(crate) fn committer(&self) -> &Arc<Committer> {
+        &self.inner.committer
+    }
+
     /// Queues a batch. Its writes are visible to views at once; the ticket completes when they are durable.
     pub fn submit(&self, batch: Batch) -> Ticket {
         self.inner.committer.submit(batch, None)

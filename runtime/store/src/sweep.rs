@@ -39,15 +39,15 @@ pub(crate) fn sweep(committer: &Arc<Committer>, budget: Option<Duration>) -> Res
     let deadline = budget.map(|budget| Instant::now() + budget);
     {
         let _no_group_is_under_way = committer.gate.write();
-        let mut protected = committer.protected.lock();
-        if protected.is_some() {
-            // Another sweep is under way and does the work.
+        let mut payloads = committer.payloads.lock();
+        if payloads.protected.is_some() || payloads.held > 0 {
+            // Another sweep is under way and does the work, or a backup copies what this one would remove.
             return Ok(Sweep::default());
         }
-        *protected = Some(HashSet::new());
+        payloads.protected = Some(HashSet::new());
     }
     let outcome = run(committer, deadline);
-    *committer.protected.lock() = None;
+    committer.payloads.lock().protected = None;
     outcome
 }
 
@@ -67,8 +67,12 @@ fn run(committer: &Committer, deadline: Option<Instant>) -> Result<Sweep> {
     report.alive_bytes = Some(alive_bytes);
     for digest in listed.iter().filter(|digest| !referenced.contains(*digest)) {
         // Under the lock, so that a payload is either noted before this check or written again after the removal.
-        let protected = committer.protected.lock();
-        if protected
+        let payloads = committer.payloads.lock();
+        if payloads.held > 0 {
+            break;
+        }
+        if payloads
+            .protected
             .as_ref()
             .is_some_and(|protected| !protected.contains(digest))
         {

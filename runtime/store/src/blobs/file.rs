@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{BlobRef, Blobs, Digest, Found};
+use super::{BlobRef, Blobs, Content, Digest, Found};
 use crate::{
     error::{Error, Result},
     sled::quiet::panic_message,
@@ -107,25 +107,41 @@ impl Blobs for FileBlobs {
 
     fn list(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
-        for shard in entries(&self.root)? {
-            let name = shard
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            if name.len() != 2 || !shard.is_dir() {
-                continue;
-            }
-            for file in entries(&shard)? {
-                let rest = file.file_name().unwrap_or_default().to_string_lossy();
-                let mut digest = Digest::default();
-                // Foreign files are none of our business: left alone.
-                if hex::decode_to_slice(format!("{name}{rest}"), &mut digest).is_ok() {
-                    digests.push(digest);
-                }
+        for first_byte in 0..=u8::MAX {
+            digests.append(&mut self.list_shard(first_byte)?);
+        }
+        Ok(digests)
+    }
+
+    fn list_shard(&self, first_byte: u8) -> Result<Vec<Digest>> {
+        let name = hex::encode([first_byte]);
+        let shard = self.root.join(&name);
+        let mut digests = Vec::new();
+        if !shard.is_dir() {
+            return Ok(digests);
+        }
+        for file in entries(&shard)? {
+            let rest = file.file_name().unwrap_or_default().to_string_lossy();
+            let mut digest = Digest::default();
+            // Foreign files are none of our business: left alone.
+            if hex::decode_to_slice(format!("{name}{rest}"), &mut digest).is_ok() {
+                digests.push(digest);
             }
         }
         Ok(digests)
+    }
+
+    fn open(&self, digest: &Digest) -> Result<Option<Content>> {
+        let path = self.path(digest);
+        let reading = |error| Error::io("read", &path, error);
+        match File::open(&path) {
+            Ok(file) => {
+                let len = file.metadata().map_err(reading)?.len();
+                Ok(Some((Box::new(file), len)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(reading(error)),
+        }
     }
 
     fn remove(&self, digest: &Digest) -> Result<()> {

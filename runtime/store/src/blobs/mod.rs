@@ -5,6 +5,8 @@
 
 pub(crate) mod file;
 
+use std::io::Read;
+
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
@@ -61,6 +63,9 @@ impl Found {
     }
 }
 
+/// The bytes of a payload, and how many there are.
+pub(crate) type Content = (Box<dyn Read + Send>, u64);
+
 /// A content-addressed set of payloads.
 pub(crate) trait Blobs: Send + Sync {
     /// Stores the payloads; all of them are durable when it returns.
@@ -71,6 +76,12 @@ pub(crate) trait Blobs: Send + Sync {
 
     /// The digests of everything stored.
     fn list(&self) -> Result<Vec<Digest>>;
+
+    /// The digests of everything stored that begin with this byte.
+    fn list_shard(&self, first_byte: u8) -> Result<Vec<Digest>>;
+
+    /// A payload and its length, unverified; `None` when there is none.
+    fn open(&self, digest: &Digest) -> Result<Option<Content>>;
 
     /// Removes a payload; it may be gone already.
     fn remove(&self, digest: &Digest) -> Result<()>;

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     backend::CommitWatch,
+    backup::refuse_unfinished,
     blobs::file::sync_dir,
     error::{Error, Result},
 };
@@ -62,6 +63,7 @@ impl Paths {
 
 pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<SledBackend> {
     fs::create_dir_all(dir).map_err(|error| Error::io("create", dir, error))?;
+    refuse_unfinished(dir)?;
     let lock = DirLock::acquire(dir)?;
     let paths = Paths::new(dir);
     compact::finish(&paths)?;
