@@ -87,6 +87,12 @@ pub(crate) enum Command {
     /// Lists the apps that are deployed.
     #[command(subcommand)]
     Apps(commands::apps::Apps),
+    Backup(commands::backup::Backup),
+    Restore(commands::restore::Restore),
+    /// Prints one run as a document that `abide import` takes.
+    #[command(subcommand)]
+    Export(commands::export::Export),
+    Import(commands::import::Import),
     /// Counts what a data directory holds, and gives the disk space of what was deleted back.
     #[command(subcommand)]
     Store(commands::store::Store),
@@ -114,6 +120,10 @@ impl Command {
             Self::Events(command) => command.run().await,
             Self::Functions(command) => command.run().await,
             Self::Apps(command) => command.run().await,
+            Self::Backup(command) => command.run().await,
+            Self::Restore(command) => command.run(),
+            Self::Export(command) => command.run().await,
+            Self::Import(command) => command.run().await,
             Self::Store(command) => command.run(),
             Self::Cron(command) => command.run(),
         }

@@ -30,6 +30,17 @@ struct Deploying {
     now: HashMap<Digest, usize>,
     /// Since the latest sweep began.
     since: HashSet<Digest>,
+    /// By how many backups all of them are held.
+    held: usize,
+}
+
+/// While this is held, no component is removed.
+pub(crate) struct Hold(Arc<Mutex<Deploying>>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.lock().held -= 1;
+    }
 }
 
 /// A component that is on disk and stays there for as long as this is held: until the app's record refers to it.
@@ -114,6 +125,9 @@ impl Components {
             for digest in unused {
                 // Held meanwhile, so that a deployment of the same component finds the file either there for good or gone.
                 let deploying = deploying.lock();
+                if deploying.held > 0 {
+                    break;
+                }
                 if deploying.now.contains_key(&digest) || deploying.since.contains(&digest) {
                     continue;
                 }
@@ -128,6 +142,17 @@ impl Components {
             .lock()
             .retain(|digest, _| !removed.contains(digest));
         Ok(removed.len())
+    }
+
+    /// Keeps every component on the disk for as long as the answer is held.
+    pub(crate) fn hold(&self) -> Hold {
+        self.deploying.lock().held += 1;
+        Hold(self.deploying.clone())
+    }
+
+    /// Where they are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Drops from memory what no app serves and no run executes. It can be loaded again.
@@ -166,6 +191,16 @@ impl Components {
     }
 
     async fn read(&self, digest: Digest) -> Result<Arc<App>, MissingCode> {
+        let wasm = self.bytes(digest).await?;
+        let loaded = self.host.load(&wasm).await;
+        loaded.map_err(|error| MissingCode::Refused {
+            digest,
+            reason: error.to_string(),
+        })
+    }
+
+    /// What is on the disk, verified.
+    pub(crate) async fn bytes(&self, digest: Digest) -> Result<Vec<u8>, MissingCode> {
         let path = file(&self.directory, digest);
         let from = path.clone();
         let wasm = self.blocking(move || fs::read(from)).await;
@@ -179,11 +214,7 @@ impl Components {
         if found != digest {
             return Err(MissingCode::Damaged { digest, found });
         }
-        let loaded = self.host.load(&wasm).await;
-        loaded.map_err(|error| MissingCode::Refused {
-            digest,
-            reason: error.to_string(),
-        })
+        Ok(wasm)
     }
 }
 

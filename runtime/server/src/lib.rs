@@ -9,12 +9,14 @@
 
 mod actor;
 pub mod admin;
+mod backup;
 mod clock;
 mod components;
 mod config;
 mod environments;
 mod error;
 mod executions;
+mod export;
 pub mod http;
 mod maintenance;
 mod node;
@@ -26,6 +28,7 @@ pub mod view;
 mod warnings;
 pub mod webhooks;
 
+pub use backup::{Backup, backup_directory, directories_in};
 pub use clock::Clock;
 pub use config::{NodeConfig, Storage};
 pub use environments::{ChangeError, DEFAULT_ENVIRONMENT, Environment, Site, SiteConfig};

@@ -3,13 +3,17 @@
 //! Each method is one question to the engine and its answer; what the answer means for the asker is the caller's affair.
 
 use abide_core::engine::{Answer, FromStep, Input};
-use abide_core::ids::{FunctionId, RunId};
+use abide_core::ids::{Digest, FunctionId, RunId};
 use abide_core::machine::Divergence;
 use abide_core::state::{EventSchema, JobAction, Read as _, ReadError, RunFilter};
+use tokio::sync::oneshot;
 
+use crate::components::MissingCode;
 use crate::executions;
+use crate::export::{Export, Unfit};
+use crate::shard::Message;
 use crate::warnings::Warning;
-use crate::{Node, SendError};
+use crate::{DeployError, Node, SendError};
 
 impl Node {
     /// Ends a run. The answer is [`Answer::Cancelled`], [`Answer::Ended`] or [`Answer::NoSuchRun`].
@@ -101,6 +105,38 @@ impl Node {
         executions::check_replay(&self.inner, &run)
             .await
             .map_err(|failure| ReadError(failure.to_string()))
+    }
+
+    /// Writes a run that was exported elsewhere, after its component if there is one; nothing of it is executed. Durable when this returns;
+    /// whether it is new is the answer.
+    pub(crate) async fn import_run(
+        &self,
+        export: Export,
+        component: Option<bytes::Bytes>,
+    ) -> Result<Result<bool, Unfit>, DeployError> {
+        let inner = &self.inner;
+        // Held until the run's record is durable: the file must not be swept away before.
+        let _added = match component {
+            Some(wasm) => Some(inner.components.add(wasm).await?),
+            None => None,
+        };
+        let (done, answer) = oneshot::channel();
+        let stopping = || DeployError::Node(SendError::Stopping);
+        if inner.is_stopping() || !inner.shard.send(Message::Import(Box::new(export), done)) {
+            return Err(stopping());
+        }
+        match answer.await.map_err(|_| stopping())? {
+            Ok((new, ticket)) => {
+                ticket.await.map_err(|_| stopping())?;
+                Ok(Ok(new))
+            }
+            Err(unfit) => Ok(Err(unfit)),
+        }
+    }
+
+    /// The bytes of a component that is on the disk.
+    pub(crate) async fn component(&self, digest: Digest) -> Result<Vec<u8>, MissingCode> {
+        self.inner.components.bytes(digest).await
     }
 
     /// What the node noticed about a function since it started, the latest first.

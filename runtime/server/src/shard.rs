@@ -14,6 +14,7 @@ use abide_store::{Keep, Store, Ticket, View};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::export::{Export, Unfit};
 
 /// Inputs handled before timers and executions have their turn.
 const INPUTS_IN_TURN: usize = 256;
@@ -30,6 +31,8 @@ pub(crate) enum Message {
     Barrier(Option<(RunId, Token)>, oneshot::Sender<Ticket>),
     /// Forget these if they are still expired, and answer with a ticket for that.
     Forget(Vec<bytes::Bytes>, Keep, oneshot::Sender<Ticket>),
+    /// Write a run that was exported elsewhere, and answer with a ticket for that, and whether it is new.
+    Import(Box<Export>, oneshot::Sender<Result<(bool, Ticket), Unfit>>),
     /// The clock moved: look at it.
     ClockMoved,
     /// Give no instances to further runs.
@@ -169,6 +172,17 @@ impl Shard {
                     let forgotten = self.view.forget(&keys, &keep, self.clock.now_ms())?;
                     // Nobody to tell: housekeeping was ended.
                     let _ = done.send(self.store.submit(forgotten));
+                }
+                Message::Import(export, done) => {
+                    let written = match export.writes(&self.view)? {
+                        Ok(writes) => {
+                            let batch = abide_store::encode(&writes)?;
+                            Ok((!writes.is_empty(), self.store.submit(batch)))
+                        }
+                        Err(unfit) => Err(unfit),
+                    };
+                    // Nobody to tell: the node is stopping.
+                    let _ = done.send(written);
                 }
                 Message::ClockMoved => {}
                 Message::Drain => *draining = true,

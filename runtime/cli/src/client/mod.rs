@@ -183,6 +183,32 @@ impl Client {
         self.text(request).await
     }
 
+    /// Imports an exported run: the answer's text.
+    pub(crate) async fn import(
+        &self,
+        document: String,
+        check: bool,
+    ) -> Result<String, ClientError> {
+        let check = if check { "true" } else { "false" };
+        let url = self.url(&["api", "v1", "import"], &[("check", check)]);
+        let request = self
+            .http
+            .post(url)
+            .header("content-type", "application/json")
+            .body(document)
+            .timeout(DEPLOY_TIMEOUT);
+        self.text(request).await
+    }
+
+    /// Begins a backup: about how many bytes it will have, and where they come from.
+    pub(crate) async fn backup(&self) -> Result<(u64, Response), ClientError> {
+        let url = self.url(&["api", "v1", "backup"], &[]);
+        let answer = self.answer(self.http.post(url)).await?;
+        let estimate = answer.headers().get("x-abide-estimated-bytes");
+        let estimate = estimate.and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok((estimate.unwrap_or(0), answer))
+    }
+
     /// Opens a stream of server-sent events.
     pub(crate) async fn stream(&self, path: &[&str]) -> Result<Stream, ClientError> {
         let request = self

@@ -1,19 +1,23 @@
 //! The commands: one file each, with its arguments, its help and its work.
 
 pub(crate) mod apps;
+pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod config;
 pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod functions;
+pub(crate) mod import;
 pub(crate) mod jobs;
 pub(crate) mod keep;
 pub(crate) mod list;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod replay;
+pub(crate) mod restore;
 pub(crate) mod runs;
 pub(crate) mod schemas;
 pub(crate) mod selection;

@@ -75,6 +75,11 @@ impl Admin {
         }
     }
 
+    /// Its store, for backups; `None` in memory.
+    pub(crate) fn store(&self) -> Option<&abide_store::Store> {
+        self.rows.store()
+    }
+
     /// Stores a record, in place of an earlier one.
     pub async fn put<R: AdminRecord>(
         &self,

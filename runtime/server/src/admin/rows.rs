@@ -165,6 +165,13 @@ impl Rows {
         Ok(Self::Disk(Store::open(directory, &options)?))
     }
 
+    pub(super) fn store(&self) -> Option<&Store> {
+        match self {
+            Self::Disk(store) => Some(store),
+            Self::Memory(_) => None,
+        }
+    }
+
     pub(super) fn in_memory() -> Self {
         Self::Memory(RwLock::default())
     }

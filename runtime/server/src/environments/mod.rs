@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use abide_core::function::is_kebab_case;
 use abide_core::state::{Read as _, RunFilter};
@@ -120,6 +121,7 @@ struct Inner {
     environments: RwLock<BTreeMap<Arc<str>, Environment>>,
     /// Held while an environment is made or removed.
     changing: Mutex<()>,
+    backing_up: AtomicBool,
     failure: watch::Sender<Option<String>>,
 }
 
@@ -148,6 +150,7 @@ impl Site {
                 admin,
                 environments: RwLock::default(),
                 changing: Mutex::default(),
+                backing_up: AtomicBool::new(false),
                 failure: watch::channel(None).0,
             }),
         };
@@ -182,6 +185,11 @@ impl Site {
     /// What operators set up.
     pub fn admin(&self) -> &Admin {
         &self.inner.admin
+    }
+
+    /// Whether a backup is under way.
+    pub(crate) fn backing_up(&self) -> &AtomicBool {
+        &self.inner.backing_up
     }
 
     /// The environment with this name.

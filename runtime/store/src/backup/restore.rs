@@ -116,8 +116,13 @@ pub fn restore(
                 digest,
                 offset,
                 bytes,
-                last: _,
-            } => targets[part].piece(kind, &digest, offset, bytes)?,
+                last,
+            } => {
+                targets[part].piece(kind, &digest, (offset, bytes))?;
+                if last {
+                    targets[part].file = None;
+                }
+            }
         }
         let (doing, done, of) = ("restoring", reader.read, Some(len));
         progress(Restoring { doing, done, of });
@@ -269,8 +274,7 @@ impl Target {
         &mut self,
         kind: FileKind,
         digest: &Digest,
-        offset: u64,
-        bytes: &[u8],
+        (offset, bytes): (u64, &[u8]),
     ) -> Result<(), BackupError> {
         let path = self.file_path(kind, digest);
         let writing = |error| Error::io("write", &path, error);

@@ -26,6 +26,7 @@ use crate::{
     committer::Committer,
     envelope,
     error::{Error, Result},
+    sled::alive_bytes,
     store::Store,
 };
 
@@ -44,6 +45,34 @@ pub struct Part {
     pub store: Store,
     /// Where its components lie, each as `SHA-256.wasm`, if it has any. Whoever calls sees to it that none is removed meanwhile.
     pub components: Option<PathBuf>,
+}
+
+impl Part {
+    /// About how many bytes of a backup it takes; 0 where nobody knows.
+    pub fn estimate(&self) -> u64 {
+        let Some(dir) = self.store.dir() else {
+            return 0;
+        };
+        let components = self.components.iter().map(|dir| bytes_in(dir));
+        alive_bytes(dir) + bytes_in(&dir.join("blobs")) + components.sum::<u64>()
+    }
+}
+
+/// Bytes of the files in a directory and in those directly below it.
+fn bytes_in(dir: &Path) -> u64 {
+    let entries = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut bytes = 0;
+    for entry in entries(dir) {
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => {
+                let below = entries(&entry.path()).filter_map(|entry| entry.metadata().ok());
+                bytes += below.map(|metadata| metadata.len()).sum::<u64>();
+            }
+            Ok(metadata) => bytes += metadata.len(),
+            Err(_) => {}
+        }
+    }
+    bytes
 }
 
 /// Writes a backup of all parts as they are at one instant, which is after everything that was durable when this was called. `began_ms` is the

@@ -64,6 +64,16 @@ pub(crate) fn note_alive_bytes(dir: &Path, alive_bytes: u64) -> Result<()> {
     .write(dir)
 }
 
+/// Bytes of rows, as somebody noted last; before that, half of the log.
+pub(crate) fn alive_bytes(dir: &Path) -> u64 {
+    let noted = compact::Space::read(dir).map(|space| space.alive_bytes);
+    let log = || std::fs::metadata(dir.join("log/db")).map(|log| bytes_on_disk(&log) / 2);
+    noted
+        .filter(|bytes| *bytes > 0)
+        .or_else(|| log().ok())
+        .unwrap_or_default()
+}
+
 /// The row that holds the commit number: u64 LE, then its crc32. The zero byte keeps it out of every scan.
 const COMMIT_KEY: &[u8] = b"\0commit";
 /// The lowest key that belongs to the caller.

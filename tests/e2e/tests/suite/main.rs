@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod backup;
 mod cheats;
 mod commands;
 mod examples;

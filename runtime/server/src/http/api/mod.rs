@@ -1,12 +1,14 @@
 //! `/api/v1`: Abide's own routes.
 
 mod apps;
+mod backup;
 mod events;
 mod functions;
 mod jobs;
 mod run_actions;
 mod runs;
 mod schemas;
+mod transfer;
 
 use std::collections::BTreeMap;
 
@@ -43,6 +45,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(jobs::list, jobs::create))
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::stop))
+        .routes(routes!(backup::take))
+        .routes(routes!(transfer::export))
+        .routes(routes!(transfer::import))
         .routes(routes!(schemas::list))
         .routes(routes!(schemas::show, schemas::put, schemas::delete))
 }

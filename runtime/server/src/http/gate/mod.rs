@@ -63,7 +63,7 @@ impl Gate {
             environment: environment.name.clone(),
             admin: self.site.admin().clone(),
         };
-        let router = super::routes(api);
+        let router = super::routes(api).layer(axum::Extension(self.site.clone()));
         let entry = (environment.node.clone(), router.clone());
         let mut routers = self.routers.write();
         routers.retain(|name, _| self.site.environment(name).is_some());

@@ -1,0 +1,229 @@
+//! `abide backup`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use abide_store::backup::{About, BackupError, Restoring, Totals, verify};
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::cli::{Output, Server};
+use crate::client::Client;
+use crate::commands::apps::size;
+use crate::outcome::{Outcome, Usage};
+use crate::terminal::print_line;
+
+const HELP: &str = "\
+The file holds every environment with its apps, events and runs, and what operators set up: hashes of keys, webhooks with their secrets,
+the audit log. It is secret: only its owner may read it. All of it is as it was at one instant, while the server goes on with its work. The
+file is checked when it is complete, and has its name only then. Only a key that is an admin's of the whole server may do this.
+
+With --data, the directory of a server that is stopped is read instead.
+
+Examples:
+  abide backup /backups/abide-$(date +%F)
+  abide backup abide.backup --url https://abide.example.com --key-file admin.key
+  abide backup abide.backup --data /var/lib/abide
+
+`abide restore` takes the file.";
+
+/// Copies everything that a server holds into one file, while it serves.
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Backup {
+    /// The file to write. It must not exist.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The data directory of a server that is stopped, instead of one that runs.
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Backup {
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        if self.file.exists() {
+            let file = self.file.display();
+            return Err(Usage(format!("{file} exists: name another file, or remove it")).into());
+        }
+        let unfinished = Unfinished::create(&self.file)?;
+        match &self.data {
+            Some(data) => {
+                let out = unfinished.file.try_clone()?;
+                let data = data.clone();
+                tokio::task::spawn_blocking(move || from_directory(&data, out)).await??;
+            }
+            None => from_server(&self.server, &unfinished.file).await?,
+        }
+        let file = self.file.clone();
+        let checked = tokio::task::spawn_blocking(move || unfinished.finish(&file)).await??;
+        self.tell(&checked)
+    }
+
+    fn tell(&self, (about, totals): &(About, Totals)) -> Result<Outcome> {
+        let bytes = fs::metadata(&self.file).map_or(0, |metadata| metadata.len());
+        let environments = about.parts.iter().filter(|part| *part != "admin").count();
+        if self.output.json {
+            print_line(
+                &json!({
+                    "file": self.file,
+                    "bytes": bytes,
+                    "environments": environments,
+                    "rows": totals.rows,
+                    "payloads": totals.payloads,
+                    "components": totals.components,
+                })
+                .to_string(),
+            )?;
+        } else {
+            print_line(&format!(
+                "{}: {}, checked: {environments} environment{}, {} rows, {} payload files, {} components",
+                self.file.display(),
+                size(bytes),
+                if environments == 1 { "" } else { "s" },
+                totals.rows,
+                totals.payloads,
+                totals.components,
+            ))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// A backup before it is complete: gone when it is dropped.
+struct Unfinished {
+    path: PathBuf,
+    file: File,
+}
+
+impl Unfinished {
+    fn create(beside: &Path) -> Result<Self> {
+        let mut path = beside.as_os_str().to_owned();
+        path.push(".unfinished");
+        let path = PathBuf::from(path);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| Usage(format!("cannot write {}: {error}", path.display())))?;
+        Ok(Self { path, file })
+    }
+
+    /// Makes it durable, reads all of it, and gives it its name.
+    fn finish(self, file: &Path) -> Result<(About, Totals)> {
+        let writing = || format!("cannot write {}", file.display());
+        self.file.sync_all().with_context(writing)?;
+        let bar = bytes_bar("checking the backup", 0);
+        let checked = verify(&self.path, |progress| show(&bar, progress));
+        bar.finish_and_clear();
+        let checked = checked?;
+        fs::rename(&self.path, file).with_context(writing)?;
+        let above = file.parent().filter(|above| !above.as_os_str().is_empty());
+        File::open(above.unwrap_or(Path::new(".")))
+            .and_then(|above| above.sync_all())
+            .with_context(writing)?;
+        Ok(checked)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn from_server(server: &Server, mut out: &File) -> Result<()> {
+    let client = Client::new(&server.url)?;
+    let (estimate, mut answer) = client.backup().await?;
+    let bar = bytes_bar("backing up", estimate);
+    loop {
+        let piece = answer.chunk().await.context(
+            "the connection to the server broke; the backup is not complete and was removed",
+        )?;
+        let Some(piece) = piece else { break };
+        out.write_all(&piece).map_err(no_room)?;
+        grow(&bar, piece.len());
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn from_directory(data: &Path, out: File) -> Result<()> {
+    if !data.join("commits").exists() {
+        return Err(Usage(format!(
+            "there is no store in {}: name the directory that `serve --data` was given",
+            data.display()
+        ))
+        .into());
+    }
+    let bar = bytes_bar("backing up", 0);
+    let shown = bar.clone();
+    let taken = abide_server::backup_directory(data, move |estimate| {
+        shown.set_length(estimate);
+        Ok(Box::new(Shown(
+            BufWriter::with_capacity(1 << 20, out),
+            shown,
+        )))
+    });
+    bar.finish_and_clear();
+    match taken {
+        Err(BackupError::Write(error)) => Err(no_room(error)),
+        other => other.map(drop).map_err(Into::into),
+    }
+}
+
+fn no_room(error: io::Error) -> anyhow::Error {
+    anyhow::Error::new(error).context("cannot write the backup; it is not complete and was removed")
+}
+
+/// Tells how much was written.
+struct Shown<W>(W, ProgressBar);
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.0.write(bytes)?;
+        grow(&self.1, written);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The length is an estimate: the bar never claims to be past its end.
+fn grow(bar: &ProgressBar, bytes: usize) {
+    bar.inc(bytes as u64);
+    if bar.length().is_some_and(|length| length < bar.position()) {
+        bar.set_length(bar.position());
+    }
+}
+
+/// A bar on stderr, if somebody watches.
+pub(crate) fn bytes_bar(doing: &'static str, of: u64) -> ProgressBar {
+    let bar = ProgressBar::new(of).with_message(doing);
+    let style = "{spinner:.cyan} {msg} [{bar:30.cyan/dim}] {bytes}/{total_bytes} {elapsed:.dim}";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style.progress_chars("━━─"));
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+pub(crate) fn show(bar: &ProgressBar, progress: Restoring) {
+    bar.set_message(progress.doing);
+    if let Some(of) = progress.of {
+        bar.set_length(of);
+        bar.set_position(progress.done);
+    }
+}
