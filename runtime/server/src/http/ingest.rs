@@ -24,12 +24,19 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// SDKs look for a `status` of exactly 200 and for the absence of `error`.
 #[derive(Serialize, ToSchema)]
-struct Accepted {
+pub(super) struct Accepted {
     /// The platform's ids, in the order of the events.
     #[schema(value_type = Vec<Id>)]
     ids: Vec<EventId>,
     /// 200.
     status: u16,
+}
+
+impl Accepted {
+    /// These events are stored.
+    pub(super) fn new(ids: Vec<EventId>) -> Self {
+        Self { ids, status: 200 }
+    }
 }
 
 /// One event, or a list of up to 5,000.
@@ -103,5 +110,5 @@ async fn receive(
     let events = events::parse(&bytes, api.node.limits().events_per_request)?;
     drop(bytes);
     let ids = api.node.send_events(events, seed).await?;
-    Ok(Json(Accepted { ids, status: 200 }))
+    Ok(Json(Accepted::new(ids)))
 }

@@ -11,6 +11,7 @@
 mod api;
 mod body;
 mod cancellations;
+mod cloudevents;
 mod error;
 mod events;
 mod gate;
@@ -111,6 +112,7 @@ fn surrounded(router: Router) -> Router {
 /// The routes, with their descriptions, by the shape in which they answer errors.
 fn groups() -> [(Dialect, OpenApiRouter<Api>); 3] {
     let ours = api::routes()
+        .merge(cloudevents::routes())
         .merge(health::routes())
         .merge(openapi::routes())
         .merge(pages::routes())
