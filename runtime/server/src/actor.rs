@@ -5,6 +5,7 @@ use std::sync::Weak;
 use abide_core::engine::{Effect, Input, Notice};
 use abide_core::function::Undecided;
 
+use crate::changes::Change;
 use crate::node::Inner;
 use crate::shard::Act;
 
@@ -46,6 +47,13 @@ impl Act for Actor {
             }
             Effect::Schemas(schemas) => *node.schemas.write() = schemas,
             Effect::Notice(notice) => {
+                if let Some(change) = Change::of(&notice) {
+                    node.changes.note(change);
+                }
+                // Those who watch runs have no use for events, which may be very many.
+                if matches!(notice, Notice::Event(_)) {
+                    return;
+                }
                 if let Notice::Undecided(undecided) = &notice
                     && node.warnings.note(undecided, node.clock.now_ms())
                 {

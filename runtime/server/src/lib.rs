@@ -10,6 +10,7 @@
 mod actor;
 pub mod admin;
 mod backup;
+mod changes;
 mod clock;
 mod components;
 mod config;

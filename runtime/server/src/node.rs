@@ -24,6 +24,7 @@ use serde::Serialize;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::actor::Actor;
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::components::Components;
 use crate::config::{NodeConfig, Storage};
@@ -71,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) replies: Mutex<BTreeMap<ReplyId, oneshot::Sender<Answer>>>,
     next_reply: AtomicU64,
     pub(crate) notices: broadcast::Sender<Notice>,
+    /// What changed lately.
+    pub(crate) changes: Changes,
     stopping: AtomicBool,
     pub(crate) failure: watch::Sender<Option<String>>,
     shard_thread: Mutex<Option<JoinHandle<()>>>,
@@ -205,6 +208,7 @@ impl Node {
             replies: Mutex::default(),
             next_reply: AtomicU64::new(1),
             notices: broadcast::channel(NOTICES_KEPT).0,
+            changes: Changes::of_seed(seed),
             stopping: AtomicBool::new(false),
             failure: watch::channel(None).0,
             shard_thread: Mutex::new(None),

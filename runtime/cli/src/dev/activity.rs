@@ -29,6 +29,7 @@ pub(crate) async fn tell(node: Node) {
             Ok(Notice::Run { run, status, .. }) if matters(status) => (run, status),
             Ok(
                 Notice::Run { .. }
+                | Notice::Event(_)
                 | Notice::Grew(_)
                 | Notice::Undecided(_)
                 | Notice::Poisonous { .. },

@@ -93,6 +93,8 @@ impl Engine {
     /// Records an event.
     pub(super) fn record(&mut self, event: Arc<Event>, cx: &mut Context<'_>) {
         cx.out.write(Write::PutEvent(event.clone()));
+        let noticed = Notice::Event(event.id);
+        cx.out.durable.push(Effect::Notice(noticed));
         self.step.events.insert(event.id, event);
     }
 

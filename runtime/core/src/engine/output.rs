@@ -135,6 +135,8 @@ pub enum Notice {
         /// Where it stands.
         status: RunStatus,
     },
+    /// An event was recorded.
+    Event(EventId),
     /// A run logged something, or its journal grew.
     Grew(RunId),
     /// An expression of a function could not be decided.

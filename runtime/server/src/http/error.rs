@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::admin::AdminError;
 use crate::{DeployError, SendError};
 
 /// Why a request is not answered with what it asked for.
@@ -67,6 +68,16 @@ impl ApiError {
     pub(super) fn read(error: ReadError) -> Self {
         tracing::error!(%error, "the store could not answer a request");
         Self::internal(format!("the store could not answer: {error}"))
+    }
+
+    /// The admin store could not answer.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "it is the argument of map_err"
+    )]
+    pub(super) fn admin(error: AdminError) -> Self {
+        tracing::error!(%error, "the admin store could not answer a request");
+        Self::internal(error.to_string())
     }
 
     fn overloaded(retry_after_s: u32) -> Self {

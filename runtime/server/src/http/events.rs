@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::error::ApiError;
 
 /// Makes a repeated request the same request. SEMANTICS, section 1.
-const SEED_HEADER: &str = "x-inngest-event-id-seed";
+pub(super) const SEED_HEADER: &str = "x-inngest-event-id-seed";
 
 /// The events of a body: one event, or an array of at most `most`.
 pub(super) fn parse(body: &[u8], most: usize) -> Result<Vec<NewEvent>, ApiError> {

@@ -15,7 +15,9 @@ use crate::Health;
 use crate::view::functions_of;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(health))
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(ready))
 }
 
 /// An SDK whose mode is not configured asks here for any JSON before it sends events to a development server.
@@ -23,17 +25,40 @@ pub(super) fn dev_routes() -> Router<Api> {
     Router::new().route("/dev", get(dev))
 }
 
-/// How the node is.
+/// Whether the node lives.
+///
+/// A process that answers anything else than 200 should be started anew.
 #[utoipa::path(
     get,
     path = "/health",
+    tag = "node",
+    responses(
+        (status = 200, description = "It lives", body = Health),
+        (status = 503, description = "It has failed", body = Health),
+    )
+)]
+async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+    let health = api.node.health();
+    let status = match health.status {
+        "failed" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    };
+    (status, Json(health))
+}
+
+/// Whether the node takes work.
+///
+/// A load balancer should send requests only while it answers 200.
+#[utoipa::path(
+    get,
+    path = "/ready",
     tag = "node",
     responses(
         (status = 200, description = "It takes work", body = Health),
         (status = 503, description = "It is stopping, or has failed", body = Health),
     )
 )]
-async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+async fn ready(State(api): State<Api>) -> (StatusCode, Json<Health>) {
     let health = api.node.health();
     let status = match health.status {
         "ok" => StatusCode::OK,

@@ -17,8 +17,10 @@ mod events;
 mod gate;
 mod health;
 mod hooks;
+mod idempotency;
 mod ids;
 mod ingest;
+mod live;
 mod openapi;
 mod page;
 mod pages;
@@ -38,6 +40,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -45,6 +48,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::admin::{Admin, Principal};
 use crate::environments::DEFAULT_ENVIRONMENT;
 use crate::{Node, Site};
+pub(crate) use api::Deployment;
 use error::{ApiError, Dialect};
 pub use openapi::openapi;
 pub use serve::serve;
@@ -77,6 +81,8 @@ pub fn router(node: Node, config: HttpConfig) -> Router {
         config: Arc::new(config),
         environment: DEFAULT_ENVIRONMENT.into(),
         admin: Admin::in_memory(),
+        under_way: Arc::default(),
+        forgotten_before: Arc::default(),
     };
     surrounded(routes(api).layer(axum::Extension(Principal::anybody())))
 }
@@ -96,7 +102,8 @@ fn routes(api: Api) -> Router {
     if api.config.dev {
         router = router.merge(in_dialect(Dialect::Inngest, health::dev_routes()));
     }
-    router.fallback(unknown_path).with_state(api)
+    let once = axum::middleware::from_fn_with_state(api.clone(), idempotency::once);
+    router.layer(once).fallback(unknown_path).with_state(api)
 }
 
 /// What every request goes through first.
@@ -143,6 +150,10 @@ struct Api {
     environment: Arc<str>,
     /// What operators set up, of all environments.
     admin: Admin,
+    /// Requests with an `Idempotency-Key` that are being handled.
+    under_way: idempotency::UnderWay,
+    /// Up to where such requests of earlier days are forgotten.
+    forgotten_before: Arc<Mutex<Option<String>>>,
 }
 
 impl Api {

@@ -6,17 +6,18 @@
 
 use std::sync::LazyLock;
 
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi as _;
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{OpenApi, PathItem, Ref, RefOr, Response as Described, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::error::{Dialect, IngestErrorBody, InngestErrorBody, ProblemDocument};
-use super::{Api, groups};
+use super::{Api, groups, idempotency};
 
 /// The scheme of keys, by its name in the document.
 const API_KEY: &str = "api_key";
@@ -79,7 +80,10 @@ pub fn openapi() -> OpenApi {
     }
     let paths = std::mem::take(&mut document.paths.paths);
     for (path, mut item) in paths {
-        for operation in operations(&mut item) {
+        for (method, operation) in operations(&mut item) {
+            if idempotency::heeds(&method, &path) {
+                heed_idempotency_key(operation);
+            }
             finish(&path, operation);
         }
         // The router's way to write a parameter that may hold slashes.
@@ -110,16 +114,51 @@ fn usual_name(dialect: Dialect, status: &str) -> String {
     format!("{}_{status}", schema_name(dialect))
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
-    ]
-    .into_iter()
-    .flatten()
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let all = [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::PATCH, &mut item.patch),
+    ];
+    all.into_iter()
+        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Adds the header, and what may be wrong with it.
+fn heed_idempotency_key(operation: &mut Operation) {
+    let header = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "The same request with the same key has its effect once, and gets the same answer, for 24 hours",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(255)),
+        ));
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(header.build());
+    let mut add = |status: &str, description: &str| {
+        let response = ResponseBuilder::new().description(description);
+        let responses = &mut operation.responses.responses;
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| response.into());
+    };
+    add(
+        "409",
+        "A request with this `Idempotency-Key` is being handled, or nobody knows how it ended",
+    );
+    add(
+        "422",
+        "The `Idempotency-Key` was used for a request with another body",
+    );
 }
 
 /// Adds what every route may answer, the shape of each error, and the rest that follows from the path.

@@ -14,6 +14,7 @@ use abide_core::state::{Read, ReadError};
 use abide_store::View;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, stream};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 
 use super::api::Params;
 use super::error::{ApiError, Problem};
+use super::live::LAST_EVENT_ID;
 use super::runs::{read_detail, read_pending, standing};
 use super::serve::Stopping;
 use super::{Api, event_id, no_such_event, no_such_run, run_id};
@@ -34,7 +36,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const BYTES_PER_MS: usize = 16 << 10;
 
 /// A comment now and then keeps proxies from closing a quiet connection, and finds out whether the client is still there.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 type Stopped = Option<Extension<Stopping>>;
 
@@ -47,6 +49,7 @@ type Stopped = Option<Extension<Stopping>>;
     tag = "runs",
     params(
         ("id" = String, Path, description = "The run's id"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message of an earlier stream: what it showed is not sent again"),
         ("steps" = Option<bool>, Query, description = "`false`: without steps"),
     ),
     responses(
@@ -58,6 +61,7 @@ pub(super) async fn run(
     State(api): State<Api>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     stopping: Stopped,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let id = run_id(&id)?;
@@ -65,6 +69,7 @@ pub(super) async fn run(
     let mut watcher = Watcher::new(api, None, form, stopping);
     watcher.wanted.insert(id);
     watcher.refresh().await?;
+    watcher.resume(&headers);
     if watcher.shown.is_empty() {
         return Err(no_such_run(id).into());
     }
@@ -80,6 +85,7 @@ pub(super) async fn run(
     tag = "events",
     params(
         ("id" = String, Path, description = "The event's id, as the answer to sending it gave it"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message of an earlier stream: what it showed is not sent again"),
         ("steps" = Option<bool>, Query, description = "`false`: without steps"),
     ),
     responses(
@@ -91,6 +97,7 @@ pub(super) async fn event(
     State(api): State<Api>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     stopping: Stopped,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let id = event_id(&id)?;
@@ -100,6 +107,7 @@ pub(super) async fn event(
         return Err(no_such_event(id).into());
     }
     watcher.refresh().await?;
+    watcher.resume(&headers);
     Ok(answer(watcher))
 }
 
@@ -236,6 +244,20 @@ impl Watcher {
         }
     }
 
+    /// What all runs together look like: the id of a message that completes it.
+    fn state(&self) -> String {
+        let states = self.shown.iter().map(|(run, shown)| (run, shown.hash));
+        format!("{:016x}", hash(states.collect::<Vec<_>>()))
+    }
+
+    /// Spares a client that comes back what it has seen: if nothing changed since, nothing is sent again.
+    fn resume(&mut self, headers: &HeaderMap) {
+        let last = headers.get(&LAST_EVENT_ID).and_then(|id| id.to_str().ok());
+        if last == Some(self.state().as_str()) {
+            self.pending.clear();
+        }
+    }
+
     /// Waits until a watched run changed, and then until it may be read again: at once if it ended.
     async fn changed(&mut self) -> bool {
         let mut hurry = false;
@@ -271,7 +293,7 @@ impl Watcher {
                 self.event == Some(*event) || self.expected.contains(run),
             ),
             Notice::Grew(run) => (*run, false, false),
-            Notice::Undecided(_) | Notice::Poisonous { .. } => return false,
+            Notice::Event(_) | Notice::Undecided(_) | Notice::Poisonous { .. } => return false,
         };
         let watched = self.shown.get(&run).map_or(ours, |shown| !shown.ended);
         if watched {
@@ -331,7 +353,7 @@ impl Watcher {
         for (id, text, ended) in read {
             bytes += text.len();
             let now = Shown {
-                hash: hash(&text),
+                hash: hash(text.as_str()),
                 ended,
             };
             if self.shown.insert(id, now) != Some(now) {
@@ -339,14 +361,19 @@ impl Watcher {
                     .push_back(Event::default().event("run").data(text));
             }
         }
+        // Only who has seen all of them has seen this state.
+        let state = self.state();
+        if let Some(last) = self.pending.pop_back() {
+            self.pending.push_back(last.id(state));
+        }
         let pause_ms = u64::try_from(bytes / BYTES_PER_MS).unwrap_or(u64::MAX);
         self.quiet_until = Instant::now() + SHORTEST_PAUSE + Duration::from_millis(pause_ms);
         Ok(())
     }
 }
 
-fn hash(text: &str) -> u64 {
+fn hash(what: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
+    what.hash(&mut hasher);
     hasher.finish()
 }

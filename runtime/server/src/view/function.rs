@@ -128,7 +128,7 @@ pub(crate) struct FunctionDetail {
 /// A cron trigger, and when it fires next.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Schedule)]
-struct ScheduleView {
+pub(super) struct ScheduleView {
     cron: String,
     /// In words.
     fires: String,
@@ -183,7 +183,7 @@ impl FunctionDetail {
     }
 }
 
-fn schedule(cron: &str, now_ms: u64) -> Option<ScheduleView> {
+pub(super) fn schedule(cron: &str, now_ms: u64) -> Option<ScheduleView> {
     let schedule = Schedule::parse(cron).ok()?;
     let first = schedule.next_after(now_ms);
     let ticks = std::iter::successors(first, |tick| schedule.next_after(*tick));

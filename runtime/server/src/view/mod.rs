@@ -5,6 +5,7 @@
 //! its journal and its registrations.
 
 mod app;
+mod deployment;
 mod event;
 mod function;
 mod inngest_job;
@@ -13,6 +14,7 @@ mod journal;
 mod pending;
 mod queued;
 mod run;
+mod schedule;
 mod schema;
 pub(crate) mod shapes;
 mod steps;
@@ -22,6 +24,7 @@ mod value;
 mod waiting;
 
 pub(crate) use app::AppView;
+pub(crate) use deployment::{DeploymentView, PinnedView};
 pub(crate) use event::{EventView, InngestEvent};
 pub(crate) use function::{FunctionDetail, FunctionView, Paused, QueuedView, functions_of};
 pub(crate) use inngest_job::InngestJob;
@@ -30,5 +33,6 @@ pub(crate) use journal::{EntryView, LogView, StepNames};
 pub(crate) use pending::PendingView;
 pub(crate) use queued::Hold;
 pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
+pub(crate) use schedule::{FunctionScheduleView, schedules_of};
 pub(crate) use schema::SchemaView;
 pub(crate) use value::{Embedded, Id, Time};

@@ -247,6 +247,8 @@ pub(crate) fn three_runs() -> Vec<Write> {
 
 /// Messages of a stream, as they come.
 pub(crate) struct Messages {
+    /// The id of the latest message that had one.
+    pub(crate) id: String,
     body: Body,
     text: String,
 }
@@ -256,6 +258,7 @@ impl Messages {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
+            id: String::new(),
             body: response.into_body(),
             text: String::new(),
         }
@@ -269,7 +272,10 @@ impl Messages {
                     let lines = message.lines().filter_map(|line| line.strip_prefix(name));
                     lines.map(str::trim_start).collect::<Vec<_>>().join("\n")
                 };
-                let (name, data) = (field("event:"), field("data:"));
+                let (name, data, id) = (field("event:"), field("data:"), field("id:"));
+                if !id.is_empty() {
+                    self.id = id;
+                }
                 let rest = rest.to_owned();
                 self.text = rest;
                 if name.is_empty() {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use abide_core::state::{App, Read};
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
+use axum::{Extension, Json};
 
 use super::Params;
 use super::functions::paused;
 use crate::DeployOptions;
+use crate::admin::Principal;
 use crate::http::Api;
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
@@ -73,6 +74,7 @@ pub(super) async fn deploy(
     State(api): State<Api>,
     Path(app): Path<String>,
     RawQuery(query): RawQuery,
+    principal: Option<Extension<Principal>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<AppView>, Problem> {
@@ -90,12 +92,19 @@ pub(super) async fn deploy(
         )
         .into());
     }
+    // What is served now must not be forgotten because its record was lost.
+    let id = options.app.clone();
+    if let Some(before) = api.read(move |view| Ok(view.get_app(&id)?)).await? {
+        api.remember_deployment(&before, None).await?;
+    }
     let node = api.node.clone();
     // In a task of its own: a client that goes away half-way does not leave half a deployment.
     let deployed = tokio::spawn(async move { node.deploy(wasm, options).await }).await;
     let app = deployed
         .map_err(|error| ApiError::internal(format!("the deployment broke off: {error}")))??;
     tracing::info!(app = %app.id, digest = %app.current.digest, functions = app.current.functions.len(), "deployed");
+    let principal = principal.map(|Extension(principal)| principal);
+    api.remember_deployment(&app, principal.as_ref()).await?;
     Ok(Json(AppView::new(&app, &api.read(paused).await?)))
 }
 

@@ -11,7 +11,10 @@ use axum::extract::{Path, State};
 use crate::http::Api;
 use crate::http::error::{ApiError, Problem};
 use crate::http::page::All;
-use crate::view::{FunctionDetail, FunctionView, Paused, QueuedView, functions_of};
+use crate::view::{
+    FunctionDetail, FunctionScheduleView, FunctionView, Paused, QueuedView, functions_of,
+    schedules_of,
+};
 
 /// Queued runs that are counted.
 const MOST_QUEUED: usize = 10_000;
@@ -32,6 +35,21 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<FunctionView
     Ok(Json(All {
         data: functions.collect(),
     }))
+}
+
+/// List the schedules of all functions, in the order of their next ticks.
+#[utoipa::path(
+    get,
+    path = "/api/v1/schedules",
+    tag = "apps",
+    responses((status = 200, description = "All schedules", body = All<FunctionScheduleView>))
+)]
+pub(super) async fn schedules(
+    State(api): State<Api>,
+) -> Result<Json<All<FunctionScheduleView>>, Problem> {
+    let (apps, paused) = api.read(|view| Ok((view.apps()?, paused(view)?))).await?;
+    let data = schedules_of(&apps, &paused, api.node.clock().now_ms());
+    Ok(Json(All { data }))
 }
 
 /// Show a function.

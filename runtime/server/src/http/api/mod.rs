@@ -2,6 +2,7 @@
 
 mod apps;
 mod backup;
+mod deployments;
 mod events;
 mod functions;
 mod jobs;
@@ -16,8 +17,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::ApiError;
-use super::{Api, stream};
+use super::{Api, live, stream};
 
+pub(crate) use deployments::Deployment;
 pub(super) use functions::paused;
 pub(super) use jobs::{job_id, selection};
 
@@ -26,7 +28,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(apps::list))
         .routes(routes!(apps::show, apps::deploy))
+        .routes(routes!(deployments::of_app))
         .routes(routes!(functions::list))
+        .routes(routes!(functions::schedules))
         .routes(routes!(functions::show))
         .routes(routes!(functions::pause))
         .routes(routes!(functions::resume))
@@ -42,6 +46,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(run_actions::resume))
         .routes(routes!(run_actions::replay))
         .routes(routes!(stream::run))
+        .routes(routes!(live::follow))
         .routes(routes!(jobs::list, jobs::create))
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::stop))

@@ -62,6 +62,8 @@ impl Gate {
             config: self.config.clone(),
             environment: environment.name.clone(),
             admin: self.site.admin().clone(),
+            under_way: Arc::default(),
+            forgotten_before: Arc::default(),
         };
         let router = super::routes(api).layer(axum::Extension(self.site.clone()));
         let entry = (environment.node.clone(), router.clone());

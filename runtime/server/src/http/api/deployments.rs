@@ -1,0 +1,146 @@
+//! The deployments of an app: what was served when, and what runs are still on it.
+//!
+//! The store knows only what is served now. What was served before is remembered in the admin store, up to a bound for each app; a
+//! deployment whose record was lost to a crash is recorded by the next one.
+
+use abide_core::state::{App, RunFilter, RunStatus};
+use abide_store::View;
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+
+use super::apps::find;
+use crate::admin::{AdminRecord, Principal};
+use crate::http::Api;
+use crate::http::error::{ApiError, Problem};
+use crate::http::page::All;
+use crate::view::{DeploymentView, PinnedView};
+
+/// Deployments of one app that are remembered.
+const REMEMBERED: u32 = 100;
+
+/// Runs that have not ended that are counted, and read at once.
+const MOST_RUNS: usize = 10_000;
+const READ_AT_ONCE: usize = 500;
+
+/// A deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Deployment {
+    pub(crate) app: String,
+    /// Counted from 1.
+    pub(crate) number: u32,
+    pub(crate) digest: String,
+    pub(crate) at_ms: u64,
+    pub(crate) bytes: u64,
+    pub(crate) functions: Vec<String>,
+    /// The name of the key that deployed it, where that is known.
+    pub(crate) by: Option<String>,
+}
+
+impl AdminRecord for Deployment {
+    const KIND: &'static str = "deployment";
+}
+
+fn id(app: &str, number: u32) -> String {
+    format!("{app}/{number:010}")
+}
+
+fn current(app: &App, by: Option<&Principal>) -> Deployment {
+    let functions = app.current.functions.iter();
+    Deployment {
+        app: app.id.to_string(),
+        number: app.deployments,
+        digest: app.current.digest.to_string(),
+        at_ms: app.current.at_ms,
+        bytes: app.current.bytes,
+        functions: functions.map(|function| function.id.clone()).collect(),
+        by: by.map(|principal| principal.name.to_string()),
+    }
+}
+
+impl Api {
+    /// Remembers what an app serves now, unless it is remembered already.
+    pub(super) async fn remember_deployment(
+        &self,
+        app: &App,
+        by: Option<&Principal>,
+    ) -> Result<(), ApiError> {
+        let deployment = current(app, by);
+        let own = id(&deployment.app, deployment.number);
+        let environment = &self.environment;
+        let inserted = self.admin.insert(environment, &own, &deployment).await;
+        if inserted.map_err(ApiError::admin)?
+            && let Some(oldest) = deployment.number.checked_sub(REMEMBERED)
+        {
+            let oldest = id(&deployment.app, oldest);
+            let forgotten = self.admin.delete::<Deployment>(environment, &oldest).await;
+            forgotten.map_err(ApiError::admin)?;
+        }
+        Ok(())
+    }
+}
+
+/// List the deployments of an app, newest first.
+///
+/// The latest 100, each with the runs that have not ended and are still on its code.
+#[utoipa::path(
+    get,
+    path = "/api/v1/apps/{app}/deployments",
+    tag = "apps",
+    params(("app" = String, Path, description = "The app's id")),
+    responses(
+        (status = 200, description = "Its deployments", body = All<DeploymentView>),
+        (status = 404, description = "There is no such app"),
+    )
+)]
+pub(super) async fn of_app(
+    State(api): State<Api>,
+    Path(app): Path<String>,
+) -> Result<Json<All<DeploymentView>>, Problem> {
+    let app = find(&api, app).await?;
+    let known = api.admin.list::<Deployment>(&api.environment).await;
+    let known = known.map_err(ApiError::admin)?.into_iter();
+    let mut deployments: Vec<_> = known
+        .map(|it| it.record)
+        .filter(|it| *it.app == *app.id && it.number <= app.deployments)
+        .collect();
+    if deployments
+        .last()
+        .is_none_or(|it| it.number < app.deployments)
+    {
+        deployments.push(current(&app, None));
+    }
+    let wanted = app.id.to_string();
+    let digests = api.read(move |view| pinned(view, wanted)).await?;
+    let views = deployments.iter().rev().map(|deployment| {
+        let runs = digests.0.iter().filter(|it| **it == deployment.digest);
+        let pinned = PinnedView {
+            runs: runs.count(),
+            at_least: digests.1,
+        };
+        DeploymentView::new(deployment, deployment.number == app.deployments, pinned)
+    });
+    Ok(Json(All {
+        data: views.collect(),
+    }))
+}
+
+/// What the runs of an app that have not ended are pinned to, and whether there may be more of them.
+fn pinned(view: &View, app: String) -> Result<(Vec<String>, bool), abide_core::state::ReadError> {
+    let open = RunStatus::ALL.into_iter().filter(|it| !it.is_final());
+    let filter = RunFilter {
+        app: Some(app),
+        statuses: open.collect(),
+        ..RunFilter::default()
+    };
+    let (mut digests, mut before, mut parts) = (Vec::new(), None, 0);
+    loop {
+        let page = view.list_runs(before, &filter, READ_AT_ONCE)?;
+        digests.extend(page.items.iter().map(|run| run.digest.to_string()));
+        before = page.next;
+        parts += 1;
+        if before.is_none() || parts * READ_AT_ONCE >= MOST_RUNS {
+            return Ok((digests, before.is_some()));
+        }
+    }
+}

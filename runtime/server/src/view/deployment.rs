@@ -1,0 +1,51 @@
+//! Deployments of an app.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::value::Time;
+use crate::http::Deployment;
+
+/// One deployment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Deployment)]
+pub(crate) struct DeploymentView {
+    /// Counted from 1.
+    number: u32,
+    /// The SHA-256 of the component.
+    digest: String,
+    deployed_at: Time,
+    /// The name of the key that deployed it, where that is known.
+    deployed_by: Option<String>,
+    /// The size of the component.
+    bytes: u64,
+    /// The ids of its functions.
+    functions: Vec<String>,
+    /// Whether new runs start with it.
+    served: bool,
+    pinned: PinnedView,
+}
+
+/// Runs that have not ended and are on the code of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PinnedRuns)]
+pub(crate) struct PinnedView {
+    pub(crate) runs: usize,
+    /// There may be more: they were not all counted.
+    pub(crate) at_least: bool,
+}
+
+impl DeploymentView {
+    pub(crate) fn new(deployment: &Deployment, served: bool, pinned: PinnedView) -> Self {
+        Self {
+            number: deployment.number,
+            digest: deployment.digest.clone(),
+            deployed_at: Time(deployment.at_ms),
+            deployed_by: deployment.by.clone(),
+            bytes: deployment.bytes,
+            functions: deployment.functions.clone(),
+            served,
+            pinned,
+        }
+    }
+}
