@@ -74,7 +74,9 @@ impl World {
     pub(super) fn warnings(&self) -> Vec<String> {
         let warnings = self.notices.iter().filter_map(|notice| match notice {
             Notice::Undecided(what) => Some(format!("{}: {}", what.option, what.problem)),
-            Notice::Run { .. } | Notice::Grew(_) | Notice::Poisonous { .. } => None,
+            Notice::Event(_) | Notice::Run { .. } | Notice::Grew(_) | Notice::Poisonous { .. } => {
+                None
+            }
         });
         warnings.collect()
     }
