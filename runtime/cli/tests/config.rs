@@ -122,6 +122,15 @@ fn a_wrong_file_is_refused_by_check_and_by_serve_in_the_same_words() {
             assert!(stderr(&output).contains(wrong), "{}", stderr(&output));
         }
     }
+    std::fs::write(&file, "tls_cert = \"/does/not/exist.pem\"\n").expect("written");
+    let output = abide(&["config", "check", path], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(
+        told.contains("tls_cert: there is no file /does/not/exist.pem")
+            && told.contains("tls_key is not"),
+        "{told}"
+    );
     let output = abide(&serve[..1], &[("ABIDE_CONFIG", "/does/not/exist.toml")]);
     assert_eq!(output.status.code(), Some(2));
     assert!(

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use abide_server::Site;
+use abide_server::http::{ServeConfig, Server};
 use anyhow::{Result, bail};
 use clap::Args;
 
@@ -160,9 +161,10 @@ impl Dev {
         mut deployer: Deployer,
         stop: impl Future<Output = ()> + Clone + Send + 'static,
     ) -> Result<Outcome> {
-        let url = node::url(listener.local_addr()?);
+        let server = Server::new(ServeConfig::default())?;
+        let url = server.url(listener.local_addr()?);
         tokio::spawn(activity::tell(site.default_node()?));
-        let mut server = tokio::spawn(node::serve(site, listener, true, stop.clone()));
+        let mut server = tokio::spawn(node::serve(site, listener, server, true, stop.clone()));
         tokio::select! {
             ended = &mut server => ended??,
             result = self.watch(&url, &mut deployer) => result?,

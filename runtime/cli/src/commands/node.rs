@@ -1,11 +1,11 @@
 //! What `dev` and `serve` have in common: a node behind its HTTP API, until somebody stops it.
 
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use abide_host::{AllowRule, EgressPolicy};
-use abide_server::http::{self, HttpConfig};
+use abide_server::http::{self, HttpConfig, Server};
 use abide_server::{NodeConfig, Site, SiteConfig};
 use anyhow::{Context, Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,6 +49,7 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Site> {
 pub(crate) async fn serve(
     site: Site,
     listener: TcpListener,
+    server: Server,
     dev: bool,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
@@ -68,7 +69,8 @@ pub(crate) async fn serve(
             reason = watched.failed() => drop(failed.send(reason)),
         }
     };
-    http::serve(listener, router, stop)
+    server
+        .serve(listener, router, stop)
         .await
         .context("the server ended")?;
     site.shutdown().await;
@@ -97,9 +99,4 @@ pub(crate) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static>
             std::process::exit(1);
         });
     })
-}
-
-/// As a URL.
-pub(crate) fn url(address: SocketAddr) -> String {
-    format!("http://{address}")
 }

@@ -1,5 +1,6 @@
 //! `abide serve`.
 
+use abide_server::http::Server;
 use anyhow::Result;
 use clap::Args;
 
@@ -11,7 +12,7 @@ use crate::outcome::{Outcome, Usage};
 use crate::terminal::print_line;
 
 const HELP: &str = "\
-It prints `listening on http://ADDR:PORT` on stdout when it is ready, and log lines on stderr: --log selects them (info; warn;
+It prints `listening on http://ADDR:PORT` (https:// with --tls-cert) on stdout when it is ready, and log lines on stderr: --log selects them (info; warn;
 abide_server=debug), --log-format gives their form. SIGTERM or Ctrl-C stops it within 10 s: runs that are under way go on after the next start.
 
 Every option can also be a variable of the environment or a key of the file that --config names: `abide config show --default` prints
@@ -40,6 +41,7 @@ impl Serve {
         if let Some(contradiction) = settings.contradiction() {
             return Err(Usage(contradiction).into());
         }
+        let server = Server::new(settings.serving.config())?;
         let stop = node::stop_signal()?;
         // The socket first: a taken port is told before the store is touched.
         let listener = address::listen(settings.listen)?;
@@ -52,9 +54,9 @@ impl Serve {
             code_cache: settings.code_cache.clone(),
         };
         let site = node::open(&options).await?;
-        print_line(&format!("listening on {}", node::url(address)))?;
+        print_line(&format!("listening on {}", server.url(address)))?;
         tracing::info!(%address, data = %settings.data.display(), "serving");
-        node::serve(site, listener, false, stop).await?;
+        node::serve(site, listener, server, false, stop).await?;
         tracing::info!("stopped");
         Ok(Outcome::Done)
     }

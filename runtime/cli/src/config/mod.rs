@@ -10,6 +10,7 @@
 
 mod file;
 mod origin;
+mod serving;
 mod setting;
 mod text;
 
@@ -22,6 +23,7 @@ use clap::{Args, Command, ValueHint};
 pub(crate) use crate::commands::keep::Keep;
 pub(crate) use file::{ConfigError, ConfigFile};
 pub(crate) use origin::{Origin, effective};
+pub(crate) use serving::Serving;
 pub(crate) use setting::{Kind, Setting};
 pub(crate) use text::default_file;
 
@@ -95,6 +97,8 @@ pub(crate) struct Settings {
     )]
     pub(crate) code_cache: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) serving: Serving,
+    #[command(flatten)]
     pub(crate) keep: Keep,
     /// Which log lines are written: `info`, `warn`, `warn,abide_server=debug`.
     #[arg(
@@ -124,12 +128,8 @@ fn allow_rule(text: &str) -> Result<String, String> {
 
 impl Settings {
     /// The first thing that is wrong with the settings together, each of which is right by itself.
-    #[expect(
-        clippy::unused_self,
-        reason = "settings that need each other come with TLS"
-    )]
     pub(crate) fn contradiction(&self) -> Option<String> {
-        None
+        self.serving.contradiction()
     }
 }
 

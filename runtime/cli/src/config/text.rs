@@ -15,7 +15,7 @@ pub(crate) fn default_file() -> String {
     );
     for setting in setting::all() {
         text.push('\n');
-        for line in wrap(&setting.help(), WIDTH, usize::MAX) {
+        for line in wrap(&format!("{}.", setting.help()), WIDTH, usize::MAX) {
             let _ = writeln!(text, "# {line}");
         }
         let possible = setting.possible();
@@ -62,7 +62,7 @@ mod tests {
         for setting in setting::all() {
             let default = setting.default();
             let default = default.map(|value| format!("`{}`", as_toml(setting.kind(), &[value])));
-            let mut help = setting.help().replace('|', "\\|");
+            let mut help = format!("{}.", setting.help()).replace('|', "\\|");
             let possible = setting.possible();
             if !possible.is_empty() {
                 let _ = write!(help, " One of `{}`.", possible.join("`, `"));

@@ -69,6 +69,21 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     Ok(first.unwrap_or_else(|| rest.freeze()))
 }
 
+/// Reads what is not wanted, up to a bound, so that the client is still listening when its answer arrives.
+pub(super) async fn discard(mut body: Body) {
+    let reading = async {
+        let mut received = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            received = received.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+            if received > DISCARDED_BYTES {
+                break;
+            }
+        }
+    };
+    // Whoever is slower than that sees the connection close.
+    let _ = tokio::time::timeout(LONGEST, reading).await;
+}
+
 fn too_large(limit: usize) -> ApiError {
     ApiError::new(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -24,7 +24,6 @@ mod live;
 mod openapi;
 mod page;
 mod pages;
-mod places;
 mod runs;
 mod select;
 mod serve;
@@ -51,7 +50,7 @@ use crate::{Node, Site};
 pub(crate) use api::Deployment;
 use error::{ApiError, Dialect};
 pub use openapi::openapi;
-pub use serve::serve;
+pub use serve::{Peer, ServeConfig, Server, TlsError, TlsFiles, serve};
 
 /// Settings of the HTTP API.
 #[derive(Debug, Clone)]

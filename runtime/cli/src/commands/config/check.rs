@@ -57,10 +57,13 @@ fn contradiction(file: &ConfigFile) -> Option<String> {
     let alone = Settings::augment_args(Command::new("check"))
         .mut_args(|arg| arg.env(Resettable::Reset))
         // It may come from elsewhere.
-        .mut_arg("data", |arg| arg.default_value("."));
-    let matches = file
+        .mut_arg("data", |arg| arg.required(false).default_value("."));
+    let settings = file
         .as_defaults(alone)
         .try_get_matches_from(["check"])
-        .ok()?;
-    Settings::from_arg_matches(&matches).ok()?.contradiction()
+        .and_then(|matches| Settings::from_arg_matches(&matches));
+    match settings {
+        Ok(settings) => settings.contradiction(),
+        Err(error) => Some(error.to_string()),
+    }
 }

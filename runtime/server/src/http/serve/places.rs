@@ -1,15 +1,15 @@
-//! Places for connections: bounded, so that clients never take the descriptors that the store and step bodies need.
+//! Places for connections: places, so that clients never take the descriptors that the store and step bodies need.
 //!
 //! A node that can't open a payload file must stop. Who only connects must not be able to bring that about: connections beyond the places
 //! wait in the system's queue until others close.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use axum::serve::Listener;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +23,16 @@ const FEWEST: usize = 16;
 
 /// More connections than one process serves well.
 const MOST: usize = 1 << 16;
+
+/// How long it waits after the system refused it a connection, for example because the machine has no descriptors left.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+fn is_clients(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    )
+}
 
 /// Lets this process open as many files as the system allows it, and says how many connections may take a part of them.
 pub(super) fn count() -> usize {
@@ -46,23 +56,45 @@ fn of_limit(limit: Option<u64>) -> usize {
 }
 
 /// A listener that accepts while there are places.
-pub(super) struct Bounded {
+pub(super) struct Places {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    free: Arc<Semaphore>,
     full: bool,
 }
 
-impl Bounded {
+impl Places {
     pub(super) fn new(listener: TcpListener, places: usize) -> Self {
         Self {
             listener,
-            places: Arc::new(Semaphore::new(places)),
+            free: Arc::new(Semaphore::new(places)),
             full: false,
         }
     }
 
+    /// The next connection, once there is a place for it.
+    pub(super) async fn accept(&mut self) -> (Seated, SocketAddr) {
+        let place = self.place().await;
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, address)) => {
+                    let seated = Seated {
+                        stream,
+                        _place: place,
+                    };
+                    return (seated, address);
+                }
+                // The client went away before it was accepted: no trouble of ours.
+                Err(error) if is_clients(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "a connection cannot be accepted; trying again soon");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+        }
+    }
+
     async fn place(&mut self) -> OwnedSemaphorePermit {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
             self.full = false;
             return place;
         }
@@ -71,30 +103,11 @@ impl Bounded {
                 "all places for connections are taken; further ones wait until others close (`ulimit -n` gives more)"
             );
         }
-        match Arc::clone(&self.places).acquire_owned().await {
+        match Arc::clone(&self.free).acquire_owned().await {
             Ok(place) => place,
             // It is closed by nobody.
             Err(_) => std::future::pending().await,
         }
-    }
-}
-
-impl Listener for Bounded {
-    type Io = Seated;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Seated, SocketAddr) {
-        let place = self.place().await;
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        let seated = Seated {
-            stream,
-            _place: place,
-        };
-        (seated, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 
@@ -167,11 +180,11 @@ mod tests {
     async fn a_connection_beyond_the_places_waits_until_another_closes() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let mut bounded = Bounded::new(listener, 1);
+        let mut places = Places::new(listener, 1);
         let _first = TcpStream::connect(address).await.expect("connected");
         let _second = TcpStream::connect(address).await.expect("in the queue");
-        let (seated, _) = bounded.accept().await;
-        let waiting = bounded.accept();
+        let (seated, _) = places.accept().await;
+        let waiting = places.accept();
         tokio::pin!(waiting);
         let polled = std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context)));
         assert!(polled.await.is_pending(), "there is one place only");
