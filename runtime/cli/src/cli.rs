@@ -96,6 +96,9 @@ pub(crate) enum Command {
     /// Counts what a data directory holds, and gives the disk space of what was deleted back.
     #[command(subcommand)]
     Store(commands::store::Store),
+    /// Lets third parties send events: adds, lists, tries out and removes webhooks.
+    #[command(subcommand)]
+    Webhooks(commands::webhooks::Webhooks),
     /// Explains schedules.
     #[command(subcommand)]
     Cron(commands::cron::Cron),
@@ -125,6 +128,7 @@ impl Command {
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Store(command) => command.run(),
+            Self::Webhooks(command) => command.run().await,
             Self::Cron(command) => command.run(),
         }
     }

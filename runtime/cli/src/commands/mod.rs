@@ -25,6 +25,7 @@ pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod tools;
+pub(crate) mod webhooks;
 
 use std::io::Read;
 use std::path::Path;
