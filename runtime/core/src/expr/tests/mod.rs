@@ -1,5 +1,6 @@
 //! The rules of expressions as tables, and their limits.
 
+mod fuzz;
 mod limits;
 mod refusals;
 
