@@ -14,3 +14,4 @@ mod operate;
 mod refused;
 mod retention;
 mod support;
+mod webhooks;

@@ -1,0 +1,408 @@
+//! Webhooks: set up, tried out, attacked, delivered again, and killed in the middle.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use abide_e2e::{Answer, Api, Run, Server, until};
+use reqwest::Method;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use crate::support::{SOON, folder};
+
+const SECRET: &str = "whsec_of_the_end_to_end_test";
+
+/// The values of GitHub's own documentation for the secret; the signature of this body was computed with `hmac` of Python.
+const GITHUB_SECRET: &str = "It's a Secret to Everybody";
+const GITHUB_BODY: &str = r#"{"action":"opened","number":7}"#;
+const GITHUB_SIGNATURE: &str =
+    "sha256=34fd4221cb1c8b95d142c6dc81775bb15fcd403d46608fdf114c11b6a0f525c5";
+
+fn now_s() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.expect("it is after 1970").as_secs()
+}
+
+fn stripe_header(secret: &str, at_s: u64, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, format!("{at_s}.{body}").as_bytes());
+    let hex: String = tag
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("t={at_s},v1={hex}")
+}
+
+fn post(api: &Api, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    api.call(Method::POST, path, |mut request| {
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(body.to_owned())
+    })
+}
+
+/// All events of a name, by the id that their sender gave them.
+fn events(api: &Api, name: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/v1/events?name={name}&limit=100{cursor}");
+        let page = api.get(&path);
+        assert_eq!(page.status, 200, "{}", page.text);
+        all.extend(page.json["data"].as_array().cloned().unwrap_or_default());
+        match page.json["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+struct Cli<'s> {
+    server: &'s Server,
+    secret: &'s Path,
+}
+
+impl Cli<'_> {
+    fn run(&self, arguments: &[&str]) -> Run {
+        let head = ["webhooks"].into_iter().chain(arguments.iter().copied());
+        Run::abide(head.chain(["--url", self.server.url()]))
+    }
+
+    fn add(&self, name: &str, more: &[&str]) -> Run {
+        let secret = self.secret.to_str().expect("a path of text");
+        self.run(&[&["add", name, "--secret-file", secret], more].concat())
+    }
+}
+
+#[test]
+fn stripes_events_come_in_once_and_nothing_else_does() {
+    let data = folder();
+    let server = Server::serve(data.path());
+    let api = server.api();
+    let secret = data.path().join("secret");
+    std::fs::write(&secret, format!("{SECRET}\n")).expect("the secret is written");
+    let cli = Cli {
+        server: &server,
+        secret: &secret,
+    };
+    let added = cli.add("stripe", &["--provider", "stripe"]).run().done();
+    assert!(added.stdout.contains("/hooks/stripe"), "{}", added.stdout);
+
+    let body = r#"{"id":"evt_1","type":"invoice.paid","data":{"object":{"id":"in_1"}}}"#;
+    let send = |header: &str, body: &str| {
+        post(&api, "/hooks/stripe", &[("stripe-signature", header)], body)
+    };
+    let header = stripe_header(SECRET, now_s(), body);
+    let first = send(&header, body);
+    assert_eq!(
+        (first.status, &first.json["status"]),
+        (200, &json!("accepted"))
+    );
+    // Delivered again, and once more with a signature of a later attempt.
+    for header in [header.clone(), stripe_header(SECRET, now_s() + 1, body)] {
+        let again = send(&header, body);
+        assert_eq!(
+            (again.status, &again.json["status"]),
+            (200, &json!("repeated"))
+        );
+        assert_eq!(again.json["id"], first.json["id"]);
+    }
+    let other = body.replace("evt_1", "evt_2");
+    for (header, body, status, code) in [
+        (header.clone(), other.clone(), 401, "invalid_signature"),
+        (
+            stripe_header("whsec_of_somebody_else", now_s(), &other),
+            other.clone(),
+            401,
+            "invalid_signature",
+        ),
+        (
+            stripe_header(SECRET, now_s() - 3_600, &other),
+            other.clone(),
+            401,
+            "stale_signature",
+        ),
+        (
+            "t=1,v1=none".to_owned(),
+            other.clone(),
+            400,
+            "malformed_signature",
+        ),
+        (
+            stripe_header(SECRET, now_s(), "no json"),
+            "no json".to_owned(),
+            400,
+            "unreadable_body",
+        ),
+        (
+            stripe_header(SECRET, now_s(), "{}"),
+            "{}".to_owned(),
+            422,
+            "unmapped_delivery",
+        ),
+    ] {
+        let refused = send(&header, &body);
+        assert_eq!(
+            (refused.status, &refused.json["code"]),
+            (status, &json!(code))
+        );
+        assert_eq!(refused.content_type, "application/problem+json");
+        assert!(!refused.text.contains(SECRET));
+    }
+    let unsigned = post(&api, "/hooks/stripe", &[], &other);
+    assert_eq!(
+        (unsigned.status, &unsigned.json["code"]),
+        (400, &json!("missing_header"))
+    );
+    let unknown = post(&api, "/hooks/nobody", &[], &other);
+    assert_eq!(
+        (unknown.status, &unknown.json["code"]),
+        (404, &json!("no_such_webhook"))
+    );
+
+    let stored = events(&api, "stripe/invoice.paid");
+    assert_eq!(stored.len(), 1, "{stored:?}");
+    assert_eq!(stored[0]["external_id"], "stripe:evt_1");
+    assert_eq!(events(&api, "stripe/none").len(), 0);
+    assert!(
+        !server.output().contains("whsec"),
+        "secrets are never logged"
+    );
+}
+
+#[test]
+fn an_operator_sets_a_webhook_up_tries_it_out_and_takes_it_away() {
+    let data = folder();
+    let server = Server::serve(data.path());
+    let api = server.api();
+    let secret = data.path().join("secret");
+    std::fs::write(&secret, SECRET).expect("the secret is written");
+    let cli = Cli {
+        server: &server,
+        secret: &secret,
+    };
+    cli.run(&["add", "shop", "--provider", "stripe"])
+        .run()
+        .refused(2, &["--secret-file is missing"]);
+    cli.add(
+        "shop",
+        &[
+            "--provider",
+            "generic",
+            "--event-name",
+            "shop/{topic}",
+            "--id",
+            "{id}",
+        ],
+    )
+    .run()
+    .refused(2, &["--signature-header is missing"]);
+    cli.add("shop", &["--provider", "stripe", "--event-name", "{"])
+        .run()
+        .refused(1, &["event_name", "a `{` without its `}`"]);
+    let generic = [
+        "--provider",
+        "generic",
+        "--signature-header",
+        "x-shop-signature",
+        "--encoding",
+        "base64",
+        "--timestamp-header",
+        "x-shop-time",
+        "--event-name",
+        "shop/{topic|unknown}",
+        "--id",
+        "{id}",
+        "--if",
+        "body.topic != 'noise'",
+        "--data",
+        "cel:{'order': body.order}",
+    ];
+    let _ = cli.add("shop", &generic).run().done();
+    cli.add("shop", &generic)
+        .run()
+        .refused(1, &["already", "--replace"]);
+
+    let shown = api.get("/api/v1/webhooks/shop");
+    assert!(!shown.text.contains(SECRET), "secrets are never answered");
+    assert_eq!(shown.json["scheme"]["hmac"]["header"], "x-shop-signature");
+    let listed = cli.run(&["list"]).run().done();
+    assert!(listed.stdout.contains("/hooks/shop"), "{}", listed.stdout);
+
+    let body = r#"{"id":"1","topic":"order.paid","order":{"n":1}}"#;
+    let dry = cli
+        .run(&["test", "shop", "--dry-run", "--body", body])
+        .run()
+        .done();
+    assert!(dry.stdout.contains("shop/order.paid") && dry.stdout.contains(r#"{"order":{"n":1}}"#));
+    assert_eq!(events(&api, "shop/order.paid").len(), 0);
+    let accepted = cli.run(&["test", "shop", "--body", body]).run().done();
+    assert!(
+        accepted.stdout.contains("accepted as event"),
+        "{}",
+        accepted.stdout
+    );
+    let repeated = cli.run(&["test", "shop", "--body", body]).run().done();
+    assert!(repeated.stdout.contains("repeated"), "{}", repeated.stdout);
+    let noise = r#"{"id":"2","topic":"noise"}"#;
+    let left_out = cli.run(&["test", "shop", "--body", noise]).run().done();
+    assert!(left_out.stdout.contains("left out"), "{}", left_out.stdout);
+    assert_eq!(events(&api, "shop/order.paid").len(), 1);
+
+    let _ = cli.run(&["disable", "shop"]).run().done();
+    let refused = post(&api, "/hooks/shop", &[], "{}");
+    assert_eq!(
+        (refused.status, &refused.json["code"]),
+        (503, &json!("webhook_disabled"))
+    );
+    assert!(refused.headers.contains_key("retry-after"));
+    let _ = cli.run(&["enable", "shop"]).run().done();
+    let _ = cli.run(&["remove", "shop"]).run().done();
+    cli.run(&["show", "shop"])
+        .run()
+        .refused(1, &["no webhook `shop`"]);
+}
+
+#[test]
+fn a_secret_is_changed_while_the_provider_still_signs_with_the_old_one() {
+    let data = folder();
+    let server = Server::serve(data.path());
+    let api = server.api();
+    let secret = data.path().join("secret");
+    std::fs::write(&secret, SECRET).expect("the secret is written");
+    let cli = Cli {
+        server: &server,
+        secret: &secret,
+    };
+    let _ = cli.add("stripe", &["--provider", "stripe"]).run().done();
+    let status = |secret: &str, id: u32| {
+        let body = format!(r#"{{"id":"evt_{id}","type":"x"}}"#);
+        let header = stripe_header(secret, now_s(), &body);
+        post(
+            &api,
+            "/hooks/stripe",
+            &[("stripe-signature", &header)],
+            &body,
+        )
+        .status
+    };
+    let new = data.path().join("new");
+    std::fs::write(&new, "whsec_the_new_one").expect("the secret is written");
+    let new = new.to_str().expect("a path of text");
+    let rotate = |overlap: &str| {
+        let rotated = cli.run(&[
+            "rotate-secret",
+            "stripe",
+            "--secret-file",
+            new,
+            "--overlap",
+            overlap,
+        ]);
+        rotated.run().done().stdout
+    };
+    assert!(rotate("1h").contains("is good until"));
+    assert_eq!(
+        (status(SECRET, 1), status("whsec_the_new_one", 2)),
+        (200, 200)
+    );
+    assert!(rotate("0s").contains("good no more"));
+    assert_eq!(
+        (status(SECRET, 3), status("whsec_the_new_one", 4)),
+        (401, 200)
+    );
+}
+
+/// Kills in the middle of deliveries; so many senders deliver at once.
+const KILLS: usize = 4;
+const SENDERS: usize = 4;
+/// Answers between two kills.
+const ANSWERS: usize = 25;
+
+/// Where the server listens now; `None` at the end.
+type Place = Arc<Mutex<Option<String>>>;
+
+/// Delivers under new ids, each until it is answered; gives the event of each id.
+fn deliver(sender: usize, place: &Place, answered: &AtomicUsize) -> BTreeMap<String, String> {
+    let mut delivered = BTreeMap::new();
+    for n in 0.. {
+        let id = format!("{sender}-{n}");
+        loop {
+            let Some(url) = place.lock().expect("a lock").clone() else {
+                return delivered;
+            };
+            let answer = Api::new(&url).try_call(Method::POST, "/hooks/github", |request| {
+                request
+                    .header("x-hub-signature-256", GITHUB_SIGNATURE)
+                    .header("x-github-event", "pull_request")
+                    .header("x-github-delivery", &id)
+                    .body(GITHUB_BODY)
+            });
+            // No answer, or one of a server that is going: what became of the delivery is unknown, so it is made again.
+            if let Ok(answer) = answer
+                && answer.status == 200
+            {
+                let event = answer.json["id"].as_str().expect("an id").to_owned();
+                delivered.insert(id, event);
+                answered.fetch_add(1, Ordering::SeqCst);
+                break;
+            }
+        }
+    }
+    delivered
+}
+
+#[test]
+fn deliveries_are_neither_lost_nor_doubled_by_kills_between_accept_and_answer() {
+    let data = folder();
+    let mut server = Server::serve(data.path());
+    let webhook = json!({"name": "github", "provider": "github", "secret": GITHUB_SECRET});
+    assert_eq!(server.api().post("/api/v1/webhooks", &webhook).status, 201);
+    let place: Place = Arc::new(Mutex::new(Some(server.url().to_owned())));
+    let answered = Arc::new(AtomicUsize::new(0));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|sender| {
+            let (place, answered) = (place.clone(), answered.clone());
+            std::thread::spawn(move || deliver(sender, &place, &answered))
+        })
+        .collect();
+    for kill in 1..=KILLS {
+        until("deliveries are answered", SOON * 2, || {
+            (answered.load(Ordering::SeqCst) >= kill * ANSWERS).then_some(())
+        });
+        server.kill();
+        server = Server::serve(data.path());
+        *place.lock().expect("a lock") = Some(server.url().to_owned());
+    }
+    until("deliveries are answered", SOON * 2, || {
+        (answered.load(Ordering::SeqCst) >= (KILLS + 1) * ANSWERS).then_some(())
+    });
+    // Whoever delivers goes on until it has its answer.
+    let last_url = place.lock().expect("a lock").take();
+    let mut delivered = BTreeMap::new();
+    for sender in senders {
+        delivered.extend(sender.join().expect("a sender"));
+    }
+    assert_eq!(last_url.as_deref(), Some(server.url()));
+    let mut stored = BTreeMap::new();
+    for event in events(&server.api(), "github/pull_request") {
+        let id = event["external_id"].as_str().expect("an id").to_owned();
+        let internal = event["event_id"].as_str().expect("an id").to_owned();
+        let twice = stored.insert(id.clone(), internal);
+        assert_eq!(twice, None, "{id} is stored twice");
+    }
+    for (id, event) in &delivered {
+        assert_eq!(stored.get(&format!("github:{id}")), Some(event), "{id}");
+    }
+    // At most the delivery that each sender was at when it was told to end is stored without its answer.
+    assert!(stored.len() <= delivered.len() + SENDERS);
+    assert!(
+        delivered.len() >= (KILLS + 1) * ANSWERS,
+        "{}",
+        delivered.len()
+    );
+}
