@@ -93,6 +93,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Export(commands::export::Export),
     Import(commands::import::Import),
+    Doctor(commands::doctor::Doctor),
     /// Counts what a data directory holds, and gives the disk space of what was deleted back.
     #[command(subcommand)]
     Store(commands::store::Store),
@@ -127,6 +128,7 @@ impl Command {
             Self::Restore(command) => command.run(),
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,
+            Self::Doctor(command) => command.run().await,
             Self::Store(command) => command.run(),
             Self::Webhooks(command) => command.run().await,
             Self::Cron(command) => command.run(),

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod functions;
