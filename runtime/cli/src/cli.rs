@@ -94,7 +94,7 @@ pub(crate) enum Command {
     Export(commands::export::Export),
     Import(commands::import::Import),
     Doctor(commands::doctor::Doctor),
-    /// Counts what a data directory holds, and gives the disk space of what was deleted back.
+    /// Checks and counts what a data directory holds, and gives the disk space of what was deleted back.
     #[command(subcommand)]
     Store(commands::store::Store),
     /// Lets third parties send events: adds, lists, tries out and removes webhooks.

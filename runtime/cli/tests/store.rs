@@ -84,7 +84,7 @@ fn a_store_is_counted_and_compacted_and_holds_the_same_afterwards() {
 fn a_directory_without_a_store_or_with_a_busy_one_is_refused() {
     let data = tempfile::tempdir().expect("a directory");
     let nowhere = data.path().join("nowhere");
-    for command in ["stats", "compact"] {
+    for command in ["stats", "compact", "check"] {
         let (code, said) = fails(&[command], &nowhere);
         assert_eq!(code, 2, "{said}");
         assert!(said.contains("there is no store in"), "{said}");
@@ -96,4 +96,38 @@ fn a_directory_without_a_store_or_with_a_busy_one_is_refused() {
         assert_eq!(code, 1, "{said}");
         assert!(said.contains("in use by another process"), "{said}");
     }
+}
+
+#[test]
+fn a_sound_store_passes_the_check_and_one_with_strange_rows_does_not() {
+    let data = tempfile::tempdir().expect("a directory");
+    let sound = data.path().join("sound");
+    let store = Store::open(&sound, &SledOptions::default()).expect("it opens");
+    store.close().expect("it closes");
+    assert!(succeeds(&["check"], &sound).starts_with("default: sound; 0 rows"));
+
+    let strange = data.path().join("strange");
+    filled(&strange).close().expect("it closes");
+    let output = abide(&["check", "--json"], &strange);
+    assert_eq!(output.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(
+        (&told["sound"], &told["stores"][0]["problems"]),
+        (&false.into(), &11.into())
+    );
+    let first = &told["stores"][0]["first_problems"][0];
+    assert!(
+        first["remedy"]
+            .as_str()
+            .is_some_and(|remedy| remedy.contains("abide restore")),
+        "{first}"
+    );
+
+    let log = strange.join("log/db");
+    let cut = std::fs::read(&log).expect("the log");
+    std::fs::write(&log, &cut[..cut.len() / 2]).expect("it can be written");
+    let output = abide(&["check"], &strange);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("is damaged"), "{said}");
 }

@@ -59,7 +59,7 @@ struct Commits<'a, F: FnMut()> {
 impl<F: FnMut()> io::Write for Commits<'_, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.pieces += 1;
-        if self.pieces % 8 == 0 {
+        if self.pieces.is_multiple_of(8) {
             (self.between)();
         }
         self.file.extend_from_slice(bytes);
@@ -119,7 +119,10 @@ fn a_store_is_backed_up_as_it_was_at_one_instant_whatever_is_committed_meanwhile
             (last.clone(), Some(value(commits, 20))),
             (key(commits * 7 % 5_000), None),
             (key(20_000 + commits), Some(value(commits, 100))),
-            (key(30_000 + commits), (commits % 2 == 0).then_some(payload)),
+            (
+                key(30_000 + commits),
+                commits.is_multiple_of(2).then_some(payload),
+            ),
         ];
         let mut batch = Batch::new();
         for (key, value) in writes {
@@ -136,7 +139,7 @@ fn a_store_is_backed_up_as_it_was_at_one_instant_whatever_is_committed_meanwhile
         }
         store.submit(batch).wait().expect("it is durable");
         history.push(state.clone());
-        if commits % 16 == 0 {
+        if commits.is_multiple_of(16) {
             let swept = store.maintain().expect("the sweep succeeds");
             assert_eq!(swept.removed, 0, "a backup holds every payload");
         }

@@ -39,6 +39,10 @@ pub(crate) struct Import {
 }
 
 #[derive(Deserialize)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "it says whether the run was imported"
+)]
 struct Imported {
     run_id: String,
     status: String,

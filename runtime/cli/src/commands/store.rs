@@ -1,9 +1,12 @@
 //! `abide store …`: the store in a data directory that no node serves.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use abide_store::{Census, Compacted, Progress, SledBackend, SledOptions, Store as Opened};
+use abide_store::{
+    Census, Checked, Compacted, Problem, Progress, SledBackend, SledOptions, Store as Opened,
+};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,7 +17,7 @@ use crate::commands::apps::size;
 use crate::logging::{self, LogFormat};
 use crate::outcome::{Outcome, Usage};
 use crate::render::table::{Cell, table};
-use crate::terminal::{Look, print, print_line};
+use crate::terminal::{Look, one_line, print, print_line};
 
 const COMPACT_HELP: &str = "\
 The store keeps the disk space of deleted rows for later ones. This copies what is left into a fresh log, compares the two, and puts the
@@ -24,12 +27,34 @@ that starts does the same by itself when an eighth or less of a log of 64 MB or 
 Example:
   abide store compact --data /var/lib/abide";
 
+const CHECK_HELP: &str = "\
+It reads the whole log, every row, every payload file and every component of all environments, and looks whether the rows that belong
+together agree. It changes nothing. Each problem is told with its place and what to do; the exit code is 1 if there is one. Stop the node first.
+
+Example:
+  abide store check --data /var/lib/abide";
+
 const STATS_HELP: &str = "\
 Example:
   abide store stats --data /var/lib/abide";
 
+/// Problems that are told one by one: a damaged disk has many of the same kind.
+const MOST_PROBLEMS: usize = 1_000;
+
+/// The store of what operators set up.
+const ADMIN: &str = "(admin)";
+
+/// Opening changes nothing that need not be.
+fn as_it_is() -> SledOptions {
+    SledOptions {
+        compact_from: u64::MAX,
+        ..SledOptions::default()
+    }
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Store {
+    Check(Check),
     Compact(Compact),
     Stats(Stats),
 }
@@ -38,6 +63,7 @@ impl Store {
     pub(crate) fn run(self) -> Result<Outcome> {
         logging::start(LogFormat::default(), "warn");
         match self {
+            Self::Check(command) => command.run(),
             Self::Compact(command) => command.run(),
             Self::Stats(command) => command.run(),
         }
@@ -53,6 +79,21 @@ struct Directory {
 }
 
 impl Directory {
+    /// Each environment's store with its directory, and that of what operators set up.
+    fn stores(&self) -> Result<Vec<(String, PathBuf)>> {
+        let data = self.existing()?;
+        let stores = abide_server::directories_in(data)?.into_iter();
+        let named = stores.map(|directory| {
+            let name = match directory.as_str() {
+                "" => "default",
+                "admin" => ADMIN,
+                other => other.strip_prefix("environments/").unwrap_or(other),
+            };
+            (name.to_owned(), data.join(&directory))
+        });
+        Ok(named.collect())
+    }
+
     /// The directory, which must hold a store: opening one would create it.
     fn existing(&self) -> Result<&PathBuf> {
         if self.data.join("commits").exists() {
@@ -61,6 +102,119 @@ impl Directory {
         let dir = self.data.display();
         Err(Usage(format!("there is no store in {dir}: name the directory that `serve --data` or `dev --data` was given (dev uses .abide)")).into())
     }
+}
+
+/// Reads everything that a store holds, and says what is damaged or missing.
+#[derive(Args)]
+#[command(after_help = CHECK_HELP)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    directory: Directory,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Check {
+    fn run(self) -> Result<Outcome> {
+        let bar = Bar::start("opening");
+        let mut stores = Vec::new();
+        let mut sound = true;
+        for (environment, path) in self.directory.stores()? {
+            let checked = check(&path, environment == ADMIN, &bar);
+            sound &= matches!(&checked, Ok((checked, _)) if checked.problems == 0);
+            stores.push((environment, checked));
+        }
+        bar.finish();
+        if self.output.json {
+            let stores: Vec<_> = stores.iter().map(checked_as_json).collect();
+            print_line(&json!({ "sound": sound, "stores": stores }).to_string())?;
+        } else {
+            for (environment, checked) in &stores {
+                print(&checked_in_words(environment, checked))?;
+            }
+        }
+        Ok(if sound {
+            Outcome::Done
+        } else {
+            Outcome::Failed
+        })
+    }
+}
+
+/// What was checked, and the first problems.
+type CheckedStore = Result<(Checked, Vec<Problem>), abide_store::Error>;
+
+fn check(path: &Path, admin: bool, bar: &Bar) -> CheckedStore {
+    let whole = SledOptions {
+        full_audit_up_to: u64::MAX,
+        ..as_it_is()
+    };
+    let store = Opened::open(path, &whole)?;
+    let components = path.join("components");
+    let mut problems = Vec::new();
+    let checked = store.check(
+        (!admin).then_some(&components),
+        |rows| {
+            bar.show(Progress {
+                doing: "checking",
+                rows,
+                of: None,
+            });
+        },
+        |problem| {
+            if problems.len() < MOST_PROBLEMS {
+                problems.push(problem);
+            }
+        },
+    )?;
+    store.close()?;
+    Ok((checked, problems))
+}
+
+fn checked_as_json((environment, checked): &(String, CheckedStore)) -> serde_json::Value {
+    match checked {
+        Ok((checked, problems)) => {
+            let problems: Vec<_> = problems
+                .iter()
+                .map(|problem| json!({ "place": problem.place, "what": problem.what, "remedy": problem.remedy }))
+                .collect();
+            json!({
+                "environment": environment,
+                "rows": checked.rows,
+                "payloads": checked.payloads,
+                "components": checked.components,
+                "problems": checked.problems,
+                "first_problems": problems,
+            })
+        }
+        Err(error) => json!({ "environment": environment, "error": error.to_string() }),
+    }
+}
+
+fn checked_in_words(environment: &str, checked: &CheckedStore) -> String {
+    let (checked, problems) = match checked {
+        Ok(checked) => checked,
+        Err(error) => return format!("{environment}: {error}\n"),
+    };
+    let mut words = String::new();
+    for problem in problems {
+        let (place, what) = (one_line(&problem.place), one_line(&problem.what));
+        let _ = writeln!(
+            words,
+            "{environment}: {place}: {what}\n  {}",
+            problem.remedy
+        );
+    }
+    let found = match checked.problems {
+        0 => "sound".to_owned(),
+        1 => "1 problem".to_owned(),
+        count => format!("{count} problems"),
+    };
+    words
+        + &format!(
+            "{environment}: {found}; {} rows, {} values in payload files, {} components\n",
+            checked.rows, checked.payloads, checked.components
+        )
 }
 
 /// Gives the disk space of deleted runs and events back.
@@ -76,30 +230,43 @@ pub(crate) struct Compact {
 impl Compact {
     fn run(self) -> Result<Outcome> {
         let bar = Bar::start("opening");
-        let done = SledBackend::compact(
-            self.directory.existing()?,
-            &SledOptions::default(),
-            |progress| bar.show(progress),
-        );
+        let mut stores = Vec::new();
+        for (environment, path) in self.directory.stores()? {
+            let compacted = SledBackend::compact(&path, &SledOptions::default(), |progress| {
+                bar.show(progress);
+            })?;
+            stores.push((environment, compacted));
+        }
         bar.finish();
-        let done = done?;
         if self.output.json {
-            let took_ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
-            print_line(
-                &json!({
-                    "rows": done.rows,
-                    "alive_bytes": done.alive_bytes,
-                    "before_bytes": done.before_bytes,
-                    "after_bytes": done.after_bytes,
-                    "took_ms": took_ms,
-                })
-                .to_string(),
-            )?;
+            let mut all = json!({});
+            for (environment, done) in &stores {
+                match &**environment {
+                    "default" => all = compacted_as_json(done),
+                    other => all["others"][other] = compacted_as_json(done),
+                }
+            }
+            print_line(&all.to_string())?;
+        } else if let [(_, done)] = &stores[..] {
+            print_line(&in_words(done))?;
         } else {
-            print_line(&in_words(&done))?;
+            for (environment, done) in &stores {
+                print_line(&format!("{environment}: {}", in_words(done)))?;
+            }
         }
         Ok(Outcome::Done)
     }
+}
+
+fn compacted_as_json(done: &Compacted) -> serde_json::Value {
+    let took_ms = u64::try_from(done.took.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "rows": done.rows,
+        "alive_bytes": done.alive_bytes,
+        "before_bytes": done.before_bytes,
+        "after_bytes": done.after_bytes,
+        "took_ms": took_ms,
+    })
 }
 
 fn in_words(done: &Compacted) -> String {
@@ -132,31 +299,58 @@ pub(crate) struct Stats {
 impl Stats {
     fn run(self) -> Result<Outcome> {
         let bar = Bar::start("opening");
-        let as_it_is = SledOptions {
-            compact_from: u64::MAX,
-            ..SledOptions::default()
-        };
-        let store = Opened::open(self.directory.existing()?, &as_it_is)?;
-        let census = store.census(|rows| {
-            bar.show(Progress {
-                doing: "counting",
-                rows,
-                of: None,
-            });
-        });
+        let mut stores = Vec::new();
+        for (environment, path) in self.directory.stores()? {
+            let store = Opened::open(&path, &as_it_is())?;
+            let census = store.census(|rows| {
+                bar.show(Progress {
+                    doing: "counting",
+                    rows,
+                    of: None,
+                });
+            })?;
+            store.close()?;
+            stores.push((environment, census));
+        }
         bar.finish();
-        let census = census?;
-        store.close()?;
         if self.output.json {
-            print_line(&as_json(&census))?;
+            print_line(&all_as_json(&stores))?;
         } else {
-            print(&as_table(&census, Look::stdout()))?;
+            print(&all_as_table(&stores, Look::stdout()))?;
         }
         Ok(Outcome::Done)
     }
 }
 
-fn as_json(census: &Census) -> String {
+/// `default`, and in it the others: whoever knew one environment finds it where it was.
+fn all_as_json(stores: &[(String, Census)]) -> String {
+    let mut all = json!({});
+    let mut others = serde_json::Map::new();
+    for (environment, census) in stores {
+        if environment == "default" {
+            all = as_json(census);
+        } else {
+            others.insert(environment.clone(), as_json(census));
+        }
+    }
+    if !others.is_empty() {
+        all["others"] = others.into();
+    }
+    all.to_string()
+}
+
+fn all_as_table(stores: &[(String, Census)], look: Look) -> String {
+    let tables = stores.iter().map(|(environment, census)| {
+        if stores.len() == 1 {
+            as_table(census, look)
+        } else {
+            format!("{}\n{}", look.bold(environment), as_table(census, look))
+        }
+    });
+    tables.collect::<Vec<_>>().join("\n")
+}
+
+fn as_json(census: &Census) -> serde_json::Value {
     let kinds: Vec<_> = census
         .kinds
         .iter()
@@ -175,7 +369,6 @@ fn as_json(census: &Census) -> String {
         "alive_bytes": census.total().bytes,
         "kinds": kinds,
     })
-    .to_string()
 }
 
 fn as_table(census: &Census, look: Look) -> String {
@@ -261,6 +454,10 @@ the log takes 64.0 MB on the disk
 "
             .trim_start()
         );
-        assert!(as_json(&census).contains(r#""alive_bytes":12550000"#));
+        assert!(
+            as_json(&census)
+                .to_string()
+                .contains(r#""alive_bytes":12550000"#)
+        );
     }
 }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 
 fn about() -> About {
@@ -45,7 +47,7 @@ fn read(file: &[u8]) -> Result<Vec<String>, BackupError> {
             Section::Rows { part, mut rows } => {
                 let mut said = format!("{part}:");
                 while let Some((row, rest)) = split_row(rows) {
-                    said += &format!(" {}={:?}", row.key.escape_ascii(), row.value);
+                    let _ = write!(said, " {}={:?}", row.key.escape_ascii(), row.value);
                     rows = rest;
                 }
                 said

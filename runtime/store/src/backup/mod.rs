@@ -21,6 +21,7 @@ use std::io;
 
 pub(crate) use self::restore::refuse_unfinished;
 pub(crate) use self::spool::Spool;
+pub(crate) use self::take::components_in;
 pub use self::{
     format::{About, Totals, VERSION},
     restore::{RestoredPart, Restoring, restore, verify},

@@ -183,7 +183,11 @@ fn holder(counter: &str, run: RunId) -> Key<'_> {
 }
 
 /// The index rows of a registration: by time, by event name, by signal, by request.
-fn index_rows(run: RunId, op: OpNumber, registration: &Registration) -> Vec<(Key<'_>, Bytes)> {
+pub(crate) fn index_rows(
+    run: RunId,
+    op: OpNumber,
+    registration: &Registration,
+) -> Vec<(Key<'_>, Bytes)> {
     let wait = WaitKey { run, op };
     let mut rows = Vec::new();
     if let Some(due_ms) = registration.due_ms() {

@@ -10,6 +10,7 @@ mod read;
 mod versions;
 
 pub use encode::encode;
+pub(crate) use encode::index_rows;
 pub use expiry::{Expired, Keep};
 pub use list::Page;
 

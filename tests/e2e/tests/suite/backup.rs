@@ -233,3 +233,121 @@ fn a_file_that_is_no_whole_backup_is_refused_before_anything_is_written() {
         assert!(!data.exists(), "{says}");
     }
 }
+
+/// What `abide export run` prints.
+fn exported(url: &str, run: &str, more: &[&str]) -> String {
+    let arguments = ["export", "run", run, "--url", url];
+    Run::abide(arguments.iter().chain(more)).run().done().stdout
+}
+
+fn import(document: &str, url: &str, more: &[&str]) -> Ran {
+    let arguments = ["import", "-", "--json", "--url", url];
+    Run::abide(arguments.iter().chain(more))
+        .stdin(document)
+        .run()
+}
+
+#[test]
+fn a_run_is_looked_at_checked_and_replayed_on_another_server() {
+    let busy = Busy::start();
+    let here = busy.ledger.server.url();
+    let id = busy.done["run_id"].as_str().expect("an id");
+    let without = exported(here, id, &[]);
+    let with = exported(here, id, &["--with-component"]);
+    let folder = folder();
+    let other = Server::serve(folder.path());
+    let api = other.api();
+
+    let told = import(&without, other.url(), &["--check"]).expect(1).json();
+    assert_eq!(
+        (&told["imported"], &told["component"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(
+        told["replay"]["fits"], false,
+        "its component is not here: {told}"
+    );
+    let told = import(&with, other.url(), &["--check"]).done().json();
+    assert_eq!(
+        (&told["imported"], &told["component"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(told["replay"], json!({"fits": true}));
+
+    // Everything that is shown of it is the same, its events, journal and logs too.
+    assert_eq!(api.run(id), busy.done);
+    for path in ["journal", "logs"] {
+        let path = format!("/api/v1/runs/{id}/{path}");
+        assert_eq!(api.get(&path).json, busy.ledger.api.get(&path).json);
+    }
+    assert_eq!(exported(other.url(), id, &[]), without);
+    let event = busy.done["event_id"].as_str().expect("an event");
+    assert_eq!(api.runs_of(event).len(), 1);
+    let replayed = api.post(&format!("/api/v1/runs/{id}/replay"), &json!({}));
+    assert_ne!(
+        replayed.status, 200,
+        "no app is deployed: {}",
+        replayed.text
+    );
+    crate::support::deploy(&api, "ledger", "ledger");
+    let replayed = api.post(&format!("/api/v1/runs/{id}/replay"), &json!({}));
+    let again = replayed.json["run_id"].as_str().expect("a run").to_owned();
+    assert_eq!(api.ended(&again, SOON)["output"], busy.done["output"]);
+}
+
+#[test]
+fn an_imported_run_that_had_not_ended_never_goes_on() {
+    let busy = Busy::start();
+    let id = busy.waiting["run_id"].as_str().expect("an id");
+    let document = exported(busy.ledger.server.url(), id, &["--with-component"]);
+    let folder = folder();
+    let other = Server::serve(folder.path());
+    let api = other.api();
+    crate::support::deploy(&api, "ledger", "ledger");
+    let told = import(&document, other.url(), &["--check"]).done().json();
+    assert_eq!(told["status"], "Cancelled", "{told}");
+    assert_eq!(told["replay"], json!({"fits": true}));
+    api.send("ledger/go", &json!({"key": "waiting", "value": 3}));
+    api.outcome("ledger/sequence", &order("after", 1, 0), SOON);
+    let run = api.run(id);
+    assert_eq!(run["status"], "Cancelled", "{run:#}");
+    let said = run["error"]["message"].as_str().unwrap_or_default();
+    assert!(said.contains("exported while it was Waiting"), "{run:#}");
+}
+
+#[test]
+fn documents_that_were_changed_are_refused_and_change_nothing() {
+    let busy = Busy::start();
+    let here = busy.ledger.server.url();
+    let id = busy.done["run_id"].as_str().expect("an id");
+    let document = exported(here, id, &["--with-component"]);
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut value: Value = serde_json::from_str(&document).expect("it is JSON");
+        change(&mut value);
+        value.to_string()
+    };
+    let other_output = changed(&|it| it["run"]["end"]["Output"] = json!("\"forged\""));
+    import(&other_output, here, &[]).refused(1, &["another run with the id"]);
+    assert_eq!(busy.ledger.api.run(id), busy.done);
+
+    let folder = folder();
+    let other = Server::serve(folder.path());
+    let other_code = changed(&|it| it["component"]["wasm"] = json!("AAAA"));
+    let cut = changed(&|it| {
+        it["journal"].as_array_mut().expect("a journal").pop();
+    });
+    let newer = changed(&|it| it["abide_run"] = json!(2));
+    let no_json = changed(&|it| it["run"]["end"]["Output"] = json!("{"));
+    for (document, says) in [
+        (other_code, "does not fit component.digest"),
+        (cut, "run.entries and the journal differ"),
+        (newer, "version 2"),
+        (no_json, "no JSON"),
+        ("{}".to_owned(), "no exported run"),
+        ("letter".to_owned(), "no exported run"),
+    ] {
+        import(&document, other.url(), &[]).refused(1, &[says]);
+    }
+    let runs = other.api().get("/api/v1/runs").json;
+    assert_eq!(runs["data"], json!([]));
+}

@@ -209,9 +209,9 @@ mod tests {
         let path = dir.path().join("key.pem");
         assert_eq!(private_key(&path).level, Level::Error);
         fs::write(&path, "-----BEGIN PRIVATE KEY-----").unwrap();
-        fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(private_key(&path).level, Level::Warning);
-        fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(private_key(&path).level, Level::Ok);
     }
 }

@@ -260,14 +260,14 @@ mod tests {
     #[test]
     fn a_damaged_store_and_open_rights_are_found_and_a_clock_that_was_set_back() {
         let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         drop(SledBackend::open(dir.path(), &SledOptions::default()).unwrap());
         let findings = look(dir.path());
         assert_eq!(level(&findings, "data directory"), Level::Warning);
         assert_eq!(level(&findings, "store"), Level::Ok);
         assert_eq!(level(&findings, "clock"), Level::Ok);
 
-        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let commits = dir.path().join("commits");
         let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
         File::options()

@@ -9,6 +9,7 @@ mod machine;
 mod server;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -110,7 +111,7 @@ impl Doctor {
         };
         match path("data") {
             Some(data) => {
-                findings.extend(tokio::task::spawn_blocking(move || data::look(&data)).await?)
+                findings.extend(tokio::task::spawn_blocking(move || data::look(&data)).await?);
             }
             None => findings.push(Finding::warning(
                 "data directory",
@@ -206,13 +207,10 @@ fn as_text(findings: &[Finding], look: Look) -> String {
             Level::Warning => look.odd("warning"),
             Level::Error => look.bad("error  "),
         };
-        text += &format!(
-            "{word}  {}: {}\n",
-            look.bold(finding.check),
-            one_line(&finding.found)
-        );
+        let (check, found) = (look.bold(finding.check), one_line(&finding.found));
+        let _ = writeln!(text, "{word}  {check}: {found}");
         if let Some(remedy) = &finding.remedy {
-            text += &format!("         {}\n", one_line(remedy));
+            let _ = writeln!(text, "         {}", one_line(remedy));
         }
     }
     let count = |level| {

@@ -56,6 +56,10 @@ pub(super) async fn export(
 
 /// What came of an import.
 #[derive(Debug, Serialize, ToSchema)]
+#[allow(
+    clippy::struct_field_names,
+    reason = "it says whether the run was imported"
+)]
 pub(super) struct Imported {
     /// The run, which has the id that it had.
     #[schema(value_type = Id)]
@@ -165,6 +169,10 @@ fn flag(params: &Params, name: &str) -> Result<bool, ApiError> {
     }
 }
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it is the argument of map_err"
+)]
 fn unfit(error: Unfit) -> ApiError {
     let detail = error.to_string();
     match error {
