@@ -103,6 +103,9 @@ pub(crate) enum Command {
     /// Explains schedules.
     #[command(subcommand)]
     Cron(commands::cron::Cron),
+    Completions(commands::completions::Completions),
+    Man(commands::man::Pages),
+    Health(commands::health::Health),
 }
 
 impl Command {
@@ -132,6 +135,9 @@ impl Command {
             Self::Store(command) => command.run(),
             Self::Webhooks(command) => command.run().await,
             Self::Cron(command) => command.run(),
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
+            Self::Health(command) => command.run().await,
         }
     }
 }

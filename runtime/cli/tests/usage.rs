@@ -118,6 +118,7 @@ fn a_server_that_is_not_there_exits_with_3() {
         &["functions", "list"],
         &["functions", "show", "a/b"],
         &["apps", "list"],
+        &["health"],
     ];
     for command in commands {
         for json in [&[][..], &["--json"]] {

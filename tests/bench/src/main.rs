@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: measures one node in this process and prints a table. It judges nothing: there is no pass or fail.
 //!
-//! Every figure is taken over the whole path but HTTP: events in through [`abide_server::Node`], a real component, sled with real
+//! But for `ingestion`, every figure is taken over the whole path but HTTP: events in through [`abide_server::Node`], a real component, sled with real
 //! syncs on the disk of `--dir`. `--compare` is another matter: the real binary beside other systems, all over HTTP.
 
 mod compare;
@@ -8,6 +8,7 @@ mod deploy;
 mod flight;
 mod flow;
 mod idle;
+mod ingestion;
 mod languages;
 mod log;
 mod machine;
@@ -41,7 +42,7 @@ struct Arguments {
     /// Where the data is kept meanwhile; the disk below it is what is measured. Default: the system's temporary folder.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Takes only the measurements whose name contains this: throughput, ingest, replay, resume, sleepers, timers, restart, flow, waits, queue, profile, log, deploy, languages.
+    /// Takes only the measurements whose name contains this: throughput, ingest, ingestion, replay, resume, sleepers, timers, restart, flow, waits, queue, profile, log, deploy, languages.
     /// Languages is taken only if it is named: it needs components of all of them.
     /// With --compare: the lines of its table whose key contains this, for example `sequence10/http/1`.
     #[arg(long, value_name = "NAME")]
@@ -156,6 +157,9 @@ async fn measure() -> Result<()> {
     }
     if wanted("ingest") {
         throughput::ingest(&base, scale, &mut report).await?;
+    }
+    if wanted("ingestion") {
+        ingestion::over_http(&base, scale, &mut report).await?;
     }
     if wanted("replay") || wanted("resume") {
         replay::measure(&base, scale, &mut report).await?;

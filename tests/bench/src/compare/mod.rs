@@ -6,8 +6,8 @@
 
 mod drive;
 mod effects;
-mod line;
-mod process;
+pub(crate) mod line;
+pub(crate) mod process;
 mod stats;
 mod systems;
 mod table;
