@@ -1,3 +1,5 @@
+//! The tests of `check`.
+
 use std::sync::Arc;
 
 use abide_core::{

@@ -1,3 +1,5 @@
+//! The tests of `format`.
+
 use std::fmt::Write as _;
 
 use super::*;

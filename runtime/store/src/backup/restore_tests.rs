@@ -1,3 +1,5 @@
+//! The tests of `restore`.
+
 use super::*;
 use crate::{
     Store,
