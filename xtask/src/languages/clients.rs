@@ -25,13 +25,14 @@ pub(crate) fn run(
     let folder = project.root.join("tests/clients");
     let cache = target.join("clients");
     let javascript = install_javascript(&folder, &cache.join("js"))?;
-    let python = install_python(&folder, &cache.join("python"))?;
+    let lock = folder.join("python/requirements.txt");
+    let python = install_python(&lock, &cache.join("python"))?;
 
     let mut node = Command::new("node");
     node.arg("--test")
         .args(super::sdks::test_files(&folder.join("js"))?)
         .env("ABIDE_INNGEST_JS", javascript);
-    read(&mut node, ready, report, "JavaScript")?;
+    read(&mut node, ready, report, "the JavaScript client")?;
 
     let mut unittest = Command::new(python);
     // The published client leaves sockets to the garbage collector.
@@ -43,10 +44,16 @@ pub(crate) fn run(
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$@\" 2>&1", "sh"]);
     shell.arg(unittest.get_program()).args(unittest.get_args());
-    read(&mut shell, ready, report, "Python")
+    read(&mut shell, ready, report, "the Python client")
 }
 
-fn read(command: &mut Command, ready: &Ready, report: &mut Report, client: &str) -> Result<()> {
+/// Runs tests, and adds what they reported.
+pub(super) fn read(
+    command: &mut Command,
+    ready: &Ready,
+    report: &mut Report,
+    client: &str,
+) -> Result<()> {
     let before = *report;
     ready.tell(command);
     let succeeded = each_line(command, |line| {
@@ -56,7 +63,7 @@ fn read(command: &mut Command, ready: &Ready, report: &mut Report, client: &str)
     report.note_exit(succeeded, before.failed);
     ensure!(
         !succeeded || report.passed > before.passed,
-        "the tests of the {client} client reported no test: do they still print a summary that is read here?"
+        "the tests of {client} reported no test: do they still print a summary that is read here?"
     );
     Ok(())
 }
@@ -81,11 +88,10 @@ fn install_javascript(source: &Path, cache: &Path) -> Result<PathBuf> {
     Ok(cache.to_path_buf())
 }
 
-/// The Python that finds the client.
-fn install_python(source: &Path, cache: &Path) -> Result<PathBuf> {
-    let lock = source.join("python/requirements.txt");
+/// The Python that finds what a lock file names.
+pub(super) fn install_python(lock: &Path, cache: &Path) -> Result<PathBuf> {
     let python = cache.join("bin/python");
-    install(&lock, cache, |cache| {
+    install(lock, cache, |cache| {
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv"]).arg(cache);
         ensure!(
@@ -95,10 +101,11 @@ fn install_python(source: &Path, cache: &Path) -> Result<PathBuf> {
         let mut pip = Command::new(&python);
         pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
             .args(["--require-hashes", "--requirement"])
-            .arg(&lock);
+            .arg(lock);
         ensure!(
             succeeds(&mut pip)?,
-            "the Python client could not be installed"
+            "what {} names could not be installed",
+            lock.display()
         );
         Ok(())
     })?;

@@ -4,6 +4,7 @@
 
 mod clients;
 mod jobs;
+mod openapi;
 mod sdks;
 
 use std::path::{Path, PathBuf};
@@ -93,7 +94,7 @@ fn build(binary: &Path, name: String, folder: &Path, arguments: &[&str]) -> Job 
     Job { name, command }
 }
 
-/// The tests with Inngest's published clients.
+/// The tests with programs as they are published: Inngest's clients, and schemathesis.
 pub(crate) fn test_clients(
     project: &Project,
     ready: &Ready,
@@ -102,6 +103,9 @@ pub(crate) fn test_clients(
 ) -> Result<()> {
     phase("tests: tests/clients", || {
         clients::run(project, ready, target, report)
+    })?;
+    phase("tests: tests/openapi", || {
+        openapi::run(project, ready, target, report)
     })
 }
 

@@ -38,8 +38,8 @@ const MOST_BYTES: usize = 255;
 /// How long a key stands for its request.
 const KEPT_MS: u64 = abide_core::DAY_MS;
 
-/// Routes whose requests are authenticated by themselves, or whose answers hold a secret that must be stored nowhere.
-const LEFT_OUT: [&str; 2] = ["/api/v1/keys", "/hooks"];
+/// Routes whose requests are authenticated by themselves, or whose answers hold secrets that must be stored nowhere.
+const LEFT_OUT: [&str; 3] = ["/api/v1/backup", "/api/v1/keys", "/hooks"];
 
 /// Whether a route heeds the header.
 pub(super) fn heeds(method: &Method, path: &str) -> bool {

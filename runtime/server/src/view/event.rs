@@ -19,6 +19,7 @@ pub(crate) struct EventView {
     external_id: Option<String>,
     name: String,
     data: Embedded,
+    #[schema(value_type = Embedded)]
     user: Option<Embedded>,
     /// When it happened, in milliseconds since 1970.
     ts: u64,
@@ -68,6 +69,7 @@ pub(crate) struct InngestEvent {
     name: String,
     data: Embedded,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Embedded, required = false)]
     user: Option<Embedded>,
     ts: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

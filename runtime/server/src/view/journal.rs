@@ -77,6 +77,7 @@ enum What {
         #[schema(value_type = u32)]
         op: OpNumber,
         outcome: &'static str,
+        #[schema(value_type = Embedded)]
         result: Option<Embedded>,
         error: Option<ErrorView>,
         attempts: u32,
@@ -109,6 +110,7 @@ enum What {
         kind: &'static str,
         summary: String,
         outcome: &'static str,
+        #[schema(value_type = Embedded)]
         result: Option<Embedded>,
         error: Option<ErrorView>,
         attempts: u32,

@@ -32,6 +32,7 @@ pub(crate) struct RunView {
     queued_at: Time,
     started_at: Option<Time>,
     ended_at: Option<Time>,
+    #[schema(value_type = Embedded)]
     output: Option<Embedded>,
     error: Option<ErrorView>,
     /// The run that invoked this one.
@@ -170,6 +171,7 @@ pub(crate) struct InngestRun {
     #[schema(value_type = shapes::InngestStatus)]
     status: &'static str,
     ended_at: Option<Time>,
+    #[schema(value_type = Embedded)]
     output: Option<InngestOutput>,
 }
 

@@ -60,6 +60,7 @@ pub(crate) struct StepView {
     ended_at: Option<Time>,
     duration_ms: Option<u64>,
     attempts: Vec<AttemptView>,
+    #[schema(value_type = Embedded)]
     result: Option<Embedded>,
     error: Option<ErrorView>,
     /// What it waits for.
@@ -70,6 +71,7 @@ pub(crate) struct StepView {
     /// Whether the result was carried over from the run that this one replays: then the times are that run's.
     carried_over: bool,
     /// What it works on, where it has an input that an operator can see and replace.
+    #[schema(value_type = Embedded)]
     input: Option<Embedded>,
     /// Whether an operator put the input in place of what the code gave.
     input_replaced: bool,

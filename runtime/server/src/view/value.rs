@@ -97,6 +97,7 @@ pub(crate) struct ErrorView {
     name: String,
     message: String,
     stack: Option<String>,
+    #[schema(value_type = Embedded)]
     data: Option<Embedded>,
     /// `guest`, `trap`, `timeout`, `memory`, `limit`, `cancelled`, `network`, `invoke`, `interrupted`, or `control` of a skipped run.
     origin: &'static str,
