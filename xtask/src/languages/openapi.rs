@@ -1,4 +1,4 @@
-//! The whole HTTP API tried out against its description, by schemathesis from PyPI: `tests/openapi`.
+//! The whole HTTP API tried out against its description, by schemathesis as it is published: `tests/openapi`.
 
 use std::path::Path;
 use std::process::Command;

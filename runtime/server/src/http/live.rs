@@ -65,7 +65,7 @@ impl Events {
 
 impl Wanted {
     fn parse(query: Option<&str>) -> Result<Self, ApiError> {
-        let known = ["show", "function", "app", "status", "name"];
+        let known = ["show", "function", "app", "status", "if", "name"];
         let params = Params::parse(query, &known)?;
         let (mut runs, mut events) = (false, false);
         for part in params.all("show").iter().flat_map(|text| text.split(',')) {
@@ -109,6 +109,7 @@ impl Wanted {
         ("function" = Option<String>, Query, description = "Only runs of this function: `app/function`"),
         ("app" = Option<String>, Query, description = "Only runs of this app"),
         ("status" = Option<Vec<String>>, Query, description = "Only runs when they come to stand there; also separated by commas"),
+        ("if" = Option<String>, Query, description = "Only runs for whose `event` this condition in CEL holds"),
         ("name" = Option<String>, Query, description = "Only events of this name"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message of an earlier stream: go on after it"),
     ),

@@ -32,6 +32,7 @@ const ESTIMATE: &str = "x-abide-estimated-bytes";
     responses(
         (status = 200, description = "The backup", content_type = "application/octet-stream", body = Vec<u8>),
         (status = 409, description = "Another backup is under way"),
+        (status = 404, description = "The server keeps nothing on disk"),
     )
 )]
 pub(super) async fn take(site: Option<Extension<Site>>) -> Result<Response, Problem> {
