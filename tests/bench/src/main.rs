@@ -23,7 +23,7 @@ mod throughput;
 mod timers;
 mod waits;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Parser;
@@ -194,9 +194,10 @@ async fn measure() -> Result<()> {
     if arguments.only.as_deref() == Some("languages") {
         languages::measure(&base, scale, &mut report).await?;
     }
+    hand_over(&report, arguments.json.as_deref())
+}
+
+fn hand_over(report: &Report, json: Option<&Path>) -> Result<()> {
     report.print();
-    if let Some(path) = &arguments.json {
-        report.write(path)?;
-    }
-    Ok(())
+    json.map_or(Ok(()), |path| report.write(path))
 }
