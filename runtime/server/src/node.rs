@@ -20,7 +20,6 @@ use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
 use abide_host::{AllowRule, BarrierBroken, Egress, EgressPolicy, Host, Process, Surroundings};
 use abide_store::{Commits, SledOptions, Store, View};
 use parking_lot::{Mutex, RwLock};
-use serde::Serialize;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::actor::Actor;
@@ -30,6 +29,7 @@ use crate::components::Components;
 use crate::config::{NodeConfig, Storage};
 use crate::error::{DeployError, OpenError, SendError};
 use crate::executions::{self, Executions};
+use crate::health::Health;
 use crate::requests::Requests;
 use crate::shard::{Message, Shard, ShardHandle};
 use crate::steps::Steps;
@@ -101,27 +101,6 @@ pub struct DeployOptions {
     pub variables: BTreeMap<String, String>,
     /// `HOST` or `HOST:PORT` that bodies may reach besides public addresses.
     pub allow_net: Vec<String>,
-}
-
-/// How a node is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct Health {
-    /// `ok`, `stopping` or `failed`.
-    pub status: &'static str,
-    /// The version of the binary.
-    pub version: &'static str,
-    /// Milliseconds since the start.
-    pub uptime_ms: u64,
-    /// Deployed apps.
-    pub apps: usize,
-    /// Runs that execute now.
-    pub executing: usize,
-    /// Runs with instances in memory, waiting ones included.
-    pub resident: usize,
-    /// Runs that are about to execute.
-    pub queued: usize,
-    /// Why the node failed, if it did.
-    pub failure: Option<String>,
 }
 
 impl Node {

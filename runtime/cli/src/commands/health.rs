@@ -27,7 +27,7 @@ pub(crate) struct Health {
 impl Health {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let client = Client::new(&self.server.url)?;
-        let text = client.get(&["health"], &[]).await?;
+        let text = client.get(&["ready"], &[]).await?;
         if self.output.json {
             print_line(&text)?;
         } else {
