@@ -1,7 +1,7 @@
 //! Webhooks: set up, tried out, attacked, delivered again, and killed in the middle.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
@@ -10,6 +10,7 @@ use abide_e2e::{Answer, Api, Run, Server, until};
 use reqwest::Method;
 use ring::hmac;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::{SOON, folder};
 
@@ -29,11 +30,10 @@ fn now_s() -> u64 {
 fn stripe_header(secret: &str, at_s: u64, body: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, format!("{at_s}.{body}").as_bytes());
-    let hex: String = tag
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut hex = String::new();
+    for byte in tag.as_ref() {
+        write!(hex, "{byte:02x}").expect("text takes text");
+    }
     format!("t={at_s},v1={hex}")
 }
 
@@ -62,91 +62,97 @@ fn events(api: &Api, name: &str) -> Vec<Value> {
     }
 }
 
-struct Cli<'s> {
-    server: &'s Server,
-    secret: &'s Path,
+/// A server, and an operator at its command line with the secret in a file.
+struct Operator {
+    data: TempDir,
+    server: Server,
+    api: Api,
 }
 
-impl Cli<'_> {
+impl Operator {
+    fn start() -> Self {
+        let data = folder();
+        std::fs::write(data.path().join("secret"), format!("{SECRET}\n")).expect("a file");
+        let server = Server::serve(&data.path().join("data"));
+        let api = server.api();
+        Self { data, server, api }
+    }
+
     fn run(&self, arguments: &[&str]) -> Run {
         let head = ["webhooks"].into_iter().chain(arguments.iter().copied());
-        Run::abide(head.chain(["--url", self.server.url()]))
+        Run::abide(head.chain(["--url", self.server.url()])).inside(self.data.path())
     }
 
     fn add(&self, name: &str, more: &[&str]) -> Run {
-        let secret = self.secret.to_str().expect("a path of text");
-        self.run(&[&["add", name, "--secret-file", secret], more].concat())
+        self.run(&[&["add", name, "--secret-file", "secret"], more].concat())
+    }
+
+    /// Sends what Stripe sends, to the webhook `stripe`.
+    fn send(&self, header: &str, body: &str) -> Answer {
+        let headers = [("stripe-signature", header)];
+        post(&self.api, "/hooks/stripe", &headers, body)
     }
 }
 
-#[test]
-fn stripes_events_come_in_once_and_nothing_else_does() {
-    let data = folder();
-    let server = Server::serve(data.path());
-    let api = server.api();
-    let secret = data.path().join("secret");
-    std::fs::write(&secret, format!("{SECRET}\n")).expect("the secret is written");
-    let cli = Cli {
-        server: &server,
-        secret: &secret,
-    };
-    let added = cli.add("stripe", &["--provider", "stripe"]).run().done();
-    assert!(added.stdout.contains("/hooks/stripe"), "{}", added.stdout);
+const STRIPE_EVENT: &str =
+    r#"{"id":"evt_1","type":"invoice.paid","data":{"object":{"id":"in_1"}}}"#;
 
-    let body = r#"{"id":"evt_1","type":"invoice.paid","data":{"object":{"id":"in_1"}}}"#;
-    let send = |header: &str, body: &str| {
-        post(&api, "/hooks/stripe", &[("stripe-signature", header)], body)
-    };
-    let header = stripe_header(SECRET, now_s(), body);
-    let first = send(&header, body);
+#[test]
+fn a_repeated_delivery_is_answered_and_is_no_second_event() {
+    let operator = Operator::start();
+    let added = operator
+        .add("stripe", &["--provider", "stripe"])
+        .run()
+        .done();
+    assert!(added.stdout.contains("/hooks/stripe"), "{}", added.stdout);
+    let header = stripe_header(SECRET, now_s(), STRIPE_EVENT);
+    let first = operator.send(&header, STRIPE_EVENT);
     assert_eq!(
         (first.status, &first.json["status"]),
         (200, &json!("accepted"))
     );
-    // Delivered again, and once more with a signature of a later attempt.
-    for header in [header.clone(), stripe_header(SECRET, now_s() + 1, body)] {
-        let again = send(&header, body);
+    // Once more as it was, and once with a signature of a later attempt.
+    for header in [header, stripe_header(SECRET, now_s() + 1, STRIPE_EVENT)] {
+        let again = operator.send(&header, STRIPE_EVENT);
         assert_eq!(
             (again.status, &again.json["status"]),
             (200, &json!("repeated"))
         );
         assert_eq!(again.json["id"], first.json["id"]);
     }
-    let other = body.replace("evt_1", "evt_2");
+    let stored = events(&operator.api, "stripe/invoice.paid");
+    assert_eq!(stored.len(), 1, "{stored:?}");
+    assert_eq!(stored[0]["external_id"], "stripe:evt_1");
+}
+
+#[test]
+fn what_is_forged_replayed_or_unreadable_is_refused_and_not_stored() {
+    let operator = Operator::start();
+    let _ = operator
+        .add("stripe", &["--provider", "stripe"])
+        .run()
+        .done();
+    let body = STRIPE_EVENT;
+    let sign = |body: &str| stripe_header(SECRET, now_s(), body);
     for (header, body, status, code) in [
-        (header.clone(), other.clone(), 401, "invalid_signature"),
+        (sign("{}"), body, 401, "invalid_signature"),
         (
-            stripe_header("whsec_of_somebody_else", now_s(), &other),
-            other.clone(),
+            stripe_header("whsec_of_somebody_else", now_s(), body),
+            body,
             401,
             "invalid_signature",
         ),
         (
-            stripe_header(SECRET, now_s() - 3_600, &other),
-            other.clone(),
+            stripe_header(SECRET, now_s() - 3_600, body),
+            body,
             401,
             "stale_signature",
         ),
-        (
-            "t=1,v1=none".to_owned(),
-            other.clone(),
-            400,
-            "malformed_signature",
-        ),
-        (
-            stripe_header(SECRET, now_s(), "no json"),
-            "no json".to_owned(),
-            400,
-            "unreadable_body",
-        ),
-        (
-            stripe_header(SECRET, now_s(), "{}"),
-            "{}".to_owned(),
-            422,
-            "unmapped_delivery",
-        ),
+        ("t=1,v1=none".to_owned(), body, 400, "malformed_signature"),
+        (sign("no json"), "no json", 400, "unreadable_body"),
+        (sign("{}"), "{}", 422, "unmapped_delivery"),
     ] {
-        let refused = send(&header, &body);
+        let refused = operator.send(&header, body);
         assert_eq!(
             (refused.status, &refused.json["code"]),
             (status, &json!(code))
@@ -154,57 +160,52 @@ fn stripes_events_come_in_once_and_nothing_else_does() {
         assert_eq!(refused.content_type, "application/problem+json");
         assert!(!refused.text.contains(SECRET));
     }
-    let unsigned = post(&api, "/hooks/stripe", &[], &other);
-    assert_eq!(
-        (unsigned.status, &unsigned.json["code"]),
-        (400, &json!("missing_header"))
-    );
-    let unknown = post(&api, "/hooks/nobody", &[], &other);
-    assert_eq!(
-        (unknown.status, &unknown.json["code"]),
-        (404, &json!("no_such_webhook"))
-    );
-
-    let stored = events(&api, "stripe/invoice.paid");
-    assert_eq!(stored.len(), 1, "{stored:?}");
-    assert_eq!(stored[0]["external_id"], "stripe:evt_1");
-    assert_eq!(events(&api, "stripe/none").len(), 0);
-    assert!(
-        !server.output().contains("whsec"),
-        "secrets are never logged"
-    );
+    for (path, status, code) in [
+        ("/hooks/stripe", 400, "missing_header"),
+        ("/hooks/nobody", 404, "no_such_webhook"),
+    ] {
+        let refused = post(&operator.api, path, &[], body);
+        assert_eq!(
+            (refused.status, &refused.json["code"]),
+            (status, &json!(code))
+        );
+    }
+    let stored = operator.api.get("/api/v1/events?limit=10");
+    assert_eq!(stored.json["data"], json!([]));
+    let output = operator.server.output();
+    assert!(!output.contains("whsec"), "secrets are never logged");
 }
 
 #[test]
-fn an_operator_sets_a_webhook_up_tries_it_out_and_takes_it_away() {
-    let data = folder();
-    let server = Server::serve(data.path());
-    let api = server.api();
-    let secret = data.path().join("secret");
-    std::fs::write(&secret, SECRET).expect("the secret is written");
-    let cli = Cli {
-        server: &server,
-        secret: &secret,
-    };
-    cli.run(&["add", "shop", "--provider", "stripe"])
+fn what_an_operator_forgets_is_told_before_anything_is_made() {
+    let operator = Operator::start();
+    operator
+        .run(&["add", "shop", "--provider", "stripe"])
         .run()
         .refused(2, &["--secret-file is missing"]);
-    cli.add(
-        "shop",
-        &[
-            "--provider",
-            "generic",
-            "--event-name",
-            "shop/{topic}",
-            "--id",
-            "{id}",
-        ],
-    )
-    .run()
-    .refused(2, &["--signature-header is missing"]);
-    cli.add("shop", &["--provider", "stripe", "--event-name", "{"])
+    operator
+        .add("shop", &["--provider", "generic"])
+        .run()
+        .refused(2, &["--signature-header is missing", "--verify none"]);
+    operator
+        .add("shop", &["--provider", "github", "--prefix", "x"])
+        .run()
+        .refused(2, &["--prefix", "generic"]);
+    operator
+        .add("shop", &["--provider", "stripe", "--event-name", "{"])
         .run()
         .refused(1, &["event_name", "a `{` without its `}`"]);
+    operator
+        .add("Shop", &["--provider", "stripe"])
+        .run()
+        .refused(1, &["kebab-case"]);
+    let listed = operator.run(&["list"]).run().done();
+    assert_eq!(listed.stdout, "");
+}
+
+#[test]
+fn a_webhook_is_set_up_tried_out_disabled_and_taken_away() {
+    let operator = Operator::start();
     let generic = [
         "--provider",
         "generic",
@@ -223,86 +224,77 @@ fn an_operator_sets_a_webhook_up_tries_it_out_and_takes_it_away() {
         "--data",
         "cel:{'order': body.order}",
     ];
-    let _ = cli.add("shop", &generic).run().done();
-    cli.add("shop", &generic)
+    let _ = operator.add("shop", &generic).run().done();
+    operator
+        .add("shop", &generic)
         .run()
         .refused(1, &["already", "--replace"]);
-
-    let shown = api.get("/api/v1/webhooks/shop");
+    let shown = operator.api.get("/api/v1/webhooks/shop");
     assert!(!shown.text.contains(SECRET), "secrets are never answered");
     assert_eq!(shown.json["scheme"]["hmac"]["header"], "x-shop-signature");
-    let listed = cli.run(&["list"]).run().done();
+    let listed = operator.run(&["list"]).run().done();
     assert!(listed.stdout.contains("/hooks/shop"), "{}", listed.stdout);
 
-    let body = r#"{"id":"1","topic":"order.paid","order":{"n":1}}"#;
-    let dry = cli
-        .run(&["test", "shop", "--dry-run", "--body", body])
-        .run()
-        .done();
-    assert!(dry.stdout.contains("shop/order.paid") && dry.stdout.contains(r#"{"order":{"n":1}}"#));
-    assert_eq!(events(&api, "shop/order.paid").len(), 0);
-    let accepted = cli.run(&["test", "shop", "--body", body]).run().done();
-    assert!(
-        accepted.stdout.contains("accepted as event"),
-        "{}",
-        accepted.stdout
-    );
-    let repeated = cli.run(&["test", "shop", "--body", body]).run().done();
-    assert!(repeated.stdout.contains("repeated"), "{}", repeated.stdout);
+    let paid = r#"{"id":"1","topic":"order.paid","order":{"n":1}}"#;
     let noise = r#"{"id":"2","topic":"noise"}"#;
-    let left_out = cli.run(&["test", "shop", "--body", noise]).run().done();
-    assert!(left_out.stdout.contains("left out"), "{}", left_out.stdout);
-    assert_eq!(events(&api, "shop/order.paid").len(), 1);
+    for (more, says) in [
+        (
+            &["--dry-run", "--body", paid][..],
+            &["shop/order.paid", r#"{"order":{"n":1}}"#][..],
+        ),
+        (&["--body", paid], &["accepted as event"]),
+        (&["--body", paid], &["repeated"]),
+        (&["--body", noise], &["left out"]),
+    ] {
+        let tried = operator
+            .run(&[&["test", "shop"], more].concat())
+            .run()
+            .done();
+        assert!(
+            says.iter().all(|words| tried.stdout.contains(words)),
+            "{}",
+            tried.stdout
+        );
+    }
+    assert_eq!(events(&operator.api, "shop/order.paid").len(), 1);
 
-    let _ = cli.run(&["disable", "shop"]).run().done();
-    let refused = post(&api, "/hooks/shop", &[], "{}");
+    let _ = operator.run(&["disable", "shop"]).run().done();
+    let refused = post(&operator.api, "/hooks/shop", &[], "{}");
     assert_eq!(
         (refused.status, &refused.json["code"]),
         (503, &json!("webhook_disabled"))
     );
     assert!(refused.headers.contains_key("retry-after"));
-    let _ = cli.run(&["enable", "shop"]).run().done();
-    let _ = cli.run(&["remove", "shop"]).run().done();
-    cli.run(&["show", "shop"])
+    // Replaced without a secret it keeps the one that it has.
+    let replaced = [&["add", "shop", "--replace"], &generic[..]].concat();
+    let _ = operator.run(&replaced).run().done();
+    let _ = operator.run(&["enable", "shop"]).run().done();
+    let tried = operator.run(&["test", "shop", "--body", paid]).run().done();
+    assert!(tried.stdout.contains("repeated"), "{}", tried.stdout);
+    let _ = operator.run(&["remove", "shop"]).run().done();
+    operator
+        .run(&["show", "shop"])
         .run()
         .refused(1, &["no webhook `shop`"]);
 }
 
 #[test]
 fn a_secret_is_changed_while_the_provider_still_signs_with_the_old_one() {
-    let data = folder();
-    let server = Server::serve(data.path());
-    let api = server.api();
-    let secret = data.path().join("secret");
-    std::fs::write(&secret, SECRET).expect("the secret is written");
-    let cli = Cli {
-        server: &server,
-        secret: &secret,
-    };
-    let _ = cli.add("stripe", &["--provider", "stripe"]).run().done();
+    let operator = Operator::start();
+    let _ = operator
+        .add("stripe", &["--provider", "stripe"])
+        .run()
+        .done();
     let status = |secret: &str, id: u32| {
         let body = format!(r#"{{"id":"evt_{id}","type":"x"}}"#);
         let header = stripe_header(secret, now_s(), &body);
-        post(
-            &api,
-            "/hooks/stripe",
-            &[("stripe-signature", &header)],
-            &body,
-        )
-        .status
+        operator.send(&header, &body).status
     };
-    let new = data.path().join("new");
-    std::fs::write(&new, "whsec_the_new_one").expect("the secret is written");
-    let new = new.to_str().expect("a path of text");
+    let new = operator.data.path().join("new");
+    std::fs::write(new, "whsec_the_new_one").expect("a file");
     let rotate = |overlap: &str| {
-        let rotated = cli.run(&[
-            "rotate-secret",
-            "stripe",
-            "--secret-file",
-            new,
-            "--overlap",
-            overlap,
-        ]);
+        let rotate = ["rotate-secret", "stripe", "--secret-file", "new"];
+        let rotated = operator.run(&[&rotate[..], &["--overlap", overlap]].concat());
         rotated.run().done().stdout
     };
     assert!(rotate("1h").contains("is good until"));
