@@ -223,6 +223,8 @@ fn parse_seed(text: &str) -> Option<EventIdSeed> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 
