@@ -155,6 +155,11 @@ pub(crate) struct Server {
 const USUAL_URL: &str = "http://127.0.0.1:8288/";
 
 impl Server {
+    /// Whether the user said which server it is.
+    pub(crate) fn is_named(&self) -> bool {
+        std::env::var_os("ABIDE_URL").is_some() || self.url.as_str() != USUAL_URL
+    }
+
     /// A command that asks the same server, as the user may type it.
     pub(crate) fn command(&self, command: &str) -> String {
         let told = std::env::var_os("ABIDE_URL").is_some() || self.url.as_str() == USUAL_URL;

@@ -123,7 +123,12 @@ impl Doctor {
         let (cert, key) = (path("tls_cert"), path("tls_key"));
         findings.extend(certificate::look(cert.as_deref(), key.as_deref()));
         let listen = settings.get("listen").and_then(|values| values.first());
-        findings.extend(server::look(&self.server, listen.map(String::as_str)).await);
+        let listen = listen.and_then(|listen| listen.parse().ok());
+        let expected = server::Expected {
+            listen,
+            tls: cert.is_some(),
+        };
+        findings.extend(server::look(&self.server, &expected).await);
         self.tell(&findings)
     }
 

@@ -1,6 +1,6 @@
 //! The server that runs, if one does: whether it is reached, how it is, and its keys; else whether its port is free.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -34,7 +34,32 @@ struct Key {
     last_used_at: Option<DateTime<Utc>>,
 }
 
-pub(super) async fn look(server: &Server, listen: Option<&str>) -> Vec<Finding> {
+/// Where the settings let the server listen, and how.
+pub(super) struct Expected {
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) tls: bool,
+}
+
+impl Expected {
+    /// The server that is meant: the one that was named, else the one that the settings describe.
+    fn server(&self, named: &Server) -> Server {
+        let mut server = named.clone();
+        if let Some(listen) = self.listen.filter(|_| !named.is_named()) {
+            let mut reached = listen;
+            if listen.ip().is_unspecified() {
+                reached.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            let scheme = if self.tls { "https" } else { "http" };
+            if let Ok(url) = format!("{scheme}://{reached}").parse() {
+                server.url = url;
+            }
+        }
+        server
+    }
+}
+
+pub(super) async fn look(named: &Server, expected: &Expected) -> Vec<Finding> {
+    let server = &expected.server(named);
     let client = match Client::new(&server.url) {
         Ok(client) => client,
         Err(error) => {
@@ -47,8 +72,7 @@ pub(super) async fn look(server: &Server, listen: Option<&str>) -> Vec<Finding> 
     };
     match client.get(&["health"], &[]).await {
         Err(ClientError::Unreachable { url, why }) => {
-            let listen = listen.and_then(|listen| listen.parse().ok());
-            vec![nobody(&url, &why, listen)]
+            vec![nobody(&url, &why, expected)]
         }
         Err(error) => vec![Finding::error(
             "server",
@@ -91,15 +115,21 @@ fn of_health(server: &Server, health: &Health) -> Finding {
 }
 
 /// Nobody answers: then its port should be free.
-fn nobody(url: &str, why: &str, listen: Option<SocketAddr>) -> Finding {
+fn nobody(url: &str, why: &str, expected: &Expected) -> Finding {
     let said = format!("nobody answers at {url} ({why})");
-    match listen.map(|listen| (listen, TcpListener::bind(listen))) {
+    match expected
+        .listen
+        .map(|listen| (listen, TcpListener::bind(listen)))
+    {
+        Some((listen, Err(_))) if expected.tls => Finding::warning(
+            "port",
+            format!("{said}, but something listens on {listen}"),
+            "if it is the server: name it as its certificate does, with --url https://NAME:PORT",
+        ),
         Some((listen, Err(error))) => Finding::error(
             "port",
             format!("{said}, and nobody can listen on {listen}: {error}"),
-            format!(
-                "`ss -ltnp` says who has it; stop that process, or choose another with --listen; a server with TLS is reached with --url https://{listen}"
-            ),
+            "`ss -ltnp` says who has it; stop that process, or choose another with --listen",
         ),
         Some((listen, Ok(_))) => {
             Finding::ok("port", format!("{said}; {listen} is free for a server"))
@@ -207,12 +237,18 @@ mod tests {
     fn a_taken_port_is_told_with_the_way_out() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let found = nobody("http://x", "refused", Some(address));
+        let mut expected = Expected {
+            listen: Some(address),
+            tls: false,
+        };
+        let found = nobody("http://x", "refused", &expected);
         assert_eq!((found.check, found.level), ("port", Level::Error));
-        drop(taken);
+        expected.tls = true;
         assert_eq!(
-            nobody("http://x", "refused", Some(address)).level,
-            Level::Ok
+            nobody("https://x", "unknown issuer", &expected).level,
+            Level::Warning
         );
+        drop(taken);
+        assert_eq!(nobody("http://x", "refused", &expected).level, Level::Ok);
     }
 }
