@@ -126,11 +126,8 @@ impl Add {
         let webhook: Webhook = client.parse(&text)?;
         let url = format!("{}{}", client.base(), webhook.path);
         print_line(&format!("{} takes requests at {url}", webhook.name))?;
-        let test = format!("webhooks test {}", webhook.name);
-        eprintln!(
-            "try it out: {}",
-            self.server.command(&format!("{test} --dry-run"))
-        );
+        let sample = format!("webhooks test {} --dry-run", webhook.name);
+        eprintln!("try it out: {}", self.server.command(&sample));
         if !webhook.verified {
             eprintln!("nothing is verified: everybody who knows the URL can send");
         }
