@@ -35,4 +35,4 @@ pub(crate) use queued::Hold;
 pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
 pub(crate) use schedule::{FunctionScheduleView, schedules_of};
 pub(crate) use schema::SchemaView;
-pub(crate) use value::{Embedded, Id, Time};
+pub(crate) use value::{Embedded, Id, Octets, Time};

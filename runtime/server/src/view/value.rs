@@ -65,6 +65,20 @@ impl PartialSchema for Id {
 
 impl ToSchema for Id {}
 
+/// How bodies that are no text are described.
+pub(crate) struct Octets;
+
+impl PartialSchema for Octets {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
+    }
+}
+
+impl ToSchema for Octets {}
+
 /// JSON text that is embedded as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Embedded(pub(crate) Json);

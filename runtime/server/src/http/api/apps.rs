@@ -16,7 +16,7 @@ use crate::http::Api;
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
 use crate::http::page::All;
-use crate::view::AppView;
+use crate::view::{AppView, Octets};
 
 /// List the apps.
 #[utoipa::path(
@@ -64,7 +64,7 @@ pub(super) async fn show(
         ("var" = Option<Vec<String>>, Query, description = "`NAME=VALUE`: a variable of the environment of step bodies"),
         ("allow_net" = Option<Vec<String>>, Query, description = "`HOST` or `HOST:PORT` that step bodies may reach besides public addresses"),
     ),
-    request_body(content = Vec<u8>, content_type = "application/wasm", description = "A WebAssembly component"),
+    request_body(content = Octets, content_type = "application/wasm", description = "A WebAssembly component"),
     responses(
         (status = 200, description = "The app, as it is served from now on", body = AppView),
         (status = 422, description = "The component is refused; the version before stays served"),

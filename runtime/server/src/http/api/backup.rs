@@ -30,7 +30,7 @@ const ESTIMATE: &str = "x-abide-estimated-bytes";
     path = "/api/v1/backup",
     tag = "server",
     responses(
-        (status = 200, description = "The backup", content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 200, description = "The backup", content_type = "application/octet-stream", body = crate::view::Octets),
         (status = 409, description = "Another backup is under way"),
         (status = 404, description = "The server keeps nothing on disk"),
     )
