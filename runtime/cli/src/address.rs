@@ -1,7 +1,7 @@
 //! The address that a server listens on.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context, Result, anyhow};
 
@@ -23,10 +23,10 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// A listener on loopback at `port`, or at the next one that is free.
-pub(crate) fn listen_near(port: u16) -> Result<TcpListener> {
+pub(crate) fn listen_near(host: IpAddr, port: u16) -> Result<TcpListener> {
     let mut last = None;
     for candidate in port..=port.saturating_add(PORTS_TRIED) {
-        match bind((Ipv4Addr::LOCALHOST, candidate).into()) {
+        match bind((host, candidate).into()) {
             Err(error)
                 if matches!(
                     error.kind(),
@@ -36,7 +36,10 @@ pub(crate) fn listen_near(port: u16) -> Result<TcpListener> {
                 last = Some(error);
             }
             Err(error) => {
-                return Err(error).context(format!("cannot listen on 127.0.0.1:{candidate}"));
+                return Err(error).context(format!(
+                    "cannot listen on {}",
+                    SocketAddr::from((host, candidate))
+                ));
             }
             Ok(listener) => return Ok(listener),
         }
@@ -67,14 +70,14 @@ mod tests {
 
     #[test]
     fn a_taken_port_means_the_next_free_one_or_an_error_that_names_it() {
-        let first = listen_near(0).unwrap();
+        let first = listen_near(Ipv4Addr::LOCALHOST.into(), 0).unwrap();
         let taken = first.local_addr().unwrap();
         let error = listen(taken).unwrap_err().to_string();
         assert!(
             error.contains(&taken.to_string()) && error.contains("--listen"),
             "{error}"
         );
-        if let Ok(next) = listen_near(taken.port()) {
+        if let Ok(next) = listen_near(taken.ip(), taken.port()) {
             assert!(next.local_addr().unwrap().port() > taken.port());
         }
         let anywhere = listen_at_or_anywhere(Some(taken.port())).unwrap();

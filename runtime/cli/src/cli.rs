@@ -1,9 +1,12 @@
 //! The tree of commands. Each command's arguments, help and work are in a file of its own.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use reqwest::Url;
 
+use crate::client::Client;
 use crate::commands;
 use crate::config;
 use crate::dev::invocation;
@@ -94,6 +97,13 @@ pub(crate) enum Command {
     Export(commands::export::Export),
     Import(commands::import::Import),
     Doctor(commands::doctor::Doctor),
+    /// Makes, lists and revokes keys.
+    #[command(subcommand)]
+    Keys(commands::keys::Keys),
+    /// Makes, lists and removes environments.
+    #[command(subcommand)]
+    Environments(commands::environments::Environments),
+    Audit(commands::audit::Audit),
     /// Checks and counts what a data directory holds, and gives the disk space of what was deleted back.
     #[command(subcommand)]
     Store(commands::store::Store),
@@ -132,6 +142,9 @@ impl Command {
             Self::Export(command) => command.run().await,
             Self::Import(command) => command.run().await,
             Self::Doctor(command) => command.run().await,
+            Self::Keys(command) => command.run().await,
+            Self::Environments(command) => command.run().await,
+            Self::Audit(command) => command.run().await,
             Self::Store(command) => command.run(),
             Self::Webhooks(command) => command.run().await,
             Self::Cron(command) => command.run(),
@@ -149,6 +162,17 @@ pub(crate) struct Server {
     #[arg(long, env = "ABIDE_URL", value_name = "URL", default_value = "http://127.0.0.1:8288", value_parser = server_url)]
     #[arg(hide_env_values = true)]
     pub(crate) url: Url,
+    /// The environment, where the key is for all of them or none is asked for; `default` unless given.
+    #[arg(
+        long,
+        env = "ABIDE_ENVIRONMENT",
+        value_name = "NAME",
+        hide_env_values = true
+    )]
+    pub(crate) environment: Option<String>,
+    /// A file that holds the API key; without it, the variable `ABIDE_API_KEY` does.
+    #[arg(long, env = "ABIDE_KEY_FILE", value_name = "FILE", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Where a server is unless the user says.
@@ -160,6 +184,19 @@ impl Server {
         std::env::var_os("ABIDE_URL").is_some() || self.url.as_str() != USUAL_URL
     }
 
+    /// A client of the server, with the user's key.
+    pub(crate) fn client(&self) -> Result<Client> {
+        let key = match &self.key_file {
+            Some(file) => Some(
+                std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read the key from {}", file.display()))?,
+            ),
+            None => std::env::var("ABIDE_API_KEY").ok(),
+        };
+        let key = key.as_deref().map(str::trim).filter(|key| !key.is_empty());
+        Client::with(&self.url, key, self.environment.as_deref())
+    }
+
     /// A command that asks the same server, as the user may type it.
     pub(crate) fn command(&self, command: &str) -> String {
         let told = std::env::var_os("ABIDE_URL").is_some() || self.url.as_str() == USUAL_URL;
@@ -168,7 +205,13 @@ impl Server {
         } else {
             format!(" --url {}", self.url)
         };
-        format!("{} {command}{url}", invocation::name())
+        let environment = match &self.environment {
+            Some(name) if std::env::var_os("ABIDE_ENVIRONMENT").is_none() => {
+                format!(" --environment {name}")
+            }
+            Some(_) | None => String::new(),
+        };
+        format!("{} {command}{url}{environment}", invocation::name())
     }
 }
 

@@ -47,6 +47,25 @@ impl Api {
         }
     }
 
+    /// The same server, with this key and for this environment.
+    #[must_use]
+    pub fn with_key(&self, key: &str, environment: Option<&str>) -> Self {
+        let mut headers = reqwest::header::HeaderMap::new();
+        let bearer = format!("Bearer {key}");
+        headers.insert("authorization", bearer.parse().expect("a header"));
+        if let Some(name) = environment {
+            headers.insert("x-abide-environment", name.parse().expect("a header"));
+        }
+        let client = Client::builder().no_proxy().timeout(ANSWER);
+        Self {
+            client: client
+                .default_headers(headers)
+                .build()
+                .expect("a client needs nothing"),
+            base: self.base.clone(),
+        }
+    }
+
     /// `GET PATH`.
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {

@@ -69,11 +69,26 @@ impl Server {
     ) -> Result<Starting> {
         let mut command = abide_command();
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--insecure", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(more)
             .envs(variables);
         Starting::spawn(command)
+    }
+
+    /// `abide serve` that asks everybody for a key, with this admin key.
+    #[track_caller]
+    pub fn guarded(data: &Path, admin_key: Option<&str>) -> Self {
+        let mut command = abide_command();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .envs(admin_key.map(|key| ("ABIDE_ADMIN_KEY", key)));
+        let started = Starting::spawn(command).and_then(|starting| starting.ready(START));
+        match started {
+            Ok(server) => server,
+            Err(error) => panic!("{error:#}"),
+        }
     }
 
     /// `abide dev` for these paths, on a free port.

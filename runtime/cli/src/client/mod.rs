@@ -8,9 +8,11 @@ mod sse;
 use std::time::Duration;
 
 use anyhow::Result;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::Usage;
 pub(crate) use sse::Stream;
 
 /// How long to wait for a connection.
@@ -69,9 +71,31 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client for the server at `base`.
+    #[cfg(test)]
     pub(crate) fn new(base: &Url) -> Result<Self> {
+        Self::with(base, None, None)
+    }
+
+    /// A client that shows this key, and asks for this environment.
+    pub(crate) fn with(base: &Url, key: Option<&str>, environment: Option<&str>) -> Result<Self> {
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let mut value = HeaderValue::try_from(format!("Bearer {key}"))
+                .map_err(|_| Usage("the key holds characters that no key has".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        if let Some(name) = environment {
+            let value = HeaderValue::try_from(name).map_err(|_| {
+                Usage(format!(
+                    "--environment {name}: no environment has such a name"
+                ))
+            })?;
+            headers.insert("x-abide-environment", value);
+        }
         let mut builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
+            .default_headers(headers)
             .user_agent(concat!("abide/", env!("CARGO_PKG_VERSION")));
         // A proxy that the environment names cannot reach this machine's loopback.
         if matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
@@ -265,6 +289,11 @@ impl Client {
             .unwrap_or_else(|| format!("{} answered {status}: {}", self.base(), shown(&body)));
         if let Some(seconds) = retry_after {
             message = format!("{message} (try again in {seconds} s)");
+        }
+        if status == StatusCode::UNAUTHORIZED && !message.contains("ABIDE_API_KEY") {
+            message = format!(
+                "{message} (the key is taken from the variable ABIDE_API_KEY, or from the file that --key-file names)"
+            );
         }
         Err(ClientError::Refused { status, message })
     }

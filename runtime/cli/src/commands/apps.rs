@@ -5,7 +5,6 @@ use chrono::Utc;
 use clap::{Args, Subcommand};
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::{App, Page};
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
@@ -36,7 +35,7 @@ pub(crate) struct List {
 
 impl List {
     async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.get(&["api", "v1", "apps"], &[]).await?;
         if self.output.json {
             print_line(&text)?;

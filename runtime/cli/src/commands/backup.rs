@@ -13,7 +13,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::commands::apps::size;
 use crate::outcome::{Outcome, Usage};
 use crate::terminal::print_line;
@@ -143,7 +142,7 @@ impl Drop for Unfinished {
 }
 
 async fn from_server(server: &Server, mut out: &File) -> Result<()> {
-    let client = Client::new(&server.url)?;
+    let client = server.client()?;
     let (estimate, mut answer) = client.backup().await?;
     let bar = bytes_bar("backing up", estimate);
     loop {

@@ -8,7 +8,6 @@ use clap::Args;
 use serde_json::value::RawValue;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::App;
 use crate::dev::banner::triggers;
 use crate::manifest::{self, Manifest, check_id, kebab_case};
@@ -54,7 +53,7 @@ impl Deploy {
             .iter()
             .map(|file| self.component(file))
             .collect::<Result<Vec<_>>>()?;
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let mut answers = Vec::new();
         for Component {
             id,

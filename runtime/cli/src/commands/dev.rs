@@ -1,10 +1,10 @@
 //! `abide dev`.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use abide_server::Site;
-use abide_server::http::{ServeConfig, Server};
+use abide_server::http::{HttpConfig, ServeConfig, Server};
 use anyhow::{Result, bail};
 use clap::Args;
 
@@ -20,7 +20,7 @@ use crate::dev::invocation;
 use crate::dev::watch::Sources;
 use crate::discovery::{self, App};
 use crate::logging::{self, LogFormat};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Usage};
 use crate::stand_in;
 use crate::terminal::{Look, print};
 
@@ -51,7 +51,13 @@ pub(crate) struct Dev {
     /// Apps, or folders that hold apps. Default: examples/
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The port on 127.0.0.1; if it is taken, the next free one.
+    /// The address to listen on. Another one than this machine's own needs --insecure.
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
+    /// Let everybody in who reaches the port: a development server asks nobody for a key.
+    #[arg(long)]
+    insecure: bool,
+    /// The port; if it is taken, the next free one.
     #[arg(long, value_name = "PORT", default_value_t = USUAL_PORT)]
     port: u16,
     /// Where everything is kept.
@@ -124,7 +130,14 @@ impl Dev {
         plans: Vec<Plan>,
         stop: impl Future<Output = ()> + Clone + Send + 'static,
     ) -> Result<Outcome> {
-        let listener = address::listen_near(self.port)?;
+        if !self.host.is_loopback() && !self.insecure {
+            let detail = format!(
+                "--host {}: a development server asks nobody for a key, so it listens on this machine only; --insecure lets everybody in who reaches the port, and `serve` asks for keys",
+                self.host
+            );
+            return Err(Usage(detail).into());
+        }
+        let listener = address::listen_near(self.host, self.port)?;
         let address = listener.local_addr()?;
         if self.port != 0 && address.port() != self.port {
             eprintln!(
@@ -161,10 +174,17 @@ impl Dev {
         mut deployer: Deployer,
         stop: impl Future<Output = ()> + Clone + Send + 'static,
     ) -> Result<Outcome> {
+        let address = listener.local_addr()?;
         let server = Server::new(ServeConfig::default())?;
-        let url = server.url(listener.local_addr()?);
+        let url = server.url(address);
+        let config = HttpConfig {
+            dev: true,
+            access: node::access(true, address),
+            ..HttpConfig::default()
+        };
         tokio::spawn(activity::tell(site.default_node()?));
-        let mut server = tokio::spawn(node::serve(site, listener, server, true, stop.clone()));
+        let serving = node::serve(site, listener, server, config, stop.clone());
+        let mut server = tokio::spawn(serving);
         tokio::select! {
             ended = &mut server => ended??,
             result = self.watch(&url, &mut deployer) => result?,

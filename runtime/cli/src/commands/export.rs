@@ -4,7 +4,6 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::cli::Server;
-use crate::client::Client;
 use crate::outcome::Outcome;
 use crate::terminal::print_line;
 
@@ -46,7 +45,7 @@ pub(crate) struct Run {
 
 impl Run {
     async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let component = if self.with_component { "true" } else { "false" };
         let path = ["api", "v1", "runs", &self.id, "export"];
         let text = client.get(&path, &[("component", component)]).await?;

@@ -7,7 +7,6 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::commands::read_text;
 use crate::outcome::Outcome;
 use crate::terminal::{one_line, print_line};
@@ -60,7 +59,7 @@ struct Replayed {
 impl Import {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let document = read_text(&self.file)?;
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.import(document, self.check).await?;
         let imported: Imported = client.parse(&text)?;
         let misfit = imported.replay.as_ref().is_some_and(|replay| !replay.fits);

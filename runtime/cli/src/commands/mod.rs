@@ -1,6 +1,7 @@
 //! The commands: one file each, with its arguments, its help and its work.
 
 pub(crate) mod apps;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod completions;
@@ -9,6 +10,7 @@ pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod doctor;
+pub(crate) mod environments;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod functions;
@@ -16,6 +18,7 @@ pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod jobs;
 pub(crate) mod keep;
+pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod new;

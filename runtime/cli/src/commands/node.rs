@@ -1,11 +1,11 @@
 //! What `dev` and `serve` have in common: a node behind its HTTP API, until somebody stops it.
 
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use abide_host::{AllowRule, EgressPolicy};
-use abide_server::http::{self, HttpConfig, Server};
+use abide_server::http::{self, Access, HttpConfig, Server};
 use abide_server::{NodeConfig, Site, SiteConfig};
 use anyhow::{Context, Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,7 +42,7 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Site> {
     if options.code_cache.is_some() {
         config.host.code_cache.clone_from(&options.code_cache);
     }
-    Ok(Site::open(SiteConfig { node: config }).await?)
+    Ok(Site::open(SiteConfig::new(config)).await?)
 }
 
 /// Serves until `stop` resolves or a node fails; then drains.
@@ -50,17 +50,11 @@ pub(crate) async fn serve(
     site: Site,
     listener: TcpListener,
     server: Server,
-    dev: bool,
+    config: HttpConfig,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let router = http::site_router(
-        site.clone(),
-        HttpConfig {
-            dev,
-            ..HttpConfig::default()
-        },
-    );
+    let router = http::site_router(site.clone(), config);
     let (failed, failure) = tokio::sync::oneshot::channel();
     let watched = site.clone();
     let stop = async move {
@@ -77,6 +71,15 @@ pub(crate) async fn serve(
     match failure.await {
         Ok(reason) => Err(anyhow!("the node cannot go on: {reason}")),
         Err(_) => Ok(()),
+    }
+}
+
+/// Who is asked for a key on this address.
+pub(crate) fn access(insecure: bool, address: SocketAddr) -> Access {
+    match (insecure, address.ip().is_loopback()) {
+        (false, _) => Access::Keys,
+        (true, true) => Access::Loopback,
+        (true, false) => Access::Anybody,
     }
 }
 

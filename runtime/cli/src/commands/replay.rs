@@ -5,7 +5,6 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::commands::jobs::follow;
 use crate::commands::selection::Selection;
 use crate::outcome::{Outcome, Usage};
@@ -43,7 +42,7 @@ impl Replay {
             let problem = "select runs with --function, --app, --status, --since, --until or --if; one run is replayed by `abide runs replay`";
             return Err(Usage(problem.to_owned()).into());
         }
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let mut job = json!({ "action": "replay", "filter": self.selection.filter() });
         if let Some(rate) = self.rate {
             job["rate_per_second"] = rate.into();

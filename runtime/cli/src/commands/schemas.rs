@@ -4,7 +4,6 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::{Page, Schema};
 use crate::commands::json_from;
 use crate::outcome::Outcome;
@@ -92,7 +91,7 @@ pub(crate) struct Delete {
 
 impl List {
     async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.get(&["api", "v1", "schemas"], &[]).await?;
         if self.output.json {
             print_line(&text)?;
@@ -120,7 +119,7 @@ impl List {
 
 impl Show {
     async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let query: Vec<_> = self.v.iter().map(|v| ("v", v.as_str())).collect();
         let text = client
             .get(&["api", "v1", "schemas", &self.event], &query)
@@ -152,7 +151,7 @@ impl Show {
 impl Set {
     async fn run(self) -> Result<Outcome> {
         let schema = json_from("the schema", &self.schema)?;
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let query: Vec<_> = self.v.iter().map(|v| ("v", v.as_str())).collect();
         let json = schema.get().to_owned();
         let text = client.put(&["schemas", &self.event], &query, json).await?;
@@ -162,7 +161,7 @@ impl Set {
 
 impl Delete {
     async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let query: Vec<_> = self.v.iter().map(|v| ("v", v.as_str())).collect();
         let text = client.delete(&["schemas", &self.event], &query).await?;
         tell("removed", &self.event, &text, self.output)

@@ -101,7 +101,7 @@ impl Send {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let deadline = Instant::now() + self.timeout;
         let sending = self.whole_events()?;
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let mut ids = client.send_events(EVENT_KEY, sending.as_json()?).await?;
         if ids.len() != sending.events().len() {
             anyhow::bail!(
@@ -431,6 +431,8 @@ mod tests {
         };
         let server = Server {
             url: "http://127.0.0.1:9000".parse().unwrap(),
+            environment: None,
+            key_file: None,
         };
         let text = timed_out_text(
             &server,

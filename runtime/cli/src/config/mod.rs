@@ -64,6 +64,29 @@ pub(crate) struct Settings {
         default_value = "127.0.0.1:8288"
     )]
     pub(crate) listen: SocketAddr,
+    /// A file that holds the admin key. Without it, and without the variable `ABIDE_ADMIN_KEY`, the first start makes an admin key and prints
+    /// it once.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ABIDE_ADMIN_KEY_FILE",
+        hide_env_values = true,
+        value_hint = ValueHint::FilePath
+    )]
+    pub(crate) admin_key_file: Option<PathBuf>,
+    /// Ask nobody for a key: whoever reaches the port may do everything.
+    #[arg(
+        long,
+        value_name = "true|false",
+        env = "ABIDE_INSECURE",
+        hide_env_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub(crate) insecure: bool,
     /// A private address that every app's step bodies may reach; by default they reach public ones only. Repeatable.
     #[arg(
         long,

@@ -11,6 +11,12 @@ use super::{Admin, AdminError, AdminRecord, Located, Principal};
 /// How long lines are kept: long enough for a yearly review.
 pub const AUDIT_KEPT: Duration = Duration::from_secs(400 * 86_400);
 
+/// Lines of an environment that are kept at most, the newest: some hundred bytes each.
+const MOST_LINES: usize = 100_000;
+
+/// How much of a subject is kept.
+const SUBJECT_CHARACTERS: usize = 300;
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditLine {
@@ -24,7 +30,7 @@ pub struct AuditLine {
     pub action: String,
     /// To what.
     pub subject: String,
-    /// `done`, or how it was refused.
+    /// `done`, how it was refused, or `begun`: the server ended in the middle of it.
     pub outcome: String,
 }
 
@@ -45,6 +51,14 @@ impl Ids {
     }
 }
 
+/// A change that is under way.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    environment: String,
+    id: String,
+    line: AuditLine,
+}
+
 impl Admin {
     /// Records a change in an environment. Durable when it returns.
     pub async fn audit(
@@ -55,17 +69,84 @@ impl Admin {
         subject: &str,
         outcome: &str,
     ) -> Result<(), AdminError> {
-        let at_ms = self.clock.now_ms();
+        let begun = self.begin(environment, principal, action, subject);
+        self.audit_end(begun, None, outcome).await
+    }
+
+    /// Records that a change is about to be made.
+    pub(crate) async fn audit_begin(
+        &self,
+        environment: &str,
+        principal: &Principal,
+        action: &str,
+        subject: &str,
+    ) -> Result<Begun, AdminError> {
+        let begun = self.begin(environment, principal, action, subject);
+        self.put(&begun.environment, &begun.id, &begun.line).await?;
+        Ok(begun)
+    }
+
+    /// Records how a change went.
+    pub(crate) async fn audit_end(
+        &self,
+        begun: Begun,
+        subject: Option<String>,
+        outcome: &str,
+    ) -> Result<(), AdminError> {
         let line = AuditLine {
-            at_ms,
-            key_id: principal.key_id.as_deref().map(str::to_owned),
-            who: principal.name.to_string(),
-            action: action.into(),
-            subject: subject.into(),
+            subject: subject.unwrap_or(begun.line.subject),
             outcome: outcome.into(),
+            ..begun.line
         };
-        self.put(environment, &self.audit_ids.next(at_ms), &line)
-            .await
+        self.put(&begun.environment, &begun.id, &line).await
+    }
+
+    fn begin(
+        &self,
+        environment: &str,
+        principal: &Principal,
+        action: &str,
+        subject: &str,
+    ) -> Begun {
+        let at_ms = self.clock.now_ms();
+        Begun {
+            environment: environment.into(),
+            id: self.audit_ids.next(at_ms),
+            line: AuditLine {
+                at_ms,
+                key_id: principal.key_id.as_deref().map(str::to_owned),
+                who: principal.name.to_string(),
+                action: action.into(),
+                subject: subject.chars().take(SUBJECT_CHARACTERS).collect(),
+                outcome: "begun".into(),
+            },
+        }
+    }
+
+    /// Removes lines that are older than `kept`, and the oldest of those that are too many. Says how many.
+    pub(crate) async fn forget_audit(
+        &self,
+        environment: &str,
+        kept: Duration,
+    ) -> Result<usize, AdminError> {
+        let kept_ms = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+        let until_ms = self.clock.now_ms().saturating_sub(kept_ms);
+        let oldest = ulid::Ulid::from_parts(until_ms, 0).to_string();
+        let expired = self
+            .delete_before::<AuditLine>(environment, &oldest)
+            .await?;
+        let lines = self.list::<AuditLine>(environment).await?;
+        let Some(first_kept) = lines
+            .len()
+            .checked_sub(MOST_LINES)
+            .and_then(|at| lines.get(at))
+        else {
+            return Ok(expired);
+        };
+        let surplus = self
+            .delete_before::<AuditLine>(environment, &first_kept.id)
+            .await?;
+        Ok(expired + surplus)
     }
 
     /// Lines of an environment, newest first.

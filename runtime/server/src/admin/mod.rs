@@ -8,6 +8,7 @@
 
 mod audit;
 mod error;
+pub(crate) mod keys;
 mod principal;
 mod rows;
 
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 pub use audit::{AUDIT_KEPT, AuditLine};
 pub use error::AdminError;
+pub use keys::{Key, KeyError, Keys, NewKey, Secret};
 pub use principal::{Principal, Role, UnknownRole};
 use rows::{Change, Rows, Written};
 
@@ -175,6 +177,27 @@ impl Admin {
         Ok(count)
     }
 
+    /// Removes all records of an environment but its audit log.
+    pub(crate) async fn forget_environment(&self, environment: &str) -> Result<(), AdminError> {
+        let all = self
+            .rows
+            .scan(rows::all(), Direction::Forward, usize::MAX, rows::place);
+        let doomed = all
+            .await?
+            .into_iter()
+            .filter(|place| place.environment == environment && place.kind != AuditLine::KIND);
+        let changes = doomed
+            .map(|place| {
+                Ok(Change::delete(rows::key(
+                    &place.kind,
+                    environment,
+                    &place.id,
+                )?))
+            })
+            .collect::<Result<Vec<_>, AdminError>>()?;
+        self.durable(self.rows.submit(changes)).await
+    }
+
     /// The record with this id.
     pub async fn get<R: AdminRecord>(
         &self,
@@ -193,7 +216,9 @@ impl Admin {
     ) -> Result<Vec<Located<R>>, AdminError> {
         let range = rows::environment_range(R::KIND, environment)?;
         self.rows
-            .scan(range, Direction::Forward, usize::MAX, rows::decode)
+            .scan(range, Direction::Forward, usize::MAX, |_, row| {
+                rows::decode(row)
+            })
             .await
     }
 
@@ -201,7 +226,9 @@ impl Admin {
     pub async fn list_everywhere<R: AdminRecord>(&self) -> Result<Vec<Located<R>>, AdminError> {
         let range = rows::kind_range(R::KIND)?;
         self.rows
-            .scan(range, Direction::Forward, usize::MAX, rows::decode)
+            .scan(range, Direction::Forward, usize::MAX, |_, row| {
+                rows::decode(row)
+            })
             .await
     }
 
@@ -214,7 +241,9 @@ impl Admin {
     ) -> Result<Vec<Located<R>>, AdminError> {
         let range = rows::range_before(R::KIND, environment, before)?;
         self.rows
-            .scan(range, Direction::Backward, limit, rows::decode)
+            .scan(range, Direction::Backward, limit, |_, row| {
+                rows::decode(row)
+            })
             .await
     }
 
@@ -227,7 +256,7 @@ impl Admin {
         let range = rows::range_before(R::KIND, environment, Some(before))?;
         let keys = self
             .rows
-            .scan(range, Direction::Forward, usize::MAX, |row| {
+            .scan(range, Direction::Forward, usize::MAX, |_, row| {
                 let it = rows::decode::<R>(row)?;
                 rows::key(R::KIND, &it.environment, &it.id)
             })

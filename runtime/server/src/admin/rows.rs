@@ -115,6 +115,34 @@ pub(super) fn range_before(
     Ok(KeyRange::half_open(first, key(kind, environment, before)?))
 }
 
+/// The keys of all records.
+pub(super) fn all() -> KeyRange {
+    KeyRange::prefix(vec![ADMIN_TAG])
+}
+
+/// Where a record is.
+pub(super) struct Place {
+    pub(super) kind: String,
+    pub(super) environment: String,
+    pub(super) id: String,
+}
+
+/// The place that a key stands for.
+pub(super) fn place(key: &[u8], _: &[u8]) -> Result<Place, AdminError> {
+    let text = key
+        .get(1..)
+        .and_then(|fields| std::str::from_utf8(fields).ok());
+    let mut fields = text.unwrap_or_default().split('\0').map(str::to_owned);
+    match (fields.next(), fields.next(), fields.next()) {
+        (Some(kind), Some(environment), Some(id)) => Ok(Place {
+            kind,
+            environment,
+            id,
+        }),
+        _ => Err(AdminError::Record("its key is none of ours".into())),
+    }
+}
+
 fn below(kind: &str, environment: Option<&str>) -> Result<Vec<u8>, AdminError> {
     let mut key = vec![ADMIN_TAG];
     key.extend_from_slice(kind.as_bytes());
@@ -233,14 +261,14 @@ impl Rows {
         range: KeyRange,
         direction: Direction,
         limit: usize,
-        decode: impl Fn(&[u8]) -> Result<T, AdminError> + Send + 'static,
+        decode: impl Fn(&[u8], &[u8]) -> Result<T, AdminError> + Send + 'static,
     ) -> Result<Vec<T>, AdminError> {
         match self {
             Self::Memory(rows) => {
                 let rows = rows.read();
                 let within = rows
                     .range::<[u8], _>(range.bounds())
-                    .map(|(_, row)| decode(row));
+                    .map(|(key, row)| decode(key, row));
                 match direction {
                     Direction::Forward => within.take(limit).collect(),
                     Direction::Backward => within.rev().take(limit).collect(),
@@ -250,9 +278,9 @@ impl Rows {
                 let view = store.view();
                 let found = blocking(move || {
                     let mut found = Vec::new();
-                    view.scan(&range, direction, |_, row| {
+                    view.scan(&range, direction, |key, row| {
                         if found.len() < limit {
-                            found.push(decode(&row));
+                            found.push(decode(&key, &row));
                         }
                         if found.len() < limit {
                             ControlFlow::Continue(())

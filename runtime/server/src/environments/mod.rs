@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use abide_core::function::is_kebab_case;
 use abide_core::state::{Read as _, RunFilter};
@@ -16,7 +17,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
-use crate::admin::{Admin, AdminError, AdminRecord};
+use crate::admin::{AUDIT_KEPT, Admin, AdminError, AdminRecord, Keys};
 use crate::{Node, NodeConfig, OpenError, Storage};
 
 /// The environment that is always there.
@@ -39,6 +40,18 @@ const CACHE_BYTES: u64 = 16 << 20;
 pub struct SiteConfig {
     /// The settings of every environment's node; its storage is that of `default`.
     pub node: NodeConfig,
+    /// How long lines of the audit log are kept.
+    pub keep_audit: Duration,
+}
+
+impl SiteConfig {
+    /// The default settings around those of the nodes.
+    pub fn new(node: NodeConfig) -> Self {
+        Self {
+            node,
+            keep_audit: AUDIT_KEPT,
+        }
+    }
 }
 
 /// One environment.
@@ -118,6 +131,7 @@ pub struct Site {
 struct Inner {
     config: SiteConfig,
     admin: Admin,
+    keys: Keys,
     environments: RwLock<BTreeMap<Arc<str>, Environment>>,
     /// Held while an environment is made or removed.
     changing: Mutex<()>,
@@ -144,10 +158,18 @@ impl Site {
                 return Err(error.into());
             }
         };
+        let keys = match Keys::load(admin.clone()).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                default.shutdown().await;
+                return Err(error.into());
+            }
+        };
         let site = Self {
             inner: Arc::new(Inner {
                 config,
                 admin,
+                keys,
                 environments: RwLock::default(),
                 changing: Mutex::default(),
                 backing_up: AtomicBool::new(false),
@@ -159,6 +181,7 @@ impl Site {
             site.shutdown().await;
             return Err(error);
         }
+        tokio::spawn(keep_audit(Arc::downgrade(&site.inner)));
         Ok(site)
     }
 
@@ -190,6 +213,11 @@ impl Site {
     /// Whether a backup is under way.
     pub(crate) fn backing_up(&self) -> &AtomicBool {
         &self.inner.backing_up
+    }
+
+    /// Who may come in.
+    pub fn keys(&self) -> &Keys {
+        &self.inner.keys
     }
 
     /// The environment with this name.
@@ -260,6 +288,7 @@ impl Site {
         };
         self.inner.admin.update(EVERYWHERE, name, mark).await?;
         self.inner.environments.write().remove(name);
+        self.inner.keys.forget(name);
         environment.node.shutdown().await;
         self.delete_directory(name).await
     }
@@ -276,10 +305,9 @@ impl Site {
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)));
         deleted.map_err(|source| ChangeError::Directory { path, source })?;
-        self.inner
-            .admin
-            .delete::<EnvironmentRecord>(EVERYWHERE, name)
-            .await?;
+        let admin = &self.inner.admin;
+        admin.forget_environment(name).await?;
+        admin.delete::<EnvironmentRecord>(EVERYWHERE, name).await?;
         Ok(())
     }
 
@@ -341,6 +369,29 @@ impl Site {
         config.cache_bytes = config.cache_bytes.min(CACHE_BYTES);
         config.seed = None;
         self.default_node()?.open_beside(config).await
+    }
+}
+
+/// Forgets lines of the audit log that were kept long enough, as often as nodes keep house, until the site is gone.
+async fn keep_audit(site: Weak<Inner>) {
+    loop {
+        let Some(inner) = site.upgrade() else { return };
+        let names: Vec<_> = inner.environments.read().keys().cloned().collect();
+        for name in names.iter().map(|name| &**name).chain([EVERYWHERE]) {
+            match inner
+                .admin
+                .forget_audit(name, inner.config.keep_audit)
+                .await
+            {
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "old lines of the audit log were not removed; it is tried again");
+                }
+            }
+        }
+        let pause = inner.config.node.keep_house_every;
+        drop(inner);
+        tokio::time::sleep(pause).await;
     }
 }
 

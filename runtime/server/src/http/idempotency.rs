@@ -334,7 +334,9 @@ mod tests {
             node: node.expect("the node opens"),
             config: Arc::default(),
             environment: "default".into(),
+            keys: crate::admin::Keys::none(Admin::in_memory()),
             admin: Admin::in_memory(),
+            site: None,
             under_way: Arc::default(),
             forgotten_before: Arc::default(),
         };

@@ -8,6 +8,7 @@
 //! shows only what is durable (the node sees to it); payloads, event keys and variables are never logged at info or above; a
 //! client that goes away leaves nothing behind.
 
+mod access;
 mod api;
 mod body;
 mod cancellations;
@@ -44,11 +45,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::admin::{Admin, Principal};
+use crate::admin::{Admin, Keys};
 use crate::environments::DEFAULT_ENVIRONMENT;
 use crate::{Node, Site};
 pub(crate) use api::Deployment;
 use error::{ApiError, Dialect};
+pub use gate::Access;
+use gate::{Caller, authorise, unknown};
 pub use openapi::openapi;
 pub use serve::{Peer, ServeConfig, Server, TlsError, TlsFiles, serve};
 
@@ -57,6 +60,8 @@ pub use serve::{Peer, ServeConfig, Server, TlsError, TlsFiles, serve};
 pub struct HttpConfig {
     /// Whether this is a development server: it then answers the probe by which Inngest's SDKs look for one.
     pub dev: bool,
+    /// Who is asked for a key.
+    pub access: Access,
     /// Largest body of a request that sends events or a signal, in bytes: it is held in memory.
     pub body_bytes: usize,
     /// Largest component that can be deployed, in bytes: it is held in memory. Python components have about 18 MiB.
@@ -67,6 +72,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             dev: false,
+            access: Access::Keys,
             body_bytes: 10 << 20,
             component_bytes: 64 << 20,
         }
@@ -75,15 +81,18 @@ impl Default for HttpConfig {
 
 /// All routes of one node, without a gate before them: for tests in this process, and for whoever lets nobody else in.
 pub fn router(node: Node, config: HttpConfig) -> Router {
+    let admin = Admin::in_memory();
     let api = Api {
         node,
         config: Arc::new(config),
         environment: DEFAULT_ENVIRONMENT.into(),
-        admin: Admin::in_memory(),
         under_way: Arc::default(),
         forgotten_before: Arc::default(),
+        keys: Keys::none(admin.clone()),
+        admin,
+        site: None,
     };
-    surrounded(routes(api).layer(axum::Extension(Principal::anybody())))
+    surrounded(routes(api).layer(axum::Extension(Caller::Anybody)))
 }
 
 /// All routes of all environments, behind the gate.
@@ -102,7 +111,13 @@ fn routes(api: Api) -> Router {
         router = router.merge(in_dialect(Dialect::Inngest, health::dev_routes()));
     }
     let once = axum::middleware::from_fn_with_state(api.clone(), idempotency::once);
-    router.layer(once).fallback(unknown_path).with_state(api)
+    // The role first: who may not do something is told nothing of an earlier answer either.
+    let authorise = axum::middleware::from_fn_with_state(api.clone(), authorise);
+    router
+        .route_layer(once)
+        .route_layer(authorise)
+        .fallback(unknown_path)
+        .with_state(api)
 }
 
 /// What every request goes through first.
@@ -119,6 +134,7 @@ fn surrounded(router: Router) -> Router {
 fn groups() -> [(Dialect, OpenApiRouter<Api>); 3] {
     let ours = api::routes()
         .merge(cloudevents::routes())
+        .merge(access::routes())
         .merge(health::routes())
         .merge(openapi::routes())
         .merge(pages::routes())
@@ -153,6 +169,10 @@ struct Api {
     under_way: idempotency::UnderWay,
     /// Up to where such requests of earlier days are forgotten.
     forgotten_before: Arc<Mutex<Option<String>>>,
+    /// Who may come in.
+    keys: Keys,
+    /// The server's environments; `None` for one node without a gate.
+    site: Option<Site>,
 }
 
 impl Api {
@@ -171,7 +191,7 @@ async fn unknown_path(request: Request) -> Response {
         "unknown_path",
         format!("there is nothing at `{path}`; docs/http-api.md lists all routes"),
     );
-    Dialect::of(path).render(&error).into_response()
+    unknown(&request, Dialect::of(path).render(&error).into_response())
 }
 
 /// The run that a path names.

@@ -47,6 +47,7 @@ const WITHOUT_KEY: [&str; 7] = [
         (name = "apps", description = "Apps, their functions, schedules and deployments"),
         (name = "jobs", description = "One thing done to many runs"),
         (name = "schemas", description = "The shapes of events"),
+        (name = "access", description = "Environments, keys and the audit log"),
         (name = "inngest", description = "What Inngest's SDKs and clients use, in Inngest's shapes"),
         (name = "node", description = "The node itself"),
     )

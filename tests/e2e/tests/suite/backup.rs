@@ -173,9 +173,16 @@ fn a_killed_restoration_leaves_nothing_that_a_server_opens() {
     child.wait().expect("it ends");
     if unfinished.exists() {
         let path = elsewhere.to_string_lossy().into_owned();
-        Run::abide(["serve", "--listen", "127.0.0.1:0", "--data", &path])
-            .run()
-            .refused(1, &["was being restored", "restore again"]);
+        Run::abide([
+            "serve",
+            "--insecure",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            &path,
+        ])
+        .run()
+        .refused(1, &["was being restored", "restore again"]);
         restore(&file, &elsewhere).refused(1, &["interrupted", "remove what is in it"]);
         fs::remove_dir_all(&elsewhere).expect("it can be removed");
         let _ = restore(&file, &elsewhere).done();

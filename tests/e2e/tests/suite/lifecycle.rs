@@ -17,7 +17,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 fn serve(data: &Path) -> Run {
     Run::abide(
-        ["serve", "--listen", "127.0.0.1:0", "--data"]
+        ["serve", "--insecure", "--listen", "127.0.0.1:0", "--data"]
             .map(std::ffi::OsStr::new)
             .into_iter()
             .chain([data.as_os_str()]),
@@ -45,7 +45,7 @@ fn a_taken_port_is_told_before_the_data_is_touched() {
     let data = folder();
     let inside = data.path().join("data");
     let path = inside.to_string_lossy().into_owned();
-    Run::abide(["serve", "--listen", &address, "--data", &path])
+    Run::abide(["serve", "--insecure", "--listen", &address, "--data", &path])
         .run()
         .refused(1, &[&address, "in use", "--listen"]);
     assert!(!inside.exists(), "nothing was created");

@@ -8,6 +8,8 @@ mod commands;
 mod examples;
 mod examples_flow;
 mod hostile;
+mod isolation;
+mod keys;
 mod languages;
 mod lifecycle;
 mod operate;

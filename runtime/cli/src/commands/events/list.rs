@@ -5,7 +5,6 @@ use chrono::Utc;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::Event;
 use crate::commands::list::Listed;
 use crate::outcome::Outcome;
@@ -30,7 +29,7 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let query: Vec<_> = self
             .name
             .iter()

@@ -4,7 +4,6 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::{Function, Page};
 use crate::dev::banner::triggers;
 use crate::outcome::Outcome;
@@ -22,7 +21,7 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.get(&["api", "v1", "functions"], &[]).await?;
         if self.output.json {
             print_line(&text)?;

@@ -5,7 +5,6 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::Function;
 use crate::commands::selection::function_name;
 use crate::outcome::Outcome;
@@ -51,7 +50,7 @@ impl Resume {
 impl Named {
     async fn act(&self, action: &str, done: &str) -> Result<Outcome> {
         let (app, function) = self.id.split_once('/').unwrap_or_default();
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client
             .act(&["functions", app, function, action], &json!({}))
             .await?;

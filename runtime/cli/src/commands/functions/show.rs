@@ -7,7 +7,6 @@ use chrono::Utc;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::{Function, Time};
 use crate::dev::banner::triggers;
 use crate::outcome::{Outcome, Usage};
@@ -35,7 +34,7 @@ impl Show {
             );
             return Err(Usage(problem).into());
         };
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client
             .get(&["api", "v1", "functions", app, function], &[])
             .await?;

@@ -5,7 +5,6 @@ use chrono::Utc;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::Job;
 use crate::commands::list::Listed;
 use crate::outcome::Outcome;
@@ -27,7 +26,7 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let listed = Listed::gather(&client, &["api", "v1", "jobs"], &[], self.limit).await?;
         if self.output.json {
             print_line(&listed.json()?)?;

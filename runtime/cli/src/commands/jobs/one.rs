@@ -50,7 +50,7 @@ struct Named {
 
 impl Show {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.job.server.url)?;
+        let client = self.job.server.client()?;
         let text = client
             .get(&["api", "v1", "jobs", &self.job.id], &[])
             .await?;
@@ -61,7 +61,7 @@ impl Show {
 impl Watch {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let Named { id, server, output } = self.job;
-        let client = Client::new(&server.url)?;
+        let client = server.client()?;
         // A job that does not exist is told at once.
         client.get(&["api", "v1", "jobs", &id], &[]).await?;
         follow::watch(&client, &server, &id, None, output).await
@@ -70,7 +70,7 @@ impl Watch {
 
 impl Stop {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.job.server.url)?;
+        let client = self.job.server.client()?;
         let text = client
             .act(&["jobs", &self.job.id, "stop"], &json!({}))
             .await?;

@@ -58,7 +58,7 @@ impl Cancel {
                 "name runs, or select them with --function, --status, --since, --until or --if";
             return Err(Usage(problem.to_owned()).into());
         }
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         if self.ids.is_empty() {
             return self.many(&client).await;
         }

@@ -5,7 +5,6 @@ use chrono::Utc;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::Run;
 use crate::commands::list::Listed;
 use crate::commands::selection::Selection;
@@ -36,7 +35,7 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let filters = self.selection.query();
         let filters = filters.iter().map(|(name, value)| (*name, value.as_str()));
         let event = self.event.iter().map(|event| ("event", event.as_str()));

@@ -36,7 +36,7 @@ struct Lines {
 
 impl Logs {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let mut after = None;
         if !self.follow {
             let any = self.new_lines(&client, &mut after).await?;

@@ -43,7 +43,7 @@ pub(crate) struct Resume {
 
 impl Pause {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let body = json!({ "reason": self.reason });
         let text = client.act(&["runs", &self.id, "pause"], &body).await?;
         tell(&client, &text, "paused", self.output)
@@ -52,7 +52,7 @@ impl Pause {
 
 impl Resume {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client
             .act(&["runs", &self.id, "resume"], &json!({}))
             .await?;

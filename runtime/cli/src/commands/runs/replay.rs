@@ -5,7 +5,6 @@ use clap::Args;
 use serde_json::value::RawValue;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::Run;
 use crate::commands::json_from;
 use crate::outcome::Outcome;
@@ -57,7 +56,7 @@ impl Replay {
             from_step: self.from_step,
             input: input.map(|text| json_from("--input", text)).transpose()?,
         };
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.act(&["runs", &self.id, "replay"], &body).await?;
         if self.output.json {
             print_line(&text)?;

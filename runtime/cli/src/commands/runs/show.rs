@@ -5,7 +5,6 @@ use chrono::Utc;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::Run;
 use crate::outcome::Outcome;
 use crate::render::waterfall::waterfall;
@@ -28,7 +27,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.get(&["api", "v1", "runs", &self.id], &[]).await?;
         if self.output.json {
             print_line(&text)?;

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 
 use super::model::Webhook;
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::commands::read_text;
 use crate::outcome::{Outcome, Usage};
 use crate::terminal::print_line;
@@ -112,7 +111,7 @@ struct SchemeArgs {
 impl Add {
     pub(super) async fn run(self) -> Result<Outcome> {
         let fields = self.fields()?;
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = if self.replace {
             let json = Value::Object(fields).to_string();
             client.put(&["webhooks", &self.name], &[], json).await?

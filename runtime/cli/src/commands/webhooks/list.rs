@@ -5,7 +5,6 @@ use clap::Args;
 
 use super::model::Webhook;
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::client::model::Page;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
@@ -22,7 +21,7 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.get(&["api", "v1", "webhooks"], &[]).await?;
         if self.output.json {
             print_line(&text)?;

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::model::Webhook;
 use crate::cli::{Output, Server, duration};
-use crate::client::Client;
 use crate::commands::read_text;
 use crate::outcome::Outcome;
 use crate::terminal::print_line;
@@ -36,7 +35,7 @@ impl RotateSecret {
     pub(super) async fn run(self) -> Result<Outcome> {
         let secret = read_text(&self.secret_file)?;
         let body = json!({ "secret": secret.trim(), "overlap_s": self.overlap.as_secs() });
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let path = ["webhooks", &self.name, "secret"];
         let text = client.act(&path, &body).await?;
         if self.output.json {

@@ -5,7 +5,6 @@ use clap::Args;
 
 use super::model::Webhook;
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::outcome::Outcome;
 use crate::terminal::{Look, one_line, print_line};
 
@@ -23,7 +22,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(super) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let path = ["api", "v1", "webhooks", &self.name];
         let text = client.get(&path, &[]).await?;
         if self.output.json {

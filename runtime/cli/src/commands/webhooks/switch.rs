@@ -5,7 +5,6 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::outcome::Outcome;
 use crate::terminal::print_line;
 
@@ -44,7 +43,7 @@ struct Named {
 impl Remove {
     pub(super) async fn run(self) -> Result<Outcome> {
         let Named { name, server, .. } = &self.webhook;
-        let client = Client::new(&server.url)?;
+        let client = server.client()?;
         let text = client.delete(&["webhooks", name], &[]).await?;
         self.webhook.tell("removed", &text)
     }
@@ -64,7 +63,7 @@ impl Disable {
 
 impl Named {
     async fn act(&self, action: &str, done: &str) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let path = ["webhooks", &self.name, action];
         let text = client.act(&path, &json!({})).await?;
         self.tell(done, &text)

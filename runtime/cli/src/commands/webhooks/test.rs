@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::model::Tried;
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::commands::json_from;
 use crate::outcome::{Outcome, Usage};
 use crate::terminal::{one_line, print_line};
@@ -47,7 +46,7 @@ impl Test {
         if let Some(body) = &self.body {
             request["body"] = serde_json::from_str(json_from("--body", body)?.get())?;
         }
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let path = ["webhooks", &self.name, "test"];
         let text = client.act(&path, &request).await?;
         if self.output.json {

@@ -51,7 +51,7 @@ impl Abide {
             .context("ABIDE_BIN does not name the binary; `cargo xtask bench` builds it")?;
         let mut command = Command::new(binary);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--insecure", "--listen", "127.0.0.1:0", "--data"])
             .arg(places.data.path().join("abide"));
         let mut process = Process::start("abide", &mut command, places.data.path())?;
         let address = process

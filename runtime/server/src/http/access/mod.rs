@@ -1,0 +1,34 @@
+//! Routes about who may come in and where to: environments, keys, the audit log.
+
+mod audit;
+mod environments;
+mod keys;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::error::ApiError;
+use crate::admin::AdminError;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(environments::list, environments::create))
+        .routes(routes!(environments::remove))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::show))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(audit::list))
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Id { .. } => Self::invalid("invalid_id", error.to_string()),
+            AdminError::Store(_) | AdminError::Record(_) | AdminError::Stopping => {
+                tracing::error!(%error, "the admin store could not answer a request");
+                Self::internal(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! What stands before every handler of an environment: the role that its route needs, and the audit log.
+//!
+//! It runs once the route is known. A route without a row in the table is closed, whoever calls.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use serde_json::json;
+
+use super::table::{self, Found, Need};
+use crate::admin::keys::Refused;
+use crate::admin::{Key, Principal};
+use crate::environments::EVERYWHERE;
+use crate::http::Api;
+use crate::http::error::{ApiError, Dialect};
+
+/// Who calls, as far as the gate found out.
+#[derive(Debug, Clone)]
+pub(in crate::http) enum Caller {
+    /// Nobody asks for keys here.
+    Anybody,
+    /// The holder of a key.
+    Holder(Arc<Key>),
+    /// Without a key that lets in; with one that does not, why.
+    Stranger(Option<Refused>),
+}
+
+impl Caller {
+    fn principal(&self) -> Option<Principal> {
+        match self {
+            Self::Anybody => Some(Principal::anybody()),
+            Self::Holder(key) => Some(key.principal()),
+            Self::Stranger(_) => None,
+        }
+    }
+}
+
+/// What a change was made to, where the path does not say it: a handler puts it into its answer's extensions.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Subject(pub(in crate::http) String);
+
+/// Lets a request through to its handler, or not.
+pub(in crate::http) async fn authorise(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let dialect = Dialect::of(request.uri().path());
+    let pattern = request.extensions().get::<MatchedPath>().cloned();
+    let pattern = pattern.as_ref().map_or("", MatchedPath::as_str);
+    let caller = request.extensions().get::<Caller>().cloned();
+    let caller = caller.unwrap_or(Caller::Stranger(None));
+    let method = request.method().clone();
+    let (need, audited) = match table::find(&method, pattern) {
+        Found::Row(need, audited) => (need, audited),
+        Found::OtherMethods => return other_methods(dialect, &caller, &method, pattern),
+        Found::Nothing => {
+            tracing::error!(pattern, "a route has no row in the table of roles");
+            let detail = "this route says no role that it needs, so it is closed; this is a fault of the server, please report it";
+            return dialect.render(&ApiError::new(
+                StatusCode::FORBIDDEN,
+                "route_closed",
+                detail,
+            ));
+        }
+    };
+    let Some(principal) = caller.principal() else {
+        if need != Need::Nothing {
+            return stranger(dialect, request.uri().path(), &caller);
+        }
+        return next.run(request).await;
+    };
+    if let Some(error) = missing(&principal, need, &method, pattern) {
+        return dialect.render(&error);
+    }
+    request.extensions_mut().insert(principal.clone());
+    let answer = if audited {
+        recorded(&api, (&principal, need), pattern, request, next).await
+    } else {
+        next.run(request).await
+    };
+    match caller {
+        Caller::Holder(key) => until_revoked(answer, key),
+        Caller::Anybody | Caller::Stranger(_) => answer,
+    }
+}
+
+/// The answer to a path that is none, for whoever may know that.
+pub(in crate::http) fn unknown(request: &Request, otherwise: Response) -> Response {
+    match request.extensions().get::<Caller>() {
+        Some(Caller::Anybody | Caller::Holder(_)) => otherwise,
+        Some(caller) => {
+            let path = request.uri().path();
+            stranger(Dialect::of(path), path, caller)
+        }
+        None => stranger(Dialect::Problem, "", &Caller::Stranger(None)),
+    }
+}
+
+/// The role that is missing, if one is.
+fn missing(principal: &Principal, need: Need, method: &Method, pattern: &str) -> Option<ApiError> {
+    let (has, forbidden) = (principal.role, StatusCode::FORBIDDEN);
+    match need {
+        Need::Role(role) if !has.includes(role) => Some(ApiError::new(
+            forbidden,
+            "role_missing",
+            format!(
+                "`{method} {pattern}` needs a key with the role `{role}`; this key has the role `{has}`"
+            ),
+        )),
+        Need::ServerAdmin
+            if !has.includes(crate::admin::Role::Admin) || principal.environment.is_some() =>
+        {
+            let of = match &principal.environment {
+                Some(name) => format!("the role `{has}` in the environment `{name}`"),
+                None => format!("the role `{has}`"),
+            };
+            Some(ApiError::new(
+                forbidden,
+                "role_missing",
+                format!(
+                    "`{method} {pattern}` needs a key with the role `admin` for all environments; this key has {of}"
+                ),
+            ))
+        }
+        Need::Nothing | Need::Role(_) | Need::ServerAdmin => None,
+    }
+}
+
+fn other_methods(dialect: Dialect, caller: &Caller, method: &Method, pattern: &str) -> Response {
+    if matches!(caller, Caller::Stranger(_)) && !table::is_open(pattern) {
+        return stranger(dialect, pattern, caller);
+    }
+    let mut answer = dialect.wrong_method(method);
+    if let Ok(allow) = HeaderValue::try_from(table::methods(pattern)) {
+        answer.headers_mut().insert(header::ALLOW, allow);
+    }
+    answer
+}
+
+/// The answer to somebody without a key that lets in.
+fn stranger(dialect: Dialect, path: &str, caller: &Caller) -> Response {
+    let refused = match caller {
+        Caller::Stranger(refused) => *refused,
+        Caller::Anybody | Caller::Holder(_) => None,
+    };
+    let mut answer = match dialect {
+        // Inngest's words: its clients look for them.
+        Dialect::Ingest => {
+            let body = json!({ "ids": [], "status": 401, "error": "Event key not found" });
+            (StatusCode::UNAUTHORIZED, axum::Json(body)).into_response()
+        }
+        Dialect::Inngest | Dialect::Problem => {
+            let error = match refused {
+                Some(why) => ApiError::new(
+                    StatusCode::UNAUTHORIZED,
+                    "key_refused",
+                    format!("{why}; ask an admin of this server for another"),
+                ),
+                None => ApiError::new(
+                    StatusCode::UNAUTHORIZED,
+                    "key_missing",
+                    format!(
+                        "`{path}` needs a key: send it as `authorization: Bearer KEY` (the command line takes it from ABIDE_API_KEY or --key-file)"
+                    ),
+                ),
+            };
+            dialect.render(&error)
+        }
+    };
+    let challenge = if refused.is_some() {
+        "Bearer realm=\"abide\", error=\"invalid_token\""
+    } else {
+        "Bearer realm=\"abide\""
+    };
+    let challenge = HeaderValue::from_static(challenge);
+    answer
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, challenge);
+    answer
+}
+
+/// Handles a change with a line in the audit log: written before, so that no change is without one, and completed after.
+async fn recorded(
+    api: &Api,
+    (principal, need): (&Principal, Need),
+    pattern: &str,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let action = format!("{} {pattern}", request.method());
+    let place = match need {
+        Need::ServerAdmin => EVERYWHERE,
+        Need::Nothing | Need::Role(_) => &*api.environment,
+    };
+    let named = subject(pattern, &path);
+    let begun = api.admin.audit_begin(place, principal, &action, &named);
+    let line = match begun.await {
+        Ok(line) => line,
+        Err(error) => return unrecorded(&path, &error),
+    };
+    let answer = next.run(request).await;
+    let subject = answer.extensions().get::<Subject>().map(|it| it.0.clone());
+    let status = answer.status();
+    let outcome = if status.is_success() {
+        "done".to_owned()
+    } else if status.is_server_error() {
+        format!("failed: {status}")
+    } else {
+        format!("refused: {status}")
+    };
+    match api.admin.audit_end(line, subject, &outcome).await {
+        Ok(()) => answer,
+        Err(error) => unrecorded(&path, &error),
+    }
+}
+
+fn unrecorded(path: &str, error: &crate::admin::AdminError) -> Response {
+    tracing::error!(%error, "the audit log could not be written");
+    Dialect::of(path).render(&ApiError::internal(format!(
+        "the audit log could not be written: {error}"
+    )))
+}
+
+/// What the parameters of a route stand for in a path.
+fn subject(pattern: &str, path: &str) -> String {
+    let mut values = path.split('/');
+    let mut found = Vec::new();
+    for part in pattern.split('/') {
+        if part.starts_with("{*") {
+            found.extend(values.by_ref());
+            break;
+        }
+        let value = values.next().unwrap_or_default();
+        if part.starts_with('{') {
+            found.push(value);
+        }
+    }
+    found.join("/")
+}
+
+/// Ends an answer that goes on for as long as the client listens, when its key does.
+fn until_revoked(answer: Response, key: Arc<Key>) -> Response {
+    let streams = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|it| it.as_bytes().starts_with(b"text/event-stream"));
+    if !streams {
+        return answer;
+    }
+    let ended = async move {
+        tokio::select! {
+            () = key.revoked() => {}
+            () = expired(key.expires_ms) => {}
+        }
+    };
+    answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ended))))
+}
+
+async fn expired(at_ms: Option<u64>) {
+    let Some(at_ms) = at_ms else {
+        return std::future::pending().await;
+    };
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(at_ms));
+    match at.and_then(|at| at.duration_since(SystemTime::now()).ok()) {
+        Some(left) => tokio::time::sleep(left).await,
+        None if at.is_none() => std::future::pending().await,
+        None => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subject_of_a_change_is_what_its_path_names() {
+        for (pattern, path, expected) in [
+            ("/api/v1/runs/{id}/cancel", "/api/v1/runs/01X/cancel", "01X"),
+            (
+                "/api/v1/functions/{app}/{function}/pause",
+                "/api/v1/functions/shop/pay/pause",
+                "shop/pay",
+            ),
+            (
+                "/api/v1/schemas/{*event}",
+                "/api/v1/schemas/order/placed",
+                "order/placed",
+            ),
+            ("/api/v1/jobs", "/api/v1/jobs", ""),
+        ] {
+            assert_eq!(subject(pattern, path), expected);
+        }
+    }
+}
