@@ -43,7 +43,7 @@ async fn start(folder: &Path) -> Result<(Process, SocketAddr)> {
         .context("ABIDE_BIN does not name the binary; `cargo xtask bench` builds it")?;
     let mut command = Command::new(binary);
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .args(["serve", "--insecure", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder.join("data"));
     let mut process = Process::start("abide", &mut command, folder)?;
     let address = process

@@ -4,7 +4,6 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::Client;
 use crate::outcome::Outcome;
 use crate::terminal::print_line;
 
@@ -26,7 +25,7 @@ pub(crate) struct Health {
 
 impl Health {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.server.client()?;
         let text = client.get(&["ready"], &[]).await?;
         if self.output.json {
             print_line(&text)?;

@@ -60,7 +60,7 @@ impl Expected {
 
 pub(super) async fn look(named: &Server, expected: &Expected) -> Vec<Finding> {
     let server = &expected.server(named);
-    let client = match Client::new(&server.url) {
+    let client = match server.client() {
         Ok(client) => client,
         Err(error) => {
             return vec![Finding::error(
