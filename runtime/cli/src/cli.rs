@@ -173,6 +173,9 @@ pub(crate) struct Server {
     /// A file that holds the API key; without it, the variable `ABIDE_API_KEY` does.
     #[arg(long, env = "ABIDE_KEY_FILE", value_name = "FILE", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
     pub(crate) key_file: Option<PathBuf>,
+    /// Trust this certificate authority too (PEM): for a server whose certificate is of no public one.
+    #[arg(long, env = "ABIDE_CA_CERT", value_name = "FILE", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
+    pub(crate) ca_cert: Option<PathBuf>,
 }
 
 /// Where a server is unless the user says.
@@ -194,7 +197,12 @@ impl Server {
             None => std::env::var("ABIDE_API_KEY").ok(),
         };
         let key = key.as_deref().map(str::trim).filter(|key| !key.is_empty());
-        Client::with(&self.url, key, self.environment.as_deref())
+        Client::with(
+            &self.url,
+            key,
+            self.environment.as_deref(),
+            self.ca_cert.as_deref(),
+        )
     }
 
     /// A command that asks the same server, as the user may type it.

@@ -5,11 +5,12 @@
 pub(crate) mod model;
 mod sse;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Usage;
@@ -73,11 +74,16 @@ impl Client {
     /// A client for the server at `base`.
     #[cfg(test)]
     pub(crate) fn new(base: &Url) -> Result<Self> {
-        Self::with(base, None, None)
+        Self::with(base, None, None, None)
     }
 
     /// A client that shows this key, and asks for this environment.
-    pub(crate) fn with(base: &Url, key: Option<&str>, environment: Option<&str>) -> Result<Self> {
+    pub(crate) fn with(
+        base: &Url,
+        key: Option<&str>,
+        environment: Option<&str>,
+        authority: Option<&Path>,
+    ) -> Result<Self> {
         let mut headers = HeaderMap::new();
         if let Some(key) = key {
             let mut value = HeaderValue::try_from(format!("Bearer {key}"))
@@ -97,6 +103,9 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .default_headers(headers)
             .user_agent(concat!("abide/", env!("CARGO_PKG_VERSION")));
+        for certificate in authority.map_or(Ok(Vec::new()), trusted)? {
+            builder = builder.add_root_certificate(certificate);
+        }
         // A proxy that the environment names cannot reach this machine's loopback.
         if matches!(base.host_str(), Some("127.0.0.1" | "localhost" | "[::1]")) {
             builder = builder.no_proxy();
@@ -299,6 +308,22 @@ impl Client {
     }
 }
 
+/// The certificates of a file that the user trusts.
+fn trusted(path: &Path) -> Result<Vec<Certificate>> {
+    let unfit = |why: &dyn std::fmt::Display| {
+        Usage(format!(
+            "--ca-cert {}: {why}; it must hold certificates as PEM",
+            path.display()
+        ))
+    };
+    let pem = std::fs::read(path).map_err(|error| unfit(&error))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unfit(&error))?;
+    if certificates.is_empty() {
+        return Err(unfit(&"there is no certificate in it").into());
+    }
+    Ok(certificates)
+}
+
 /// What a problem document, or an answer in Inngest's form, says.
 fn problem_in(body: &str) -> Option<String> {
     #[derive(Deserialize)]
@@ -333,7 +358,12 @@ fn unreachable(url: &str, error: &reqwest::Error) -> ClientError {
         while let Some(source) = inner.source() {
             inner = source;
         }
-        inner.to_string().to_lowercase()
+        let why = inner.to_string().to_lowercase();
+        if why.contains("certificate") {
+            format!("{why}; --ca-cert names an authority to trust")
+        } else {
+            why
+        }
     };
     ClientError::Unreachable {
         url: url.to_owned(),

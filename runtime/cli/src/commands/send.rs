@@ -433,6 +433,7 @@ mod tests {
             url: "http://127.0.0.1:9000".parse().unwrap(),
             environment: None,
             key_file: None,
+            ca_cert: None,
         };
         let text = timed_out_text(
             &server,

@@ -73,6 +73,7 @@ impl Serve {
         tracing::info!(%address, data = %settings.data.display(), "serving");
         let config = HttpConfig {
             access,
+            rate_per_key: settings.serving.rate_limit,
             ..HttpConfig::default()
         };
         node::serve(site, listener, server, config, stop).await?;

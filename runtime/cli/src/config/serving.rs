@@ -60,6 +60,16 @@ pub(crate) struct Serving {
         value_parser = body_memory
     )]
     body_memory: Size,
+    /// Requests a second that one key may make, after a burst of twice as many; 0 is no limit. More are told to come again.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "ABIDE_RATE_LIMIT",
+        hide_env_values = true,
+        default_value = "0",
+        value_parser = clap::value_parser!(u32).range(0..=1_000_000)
+    )]
+    pub(crate) rate_limit: u32,
     /// The most connections at once; further ones wait. It is never more than half of the files that the process may open.
     #[arg(
         long,

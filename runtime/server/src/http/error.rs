@@ -93,6 +93,20 @@ impl ApiError {
         }
     }
 
+    /// A key, or an address with wrong keys, asked too often.
+    pub(super) fn rate_limited(retry_after_s: u32) -> Self {
+        Self {
+            retry_after_s: Some(retry_after_s),
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                format!(
+                    "too many requests with this key, or with wrong keys from this address; nothing was done, try again in {retry_after_s} s"
+                ),
+            )
+        }
+    }
+
     fn stopping() -> Self {
         Self {
             retry_after_s: Some(1),

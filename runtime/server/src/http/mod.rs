@@ -21,6 +21,7 @@ mod hooks;
 mod idempotency;
 mod ids;
 mod ingest;
+mod limits;
 mod live;
 mod openapi;
 mod page;
@@ -62,6 +63,8 @@ pub struct HttpConfig {
     pub dev: bool,
     /// Who is asked for a key.
     pub access: Access,
+    /// Requests a second that one key may make, after a burst of twice as many; 0 is no limit.
+    pub rate_per_key: u32,
     /// Largest body of a request that sends events or a signal, in bytes: it is held in memory.
     pub body_bytes: usize,
     /// Largest component that can be deployed, in bytes: it is held in memory. Python components have about 18 MiB.
@@ -73,6 +76,7 @@ impl Default for HttpConfig {
         Self {
             dev: false,
             access: Access::Keys,
+            rate_per_key: 0,
             body_bytes: 10 << 20,
             component_bytes: 64 << 20,
         }

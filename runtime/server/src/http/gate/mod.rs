@@ -19,6 +19,8 @@ use parking_lot::RwLock;
 use tower::Service;
 
 use super::error::{ApiError, Dialect};
+use super::limits::{RateLimits, RetryAfter};
+use super::serve::Peer;
 use super::{Api, HttpConfig};
 use crate::admin::Key;
 use crate::admin::keys::Refused;
@@ -50,6 +52,7 @@ pub(super) struct Gate {
     site: Site,
     config: Arc<HttpConfig>,
     routers: Arc<RwLock<Routers>>,
+    limits: Arc<RateLimits>,
 }
 
 /// The router of each environment, with the node that it is for.
@@ -59,6 +62,7 @@ impl Gate {
     pub(super) fn new(site: Site, config: HttpConfig) -> Self {
         Self {
             site,
+            limits: Arc::new(RateLimits::new(config.rate_per_key)),
             config: Arc::new(config),
             routers: Arc::default(),
         }
@@ -74,6 +78,9 @@ impl Gate {
             return dialect.render(&error);
         }
         let caller = gate.caller(&request);
+        if let Err(retry_after_s) = gate.within_limits(&caller, &request) {
+            return dialect.render(&ApiError::rate_limited(retry_after_s));
+        }
         let environment = match gate.environment(&caller, &mut request) {
             Ok(environment) => environment,
             Err(error) => return dialect.render(&error),
@@ -81,6 +88,15 @@ impl Gate {
         request.extensions_mut().insert(caller);
         let result: Result<Response, Infallible> = gate.router(&environment).call(request).await;
         result.unwrap_or_else(|never| match never {})
+    }
+
+    /// Counts the request of a key, and the wrong key of an address.
+    fn within_limits(&self, caller: &Caller, request: &Request) -> Result<(), RetryAfter> {
+        match (caller, request.extensions().get::<Peer>()) {
+            (Caller::Holder(key), _) => self.limits.take(&key.id),
+            (Caller::Stranger(Some(_)), Some(Peer(address))) => self.limits.was_wrong(*address),
+            (Caller::Stranger(_) | Caller::Anybody, _) => Ok(()),
+        }
     }
 
     fn caller(&self, request: &Request) -> Caller {
