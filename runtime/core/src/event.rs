@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{EventId, RunId};
 use crate::limits::{Limits, MAX_NAME_CHARS};
+use crate::trace::TraceContext;
 use crate::{Json, is_json_object};
 
 /// The earliest and the latest `ts`: 1980-01-01 and 2101-01-01, in milliseconds.
@@ -127,6 +128,7 @@ impl NewEvent {
             v: self.v,
             external_id: self.id.filter(|id| !id.is_empty()),
             source,
+            trace: None,
         }
     }
 }
@@ -168,9 +170,18 @@ pub struct Event {
     pub external_id: Option<String>,
     /// Where it came from.
     pub source: EventSource,
+    /// Its place in a distributed trace, if its sender said. Boxed: most have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Box<TraceContext>>,
 }
 
 impl Event {
+    /// The event at this place in a trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<Box<TraceContext>>) -> Self {
+        Self { trace, ..self }
+    }
+
     /// The id that functions see: the sender's, or else the platform's.
     pub fn visible_id(&self) -> String {
         self.external_id

@@ -18,6 +18,7 @@ pub mod operation;
 pub mod retry;
 pub mod schema;
 pub mod state;
+pub mod trace;
 
 use std::sync::Arc;
 

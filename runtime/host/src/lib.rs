@@ -41,6 +41,7 @@ mod port;
 mod residency;
 mod runtime;
 mod surroundings;
+mod trace;
 mod wasi;
 
 pub use app::{App, digest_of};

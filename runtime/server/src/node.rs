@@ -17,6 +17,7 @@ use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
 use abide_core::schema::Schemas;
 use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
+use abide_core::trace::TraceContext;
 use abide_host::{AllowRule, BarrierBroken, Egress, EgressPolicy, Host, Process, Surroundings};
 use abide_store::{Commits, SledOptions, Store, View};
 use parking_lot::{Mutex, RwLock};
@@ -223,7 +224,18 @@ impl Node {
         events: Vec<NewEvent>,
         seed: Option<EventIdSeed>,
     ) -> Result<Vec<EventId>, SendError> {
+        self.send_traced_events(events, Vec::new(), seed).await
+    }
+
+    /// As [`Node::send_events`], for events that have these places in distributed traces, in their order.
+    pub async fn send_traced_events(
+        &self,
+        events: Vec<NewEvent>,
+        traces: Vec<Option<TraceContext>>,
+        seed: Option<EventIdSeed>,
+    ) -> Result<Vec<EventId>, SendError> {
         let events = ValidEvents::check(events, &self.inner.limits, &self.inner.schemas())?;
+        let events = events.traced(traces);
         self.inner.refuse_overload()?;
         let answer = self.ask(|reply| Input::Events {
             events,

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use abide_core::Json;
 use abide_core::engine::{Input, Request};
 use abide_core::failure::{Failure, Origin};
-use abide_core::ids::RunId;
+use abide_core::ids::{EventId, RunId};
 use abide_core::journal::OpNumber;
 use abide_core::state::Run;
+use abide_core::trace::TraceContext;
 use abide_host::{FetchRequest, Task};
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -34,13 +35,19 @@ impl Requests {
     ) {
         let id = run.id;
         let app = run.function.app.clone();
+        let place = Place {
+            run: id,
+            event: run.event,
+            op,
+            attempt,
+        };
         let surroundings = node.host.surroundings().clone();
         let node = Arc::downgrade(node);
         // The lock is held until the entry is there: a request may end at once.
         let mut under_way = self.under_way.lock();
         let task = surroundings.spawn(Box::pin(async move {
             let Some(node) = node.upgrade() else { return };
-            let performed = AssertUnwindSafe(perform(&node, &app, request)).catch_unwind().await;
+            let performed = AssertUnwindSafe(perform(&node, &app, &place, request)).catch_unwind().await;
             let result = performed.unwrap_or_else(|_| {
                 Err(Failure::platform(
                     Origin::Limit,
@@ -66,12 +73,37 @@ impl Requests {
     }
 }
 
-async fn perform(node: &Inner, app: &str, request: Request) -> Result<Json, Failure> {
+/// What a request is sent for.
+struct Place {
+    run: RunId,
+    event: EventId,
+    op: OpNumber,
+    attempt: u32,
+}
+
+impl Place {
+    /// Where the request stands in a trace, if the run's event is part of one. A trace that cannot be read keeps no request from leaving.
+    async fn trace(&self, node: &Inner) -> Option<TraceContext> {
+        let (view, event) = (node.view.clone(), self.event);
+        let event = node.blocking(move || view.get_event(event)).await;
+        let trace = event.ok()?.ok()??.trace?;
+        Some(trace.of_attempt(self.run, self.op, self.attempt))
+    }
+}
+
+async fn perform(
+    node: &Inner,
+    app: &str,
+    place: &Place,
+    request: Request,
+) -> Result<Json, Failure> {
+    let trace = place.trace(node).await;
+    let trace = trace.as_ref();
     let (variables, egress) = node.app_settings(app);
     let limit = node.fetch_response_bytes;
     match request {
         Request::Fetch(fetch) => {
-            let wanted = FetchRequest::new(&fetch, limit);
+            let wanted = FetchRequest::new(&fetch, limit).traced(trace);
             let response = node.host.http().fetch(&egress, wanted).await;
             let response = response.map_err(|error| error.to_failure())?;
             if response.is_retriable() {
@@ -95,7 +127,7 @@ async fn perform(node: &Inner, app: &str, request: Request) -> Result<Json, Fail
                 },
             };
             let fetch = abide_host::infer::to_fetch(&infer, key)?;
-            let wanted = FetchRequest::new(&fetch, limit);
+            let wanted = FetchRequest::new(&fetch, limit).traced(trace);
             let response = node.host.http().fetch(&egress, wanted).await;
             abide_host::infer::result(&response.map_err(|error| error.to_failure())?)
         }

@@ -3,7 +3,8 @@
 //! A record kind that changes its shape gets a new version, and keeps the decoder of the old one for as long as stores with it exist.
 
 use abide_core::{
-    event::Event,
+    Json,
+    event::{Event, EventSource},
     ids::{EventId, RunId},
     journal::{Entry, Outcome},
     state::{
@@ -12,7 +13,7 @@ use abide_core::{
     },
 };
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::error::{Error, Result};
 
@@ -20,8 +21,21 @@ use crate::error::{Error, Result};
 pub(crate) trait Record: Serialize + DeserializeOwned {
     /// The version that is written.
     const VERSION: u8;
+    /// The oldest version that is read.
+    const OLDEST: u8 = Self::VERSION;
     /// Its name in error messages.
     const NAME: &'static str;
+
+    /// The version that this record is written with: not the newest where an older one says all of it.
+    fn version(&self) -> u8 {
+        Self::VERSION
+    }
+
+    /// A record of a version from [`OLDEST`](Self::OLDEST) on.
+    fn of_version(version: u8, bytes: &[u8]) -> postcard::Result<Self> {
+        debug_assert_eq!(version, Self::VERSION);
+        postcard::from_bytes(bytes)
+    }
 }
 
 macro_rules! records {
@@ -43,7 +57,6 @@ pub(crate) type ControlRow = (Option<ControlKey>, Control);
 pub(crate) type QueuedRow = Option<LaneKey>;
 
 records! {
-    Event, "event", 1;
     Dedupe, "deduplication", 1;
     Run, "run", 2;
     Vec<Entry>, "journal entries", 1;
@@ -59,9 +72,62 @@ records! {
     EventSchema, "event schema", 1;
 }
 
+/// Version 1 has no place in a trace. Most events have none, and are written so.
+impl Record for Event {
+    const VERSION: u8 = 2;
+    const OLDEST: u8 = 1;
+    const NAME: &'static str = "event";
+
+    fn version(&self) -> u8 {
+        match self.trace {
+            None => 1,
+            Some(_) => 2,
+        }
+    }
+
+    fn of_version(version: u8, bytes: &[u8]) -> postcard::Result<Self> {
+        if version == 1 {
+            postcard::from_bytes::<UntracedEvent>(bytes).map(Self::from)
+        } else {
+            postcard::from_bytes(bytes)
+        }
+    }
+}
+
+/// An event as version 1 has it.
+#[derive(Deserialize)]
+struct UntracedEvent {
+    id: EventId,
+    received_ms: u64,
+    name: Json,
+    data: Json,
+    user: Option<Json>,
+    ts: u64,
+    v: Option<String>,
+    external_id: Option<String>,
+    source: EventSource,
+}
+
+impl From<UntracedEvent> for Event {
+    fn from(event: UntracedEvent) -> Self {
+        Self {
+            id: event.id,
+            received_ms: event.received_ms,
+            name: event.name,
+            data: event.data,
+            user: event.user,
+            ts: event.ts,
+            v: event.v,
+            external_id: event.external_id,
+            source: event.source,
+            trace: None,
+        }
+    }
+}
+
 /// The bytes of a record.
 pub(crate) fn encode<R: Record>(record: &R) -> Result<Bytes> {
-    append::<R>(record, vec![R::VERSION]).map(Bytes::from)
+    append::<R>(record, vec![record.version()]).map(Bytes::from)
 }
 
 /// Consecutive items as rows of at most `row_bytes`, where the items allow: one that is too large alone makes a row of its own.
@@ -112,8 +178,10 @@ fn append<R: Record>(value: &impl Serialize, to: Vec<u8>) -> Result<Vec<u8>> {
 /// The record with these bytes.
 pub(crate) fn decode<R: Record>(key: &[u8], bytes: &[u8]) -> Result<R> {
     match bytes.split_first() {
-        Some((&version, record)) if version == R::VERSION => postcard::from_bytes(record)
-            .map_err(|error| Error::corrupt(key, format!("it is no {}: {error}", R::NAME))),
+        Some((&version, record)) if (R::OLDEST..=R::VERSION).contains(&version) => {
+            R::of_version(version, record)
+                .map_err(|error| Error::corrupt(key, format!("it is no {}: {error}", R::NAME)))
+        }
         Some((version, _)) => Err(Error::corrupt(
             key,
             format!(
@@ -158,6 +226,31 @@ mod tests {
         let many = lines(&[0; 1000]);
         let rows = encode_rows(&many, usize::MAX).unwrap();
         assert_eq!(rows[0].1, encode(&many).unwrap());
+    }
+
+    #[test]
+    fn an_event_without_a_trace_is_written_as_it_ever_was_and_one_with_a_trace_is_read_back() {
+        use abide_core::trace::TraceContext;
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let untraced = Event {
+            id: EventId(1),
+            received_ms: 2,
+            name: "a".into(),
+            data: "{}".into(),
+            user: None,
+            ts: 3,
+            v: None,
+            external_id: None,
+            source: EventSource::Api,
+            trace: None,
+        };
+        let trace = TraceContext::parse(parent, ["a=1"]).map(Box::new);
+        let traced = untraced.clone().traced(trace);
+        let [old, new] = [&untraced, &traced].map(|event| encode(event).unwrap());
+        assert_eq!((old[0], new[0]), (1, 2));
+        assert_eq!(new[1..old.len()], old[1..]);
+        assert_eq!(decode::<Event>(b"k", &old).unwrap(), untraced);
+        assert_eq!(decode::<Event>(b"k", &new).unwrap(), traced);
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn record_of(named: &Key<'_>, key: &[u8], value: &Bytes) -> Result<Read> {
 fn read<R: Record + std::fmt::Debug>(key: &[u8], value: &Bytes) -> Result<Read> {
     let record: R = codec::decode(key, value)?;
     let again = codec::encode(&record)?;
-    Ok((Some((R::VERSION, format!("{record:#?}"))), again))
+    Ok((Some((record.version(), format!("{record:#?}"))), again))
 }
 
 #[cfg(test)]

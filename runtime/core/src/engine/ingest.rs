@@ -8,10 +8,15 @@ use crate::ids::{EventId, FunctionId};
 use crate::limits::Limits;
 use crate::schema::Schemas;
 use crate::state::{ReadError, Write};
+use crate::trace::TraceContext;
 
 /// Events that passed [`NewEvent::validate`], all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValidEvents(Vec<NewEvent>);
+pub struct ValidEvents {
+    events: Vec<NewEvent>,
+    /// The places of the first so many of them in traces; the others have none.
+    traces: Vec<Option<TraceContext>>,
+}
 
 /// Why a list of events is refused, whole.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,30 +59,40 @@ impl ValidEvents {
                 .and_then(|()| schemas.check(event))
                 .map_err(|fault| InvalidEvents::Event { index, fault })?;
         }
-        Ok(Self(events))
+        let traces = Vec::new();
+        Ok(Self { events, traces })
+    }
+
+    /// The events at these places in traces, in their order.
+    #[must_use]
+    pub fn traced(self, traces: Vec<Option<TraceContext>>) -> Self {
+        Self { traces, ..self }
     }
 }
 
 impl Engine {
     pub(super) fn accept_events(
         &mut self,
-        ValidEvents(events): ValidEvents,
+        ValidEvents { events, traces }: ValidEvents,
         seed: Option<EventIdSeed>,
         reply: ReplyId,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
         let mut ids = Vec::with_capacity(events.len());
+        let mut traces = traces.into_iter();
         for (n, event) in (1..).zip(events) {
             let id = match seed {
                 Some(seed) => seed.id(n),
                 None => EventId(self.ids.next(cx.now_ms)),
             };
             ids.push(id);
+            let trace = traces.next().flatten().map(Box::new);
             // The same request again: it has had its effect.
             if seed.is_some() && cx.read.has_event(id)? {
                 continue;
             }
-            self.ingest(event.accept(id, cx.now_ms, EventSource::Api), cx)?;
+            let event = event.accept(id, cx.now_ms, EventSource::Api);
+            self.ingest(event.traced(trace), cx)?;
         }
         cx.out.answer(reply, Answer::Accepted(ids));
         Ok(())

@@ -19,6 +19,7 @@ use crate::Json;
 use crate::event::{Event, EventSource, NewEvent};
 use crate::failure::Failure;
 use crate::ids::{EventId, FunctionId};
+use crate::journal::WORKFLOW_OP;
 use crate::state::{ReadError, Run, RunEnd, RunStatus};
 
 /// The event that a tick of a schedule gives its run.
@@ -186,7 +187,8 @@ impl Engine {
             } else {
                 Vec::new()
             };
-            let event = self.platform_event(name, data, cx);
+            let trace = self.trace_of(run, WORKFLOW_OP, cx)?;
+            let event = self.platform_event(name, data, cx).traced(trace);
             self.step.published.push_back(Published {
                 event: Arc::new(event),
                 handlers,
@@ -214,7 +216,8 @@ impl Engine {
                 });
             }
             if self.is_noticed(second, cx)? {
-                let event = self.platform_event(second, event.data.clone(), cx);
+                let second_name = self.platform_event(second, event.data.clone(), cx);
+                let event = second_name.traced(event.trace.clone());
                 self.step.published.push_back(Published {
                     event: Arc::new(event),
                     handlers: Vec::new(),

@@ -8,9 +8,10 @@ use super::{Context, Engine};
 use crate::event::{EventSource, NewEvent};
 use crate::failure::{Failure, Origin};
 use crate::ids::{EventId, FunctionId, RunId};
-use crate::journal::Outcome;
+use crate::journal::{OpNumber, Outcome};
 use crate::operation::Invoke;
 use crate::state::{ReadError, Registration, Run, WaitKey};
+use crate::trace::TraceContext;
 
 impl Engine {
     /// Starts the function that a run invokes, and watches for its end.
@@ -29,7 +30,8 @@ impl Engine {
             data: invoke.data.clone(),
             ..NewEvent::default()
         };
-        let event = Arc::new(event.accept(id, cx.now_ms, EventSource::Run(caller.id)));
+        let event = event.accept(id, cx.now_ms, EventSource::Run(caller.id));
+        let event = Arc::new(event.traced(self.trace_of(caller, key.op, cx)?));
         let spec = NewRun {
             parent: Some((key.run, key.op)),
             ..NewRun::of(function.clone(), event.clone(), Via::Invoke)
@@ -59,6 +61,18 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The place in a trace of what an operation of the run sends or starts, if the run's event has one.
+    pub(super) fn trace_of(
+        &self,
+        run: &Run,
+        op: OpNumber,
+        cx: &Context<'_>,
+    ) -> Result<Option<Box<TraceContext>>, ReadError> {
+        let event = self.event(run.event, cx)?;
+        let trace = event.and_then(|event| event.trace.clone());
+        Ok(trace.map(|trace| Box::new(trace.of_attempt(run.id, op, 0))))
     }
 
     /// The caller gave up on an invoked run: it is to be cancelled, unless the wait just timed out.

@@ -105,19 +105,29 @@ impl Engine {
     ) -> Result<(), ReadError> {
         let mut sends = sends.into_iter().peekable();
         for (op, change) in changes {
-            while let Some((_, send)) = sends.next_if(|(sent, _)| *sent < op) {
-                self.send(run, send, cx)?;
+            while let Some((sent, send)) = sends.next_if(|(sent, _)| *sent < op) {
+                self.send(run, sent, send, cx)?;
             }
             self.change(run, WaitKey { run: run.id, op }, change, cx)?;
         }
-        sends.try_for_each(|(_, send)| self.send(run, send, cx))
+        sends.try_for_each(|(op, send)| self.send(run, op, send, cx))
     }
 
-    fn send(&mut self, run: &Run, send: Send, cx: &mut Context<'_>) -> Result<(), ReadError> {
+    fn send(
+        &mut self,
+        run: &Run,
+        op: OpNumber,
+        send: Send,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
         match send {
-            Send::Events(events) => events.into_iter().try_for_each(|(id, event)| {
-                self.ingest(event.accept(id, cx.now_ms, EventSource::Run(run.id)), cx)
-            }),
+            Send::Events(events) => {
+                let trace = self.trace_of(run, op, cx)?;
+                events.into_iter().try_for_each(|(id, event)| {
+                    let event = event.accept(id, cx.now_ms, EventSource::Run(run.id));
+                    self.ingest(event.traced(trace.clone()), cx)
+                })
+            }
             Send::Signal(signal) => self.send_signal(signal, cx).map(|_| ()),
         }
     }

@@ -258,6 +258,12 @@ impl Machine {
             || matches!(self.phase(), Phase::Over | Phase::Diverged)
     }
 
+    /// The operation whose body executes here, and which attempt it is.
+    pub fn attempt_of_body(&self, cursor: &TwinCursor) -> Option<(OpNumber, u32)> {
+        let op = cursor.executing?;
+        Some((op, self.op(op).attempt))
+    }
+
     /// A body logs a line.
     pub fn body_log(&mut self, cursor: &TwinCursor, level: LogLevel, message: String, now_ms: u64) {
         if let Some(op) = cursor.executing {

@@ -13,6 +13,7 @@ use abide_core::journal::OpNumber;
 use abide_core::machine::{Arrival, Divergence, Machine, Next, Now, Ticket, TwinCursor, TwinNext};
 use abide_core::operation::Operation;
 use abide_core::state::LogLevel;
+use abide_core::trace::TraceContext;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::Inner;
@@ -139,6 +140,14 @@ impl Run {
             event: convert::event(self.events.main()),
             events: self.events.all().iter().map(convert::event).collect(),
         }
+    }
+
+    /// Where a request of the body stands that this twin executes, if the run's event is part of a trace.
+    pub(crate) fn trace_of_body(&self, slot: usize) -> Option<TraceContext> {
+        let trace = self.events.main().trace.as_deref()?;
+        let state = self.state();
+        let (op, attempt) = state.machine.attempt_of_body(&state.twin(slot)?.cursor)?;
+        Some(trace.of_attempt(state.machine.info().run, op, attempt))
     }
 
     pub(crate) fn log(&self, role: Role, level: LogLevel, message: String) {

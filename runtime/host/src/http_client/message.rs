@@ -5,6 +5,7 @@ use std::time::Duration;
 use abide_core::Json;
 use abide_core::failure::{Failure, Origin, RetryAdvice};
 use abide_core::operation::Fetch;
+use abide_core::trace::TraceContext;
 use bytes::Bytes;
 
 /// A request of the `fetch` operation.
@@ -49,6 +50,17 @@ pub struct FetchResponse {
     pub body: Bytes,
     /// The URL that answered, after redirects.
     pub url: String,
+}
+
+impl FetchRequest {
+    /// The request at this place in a trace, unless its own headers name one.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<&TraceContext>) -> Self {
+        if let Some(trace) = trace {
+            crate::trace::add_to_list(trace, &mut self.headers);
+        }
+        self
+    }
 }
 
 impl FetchResponse {

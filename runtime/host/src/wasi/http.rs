@@ -75,7 +75,7 @@ impl Outgoing {
 impl WasiHttpHooks for Outgoing {
     fn send_request(
         &mut self,
-        request: http::Request<WasiBody>,
+        mut request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), wasmtime_wasi_http::Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
@@ -97,6 +97,9 @@ impl WasiHttpHooks for Outgoing {
             let Some((run, slot)) = way else {
                 return Err(wasmtime_wasi_http::Error::HttpRequestDenied);
             };
+            if let Some(trace) = run.trace_of_body(slot) {
+                crate::trace::add(&trace, request.headers_mut());
+            }
             if !reached_out.load(Ordering::Relaxed) {
                 let barrier = run.flush_for_barrier(slot);
                 barrier.await.map_err(|broken| {

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::IngestError;
-use super::{Api, body, events};
+use super::{Api, body, events, trace};
 use crate::view::Id;
 
 /// No key is refused yet: keys come with tenants.
@@ -91,6 +91,7 @@ struct EventBody {
     tag = "events",
     params(
         ("key" = String, Path, description = "An event key; any text where no keys are asked for"),
+        ("traceparent" = Option<String>, Header, description = "The sender's place in a distributed trace (W3C Trace Context), with `tracestate`; malformed, it is ignored"),
         ("x-inngest-event-id-seed" = Option<String>, Header, description = "`<milliseconds>,<base64 of 10 random bytes>`: the same request can be sent again, and has its effect once"),
     ),
     request_body = EventsBody,
@@ -109,6 +110,9 @@ async fn receive(
     let bytes = body::read(&headers, body, api.config.body_bytes).await?;
     let events = events::parse(&bytes, api.node.limits().events_per_request)?;
     drop(bytes);
-    let ids = api.node.send_events(events, seed).await?;
+    let traces =
+        trace::of_request(&headers).map_or_else(Vec::new, |trace| vec![Some(trace); events.len()]);
+    let node = &api.node;
+    let ids = node.send_traced_events(events, traces, seed).await?;
     Ok(Json(Accepted::new(ids)))
 }

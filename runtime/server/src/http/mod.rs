@@ -30,6 +30,7 @@ mod runs;
 mod select;
 mod serve;
 mod stream;
+mod trace;
 mod v1;
 
 use std::sync::Arc;

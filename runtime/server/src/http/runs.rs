@@ -59,6 +59,7 @@ fn read_in_full<T>(
                 _ => view.run_events(id)?,
             },
             hold: hold(view, &run)?,
+            trace: view.get_event(run.event)?.and_then(|event| event.trace),
         };
         match view.get_run(id)? {
             Some(now) if now != run && reads < MOST_READS => run = now,

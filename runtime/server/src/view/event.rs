@@ -29,6 +29,9 @@ pub(crate) struct EventView {
     source: &'static str,
     #[schema(value_type = Option<Id>)]
     sent_by_run_id: Option<RunId>,
+    /// Its place in a distributed trace, as W3C Trace Context writes it.
+    traceparent: Option<String>,
+    tracestate: Option<String>,
     /// Its runs, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) runs: Option<Vec<RunView>>,
@@ -51,6 +54,11 @@ impl From<&Event> for EventView {
             received_at: Time(event.received_ms),
             source,
             sent_by_run_id,
+            traceparent: event.trace.as_ref().map(|it| it.traceparent()),
+            tracestate: event
+                .trace
+                .as_ref()
+                .and_then(|it| it.tracestate().map(str::to_owned)),
             runs: None,
             pending: None,
         }

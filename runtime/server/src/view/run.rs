@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use abide_core::ids::{EventId, RunId};
 use abide_core::journal::{Entry, OpNumber, is_guard};
 use abide_core::state::{Registration, Run, RunEnd, RunStatus};
+use abide_core::trace::TraceContext;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -96,6 +97,8 @@ pub(crate) struct Surroundings {
     pub(crate) events: Vec<EventId>,
     /// What keeps it from starting, while it is queued.
     pub(crate) hold: Option<Hold>,
+    /// The place in a trace that its event has.
+    pub(crate) trace: Option<Box<TraceContext>>,
 }
 
 impl Surroundings {
@@ -115,6 +118,8 @@ pub(crate) struct RunDetail {
     /// All events that started it.
     #[schema(value_type = Vec<Id>)]
     event_ids: Vec<EventId>,
+    /// The place in a distributed trace of the event that it has as `event`.
+    traceparent: Option<String>,
     /// Why it does not go on right now, in one sentence.
     waiting_for: Option<String>,
     /// The attempts at the workflow code.
@@ -143,6 +148,7 @@ impl RunDetail {
         Self {
             run: RunView::new(run, status),
             event_ids,
+            traceparent: surroundings.trace.as_ref().map(|it| it.traceparent()),
             waiting_for,
             attempts: waterfall.workflow_attempts(),
             steps: waterfall.steps(run, status, &registrations),

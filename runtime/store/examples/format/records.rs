@@ -12,6 +12,7 @@ use abide_core::state::{
     BufferedSignal, Control, ControlKey, ControlKind, EventSchema, Job, JobAction, JobState,
     JournalChunk, LaneKey, LogLevel, LogLine, Place, RunFilter, RunStatus, Write,
 };
+use abide_core::trace::TraceContext;
 
 use crate::{options, runs, variants};
 
@@ -92,6 +93,7 @@ fn events() -> Vec<(String, Write)> {
         v: Some("v2".into()),
         external_id: Some("theirs".into()),
         source,
+        trace: None,
     };
     let sources = [
         ("Api", EventSource::Api),
@@ -105,7 +107,11 @@ fn events() -> Vec<(String, Write)> {
         }
         (name.to_owned(), Write::PutEvent(Arc::new(event(source))))
     });
-    writes.into()
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace = TraceContext::parse(parent, ["vendor=value"]).map(Box::new);
+    let traced = event(EventSource::Api).traced(trace);
+    let traced = ("traced".to_owned(), Write::PutEvent(Arc::new(traced)));
+    writes.into_iter().chain([traced]).collect()
 }
 
 /// A failure that was raised by this, to be tried again like that.

@@ -60,6 +60,7 @@ fn event(id: u128, name: &str, received_ms: u64) -> Event {
         v: None,
         external_id: None,
         source: EventSource::Api,
+        trace: None,
     }
 }
 

@@ -17,8 +17,8 @@ use crate::{
     view::View,
 };
 
-/// The rows that hold records, with the version that this program reads.
-const RECORDS: [(Tag, &str, u8); 14] = [
+/// The rows that hold records, with the oldest and the newest version that this program reads.
+const RECORDS: [(Tag, &str, [u8; 2]); 14] = [
     of::<Event>(Tag::Event),
     of::<Dedupe>(Tag::Dedupe),
     of::<Run>(Tag::Run),
@@ -35,14 +35,15 @@ const RECORDS: [(Tag, &str, u8); 14] = [
     of::<EventSchema>(Tag::Schema),
 ];
 
-const fn of<R: Record>(tag: Tag) -> (Tag, &'static str, u8) {
-    (tag, R::NAME, R::VERSION)
+const fn of<R: Record>(tag: Tag) -> (Tag, &'static str, [u8; 2]) {
+    (tag, R::NAME, [R::OLDEST, R::VERSION])
 }
 
 impl View {
-    /// Refuses a store whose records have other versions. Looks at one row of each kind, because a program writes one version only.
+    /// Refuses a store whose records have other versions. Looks at one row of each kind: a program that
+    /// writes a version reads all that it finds beside it.
     pub(crate) fn check_versions(&self) -> Result<()> {
-        for (tag, kind, expected) in RECORDS {
+        for (tag, kind, [oldest, expected]) in RECORDS {
             let mut found = None;
             let looked = self.scan(&Prefix::tag(tag).range(), Direction::Forward, |_, value| {
                 found = value.first().copied();
@@ -52,7 +53,7 @@ impl View {
                 // A damaged row is told to whoever needs it.
                 (Err(Error::Corrupt { .. }) | Ok(()), None) => {}
                 (Err(error), _) => return Err(error),
-                (Ok(()), Some(found)) if found == expected => {}
+                (Ok(()), Some(found)) if (oldest..=expected).contains(&found) => {}
                 (Ok(()), Some(found)) => {
                     return Err(Error::OtherVersion {
                         kind,
@@ -83,17 +84,19 @@ mod tests {
 
     #[test]
     fn a_store_of_another_version_is_refused_with_what_to_do() {
-        for (tag, kind, version) in RECORDS {
+        for (tag, kind, [oldest, version]) in RECORDS {
             assert!(reopened_with(tag, &[]).is_ok(), "an empty row says nothing");
-            let older: &'static [u8] = Box::leak(Box::new([version - 1]));
+            let older: &'static [u8] = Box::leak(Box::new([oldest - 1]));
             let error = reopened_with(tag, older).err().unwrap().to_string();
-            let said = format!("{kind} (version {}", version - 1);
+            let said = format!("{kind} (version {}", oldest - 1);
             assert!(
                 error.contains(&said) && error.contains("empty data directory"),
                 "{error}"
             );
-            let same: &'static [u8] = Box::leak(Box::new([version]));
-            assert!(reopened_with(tag, same).is_ok());
+            for version in oldest..=version {
+                let known: &'static [u8] = Box::leak(Box::new([version]));
+                assert!(reopened_with(tag, known).is_ok());
+            }
         }
     }
 }

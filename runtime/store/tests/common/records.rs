@@ -21,6 +21,7 @@ pub(crate) fn event(id: EventId, name: &str, received_ms: u64) -> Event {
         v: None,
         external_id: None,
         source: EventSource::Api,
+        trace: None,
     }
 }
 

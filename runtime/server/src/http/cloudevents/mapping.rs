@@ -12,11 +12,13 @@
 //! `data` is left alone, so that schemas and expressions see what the sender meant; nothing in CloudEvents corresponds to `user`.
 
 use abide_core::event::NewEvent;
+use abide_core::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::attributes::Attributes;
 use super::{CloudEvent, Data, Fault};
 
 /// The most that an id may have, in characters: SEMANTICS, section 1.
@@ -46,6 +48,12 @@ pub(super) fn event(event: CloudEvent) -> Result<NewEvent, Fault> {
         ts,
         v: None,
     })
+}
+
+/// Where the event stands in a trace: the extension for distributed tracing, which has the names of the headers.
+pub(super) fn trace(attributes: &Attributes) -> Option<TraceContext> {
+    let text = |name: &str| attributes.all.get(name).and_then(Value::as_str);
+    TraceContext::parse(text(TRACEPARENT)?, text(TRACESTATE))
 }
 
 /// A source has no spaces, so that no two pairs make the same id.

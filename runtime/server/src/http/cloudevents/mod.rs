@@ -11,6 +11,7 @@ mod structured;
 mod tests;
 
 use abide_core::event::NewEvent;
+use abide_core::trace::TraceContext;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -20,7 +21,7 @@ use utoipa_axum::routes;
 
 use super::error::{ApiError, Problem};
 use super::ingest::Accepted;
-use super::{Api, body, events};
+use super::{Api, body, events, trace};
 use attributes::Attributes;
 
 /// The media types of structured events and of batches begin with these; the format follows.
@@ -86,18 +87,28 @@ async fn receive(
 ) -> Result<Json<Accepted>, Problem> {
     let seed = events::seed(&headers)?;
     let bytes = body::read(&headers, body, api.config.body_bytes).await?;
-    let events = parse(&headers, &bytes, api.node.limits().events_per_request)?;
+    let sent = parse(&headers, &bytes, api.node.limits().events_per_request)?;
     drop(bytes);
+    let (events, traces): (Vec<_>, Vec<_>) = sent.into_iter().unzip();
     if events.is_empty() {
         // A batch may be empty.
         return Ok(Json(Accepted::new(Vec::new())));
     }
-    let ids = api.node.send_events(events, seed).await?;
+    let node = &api.node;
+    let ids = node.send_traced_events(events, traces, seed).await?;
     Ok(Json(Accepted::new(ids)))
 }
 
-/// The events of a request, at most `most`.
-fn parse(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Vec<NewEvent>, ApiError> {
+/// An event of ours, and its place in a trace.
+type Sent = (NewEvent, Option<TraceContext>);
+
+/// The events of a request, at most `most`. What an event says of its trace goes before what the request says.
+fn parse(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Vec<Sent>, ApiError> {
+    let outer = trace::of_request(headers);
+    let sent = |event: CloudEvent| {
+        let own = mapping::trace(&event.attributes);
+        mapping::event(event).map(|event| (event, own.or_else(|| outer.clone())))
+    };
     let content_type = match headers.get(header::CONTENT_TYPE) {
         Some(value) => Some(value.to_str().map_err(|_| {
             invalid("the header `content-type` is not text; it names the media type of the body")
@@ -113,7 +124,7 @@ fn parse(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Vec<NewEvent>,
             .enumerate()
             .map(|(index, event)| {
                 event
-                    .and_then(mapping::event)
+                    .and_then(&sent)
                     .map_err(|fault| invalid(format!("event {index}: {fault}")))
             })
             .collect();
@@ -125,7 +136,7 @@ fn parse(headers: &HeaderMap, body: &[u8], most: usize) -> Result<Vec<NewEvent>,
         }
         None => binary::event(headers, content_type, body),
     };
-    let event = event.and_then(mapping::event).map_err(invalid)?;
+    let event = event.and_then(sent).map_err(invalid)?;
     Ok(vec![event])
 }
 

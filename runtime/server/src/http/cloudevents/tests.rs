@@ -24,7 +24,8 @@ fn headers(list: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn sent(list: &[(&str, &str)], body: &str) -> Result<Vec<NewEvent>, ApiError> {
-    parse(&headers(list), body.as_bytes(), 3)
+    let sent = parse(&headers(list), body.as_bytes(), 3)?;
+    Ok(sent.into_iter().map(|(event, _)| event).collect())
 }
 
 fn structured(event: &Value) -> Result<NewEvent, String> {
@@ -171,6 +172,26 @@ fn a_source_and_an_id_that_are_too_long_for_an_id_are_hashed() {
     assert_eq!(id(&long).len(), "cloudevent:".len() + 64);
     assert_ne!(id(&long), id(&format!("{long}y")));
     assert_eq!(id(&long), id(&long));
+}
+
+#[test]
+fn the_extension_for_distributed_tracing_goes_before_the_header() {
+    let [own, outer] = ["b7ad6b7169203331", "00f067aa0ba902b7"]
+        .map(|span| format!("00-0af7651916cd43dd8448eb211c80319c-{span}-01"));
+    let told = |extension: &str, header: &str| {
+        let event = with("traceparent", json!(extension)).to_string();
+        let content_type = ("content-type", "application/cloudevents+json");
+        let sent = parse(
+            &headers(&[content_type, ("traceparent", header)]),
+            event.as_bytes(),
+            3,
+        );
+        let trace = sent.expect("it is right").remove(0).1;
+        trace.map(|trace| trace.traceparent())
+    };
+    assert_eq!(told(&own, &outer), Some(own.clone()));
+    assert_eq!(told("nonsense", &outer), Some(outer));
+    assert_eq!(told("nonsense", "nonsense"), None);
 }
 
 #[test]

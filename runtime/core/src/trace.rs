@@ -1,0 +1,216 @@
+//! Where an event stands in a distributed trace: W3C Trace Context, level 1.
+//!
+//! It is carried from an event to its runs, and from these to whatever they send, start and call. Nothing of it is ever shown to a
+//! function, and nothing that a run does depends on it. The ids of spans follow from what they are spans of, so that a body that executes
+//! again under the same number has the same one. This module must not decide who is traced: a trace that nobody sent is not begun.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::Json;
+use crate::ids::RunId;
+use crate::journal::OpNumber;
+
+/// The name of the header, and of CloudEvents' extension, that says which trace and which span.
+pub const TRACEPARENT: &str = "traceparent";
+/// The name of the header, and of CloudEvents' extension, with what vendors add.
+pub const TRACESTATE: &str = "tracestate";
+
+/// How long a `traceparent` of version 00 is.
+const LENGTH: usize = 55;
+/// The flag that says that the caller may have recorded the trace; later versions may define others.
+const SAMPLED: u8 = 1;
+/// The most members that a `tracestate` has.
+const MOST_MEMBERS: usize = 32;
+/// The most bytes of a `tracestate` that are kept; 512 is the least that the specification asks for.
+const MOST_STATE_BYTES: usize = 2_048;
+
+/// A place in a trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceContext {
+    trace_id: u128,
+    /// The span of whoever sent it.
+    parent_id: u64,
+    sampled: bool,
+    state: Option<Json>,
+}
+
+impl TraceContext {
+    /// What the two headers say. As the specification has it, a malformed `traceparent` is as good as none, and then `tracestate` counts
+    /// for nothing; a malformed `tracestate` is left out alone. `states` are all headers of that name, in their order.
+    pub fn parse<'a>(parent: &str, states: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let parent = parent.trim_matches([' ', '\t']);
+        let (head, rest) = (parent.get(..LENGTH)?, parent.get(LENGTH..)?);
+        let mut fields = head.split('-');
+        let mut next = |digits: usize| fields.next().and_then(|field| number(field, digits));
+        let version = next(2)?;
+        let (trace_id, parent_id, flags) = (next(32)?, next(16)?, next(2)?);
+        // A version that is not known yet may have more fields.
+        let ends_well = match version {
+            0 => rest.is_empty(),
+            0xff => false,
+            _ => rest.is_empty() || rest.starts_with('-'),
+        };
+        if !ends_well || trace_id == 0 || parent_id == 0 {
+            return None;
+        }
+        Some(Self {
+            trace_id,
+            parent_id: u64::try_from(parent_id).ok()?,
+            sampled: flags & u128::from(SAMPLED) != 0,
+            state: state(states),
+        })
+    }
+
+    /// The place of what an attempt of a run's operation sends, starts or calls: the same trace, and a span of its own.
+    #[must_use]
+    pub fn of_attempt(&self, run: RunId, op: OpNumber, attempt: u32) -> Self {
+        let mut name = Vec::with_capacity(24);
+        name.extend_from_slice(&run.0.to_be_bytes());
+        name.extend_from_slice(&op.to_be_bytes());
+        name.extend_from_slice(&attempt.to_be_bytes());
+        Self {
+            // 0 is no span.
+            parent_id: xxh3_64(&name).max(1),
+            ..self.clone()
+        }
+    }
+
+    /// The header `traceparent`.
+    pub fn traceparent(&self) -> String {
+        let (trace_id, parent_id) = (self.trace_id, self.parent_id);
+        let flags = u8::from(self.sampled) * SAMPLED;
+        format!("00-{trace_id:032x}-{parent_id:016x}-{flags:02x}")
+    }
+
+    /// The header `tracestate`, if there is one.
+    pub fn tracestate(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+}
+
+/// A number of exactly so many hexadecimal digits, in small letters.
+fn number(field: &str, digits: usize) -> Option<u128> {
+    let good = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if field.len() != digits || !field.bytes().all(good) {
+        return None;
+    }
+    u128::from_str_radix(field, 16).ok()
+}
+
+/// The members of all headers as one.
+fn state<'a>(states: impl IntoIterator<Item = &'a str>) -> Option<Json> {
+    let mut members: Vec<&str> = Vec::new();
+    for member in states.into_iter().flat_map(|state| state.split(',')) {
+        let member = member.trim_matches([' ', '\t']);
+        if member.is_empty() {
+            continue;
+        }
+        let (key, value) = member.split_once('=')?;
+        let twice = members
+            .iter()
+            .any(|other| other.split('=').next() == Some(key));
+        if !is_key(key) || !is_value(value) || twice || members.len() == MOST_MEMBERS {
+            return None;
+        }
+        members.push(member);
+    }
+    let state = members.join(",");
+    (!state.is_empty() && state.len() <= MOST_STATE_BYTES).then(|| state.into())
+}
+
+fn is_key(key: &str) -> bool {
+    let good =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-*/".contains(&byte);
+    let part = |part: &str, most: usize| (1..=most).contains(&part.len()) && part.bytes().all(good);
+    match key.split_once('@') {
+        Some((tenant, system)) => part(tenant, 241) && part(system, 14),
+        None => part(key, 256) && !key.starts_with(['_', '-', '*', '/']),
+    }
+}
+
+fn is_value(value: &str) -> bool {
+    (1..=256).contains(&value.len())
+        && value
+            .bytes()
+            .all(|byte| (0x20..0x7f).contains(&byte) && !b",=".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    fn trace(parent: &str, states: &[&str]) -> Option<TraceContext> {
+        TraceContext::parse(parent, states.iter().copied())
+    }
+
+    #[test]
+    fn what_is_well_formed_is_told_again() {
+        let given = trace(
+            PARENT,
+            &["rojo=00f067aa0ba902b7, congo=t61rcWkgMzE", "", "a@b=1"],
+        );
+        let given = given.expect("it is well-formed");
+        assert_eq!(given.traceparent(), PARENT);
+        assert_eq!(
+            given.tracestate(),
+            Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE,a@b=1")
+        );
+        let flags = trace(&PARENT.replace("-01", "-fe"), &[]).expect("unknown flags");
+        assert!(flags.traceparent().ends_with("-00"));
+        let later = PARENT.replacen("00", "cc", 1);
+        assert_eq!(trace(&later, &[]), trace(PARENT, &[]));
+        assert_eq!(trace(&format!("{later}-more"), &[]), trace(PARENT, &[]));
+    }
+
+    #[test]
+    fn what_is_malformed_is_as_good_as_absent() {
+        for wrong in [
+            "",
+            "00",
+            &PARENT[..54],
+            &format!("{PARENT}-00"),
+            &format!("{}x", PARENT.replacen("00", "cc", 1)),
+            &PARENT.replacen("00", "ff", 1),
+            &PARENT.to_uppercase(),
+            &PARENT.replace("0af7651916cd43dd8448eb211c80319c", &"0".repeat(32)),
+            &PARENT.replace("b7ad6b7169203331", &"0".repeat(16)),
+            &PARENT.replace('-', "_"),
+            &PARENT.replace("-01", "-0g"),
+            "00-0af7651916cd43dd8448eb211c80319€-b7ad6b7169203331-01",
+        ] {
+            assert_eq!(trace(wrong, &["a=1"]), None, "{wrong}");
+        }
+        for wrong in [
+            "a", "A=1", "a=1,a=2", "=1", "a=", "a=b=c", "a=\u{e9}", "@a=1", "_a=1",
+        ] {
+            let given = trace(PARENT, &[wrong]).expect("the parent counts");
+            assert_eq!(given.tracestate(), None, "{wrong}");
+        }
+        let many: Vec<String> = (0..33).map(|n| format!("k{n}=v")).collect();
+        let state = |count: usize| trace(PARENT, &[&many[..count].join(",")]).unwrap().state;
+        assert!(state(32).is_some() && state(33).is_none());
+        let long = format!("a={}", "x".repeat(257));
+        assert_eq!(trace(PARENT, &[&long]).unwrap().tracestate(), None);
+    }
+
+    #[test]
+    fn an_attempt_has_the_same_span_each_time_and_another_than_the_next() {
+        let given = trace(PARENT, &["a=1"]).expect("it is well-formed");
+        let of = |run, op, attempt| given.of_attempt(RunId(run), op, attempt);
+        assert_eq!(of(1, 2, 3), of(1, 2, 3));
+        assert_eq!(of(1, 2, 3).trace_id, given.trace_id);
+        assert_eq!(of(1, 2, 3).tracestate(), Some("a=1"));
+        let all = [
+            given.clone(),
+            of(1, 2, 3),
+            of(1, 2, 4),
+            of(1, 3, 3),
+            of(2, 2, 3),
+        ];
+        let spans: std::collections::BTreeSet<_> = all.iter().map(|it| it.parent_id).collect();
+        assert_eq!(spans.len(), all.len());
+    }
+}
