@@ -11,9 +11,9 @@ use crate::Json;
 use crate::ids::RunId;
 use crate::journal::OpNumber;
 
-/// The name of the header, and of CloudEvents' extension, that says which trace and which span.
+/// The name of the header that says which trace and which span.
 pub const TRACEPARENT: &str = "traceparent";
-/// The name of the header, and of CloudEvents' extension, with what vendors add.
+/// The name of the header with what vendors add.
 pub const TRACESTATE: &str = "tracestate";
 
 /// How long a `traceparent` of version 00 is.

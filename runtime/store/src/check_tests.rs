@@ -34,6 +34,7 @@ fn sound(dir: &Path) -> Store {
         v: None,
         external_id: None,
         source: EventSource::Api,
+        trace: None,
     };
     let function = FunctionId {
         app: "shop".into(),
