@@ -21,14 +21,20 @@ LONGEST_S = 30 * 60
 
 
 class Server:
-    """A running server; `stop` ends it."""
+    """A running server, for development or, with an admin key, one that asks for keys; `stop` ends it."""
 
-    def __init__(self):
+    def __init__(self, admin_key=None):
         binary = os.environ["ABIDE_BIN"]
         self.data = tempfile.mkdtemp(prefix="abide-clients-")
-        app = REPOSITORY / "tests" / "guests" / "ledger"
-        command = [binary, "dev", str(app), "--port", "0", "--data", self.data]
-        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.key = admin_key
+        variables = dict(os.environ)
+        if admin_key is None:
+            app = REPOSITORY / "tests" / "guests" / "ledger"
+            command = [binary, "dev", str(app), "--port", "0", "--data", self.data]
+        else:
+            command = [binary, "serve", "--listen", "127.0.0.1:0", "--data", self.data]
+            variables["ABIDE_ADMIN_KEY"] = admin_key
+        self.child = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.output = []
         listening = threading.Event()
         self.url = None
@@ -36,7 +42,7 @@ class Server:
         def read():
             for line in self.child.stdout:
                 self.output.append(line)
-                told = re.search(r"listening at (http://[0-9.]+:\d+)", line)
+                told = re.search(r"listening (?:at|on) (http://[0-9.]+:\d+)", line)
                 if told and self.url is None:
                     self.url = told[1]
                     listening.set()
@@ -47,11 +53,13 @@ class Server:
         listening.wait(LONGEST_S)
         if self.url is None:
             raise RuntimeError("the server does not listen:\n" + "".join(self.output))
-        self.until("the app is served", lambda: self.call("GET", "/api/v1/apps/ledger")[0] == 200)
+        if admin_key is None:
+            self.until("the app is served", lambda: self.call("GET", "/api/v1/apps/ledger")[0] == 200)
 
     def call(self, method, route, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + route, data=data, method=method)
+        headers = {} if self.key is None else {"authorization": f"Bearer {self.key}"}
+        request = urllib.request.Request(self.url + route, data=data, method=method, headers=headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request) as answer:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import re
+import secrets
 import time
 import unittest
 import urllib.parse
@@ -111,6 +112,31 @@ class Clients(unittest.TestCase):
         [(asked, _)] = proxy.requests
         self.assertEqual(asked, "http://127.0.0.1:8288/e/NO_EVENT_KEY_SET")
         self.assertEqual([stored["internal_id"] for stored in self.events_called(name)], [event])
+
+
+class ClientsWithKeys(unittest.TestCase):
+    """In production: the server asks for the event key."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(admin_key=secrets.token_hex(32))
+        cls.addClassCleanup(cls.server.stop)
+
+    def made(self, role):
+        status, key = self.server.call("POST", "/api/v1/keys", {"name": f"clients-{role}", "role": role})
+        self.assertEqual(status, 201, key)
+        return key
+
+    def test_an_event_key_sends_and_anything_else_is_refused_with_the_servers_words(self):
+        key = self.made("send")["key"]
+        signing = self.made("operate")["inngest_signing_key"]
+        with environment(INNGEST_BASE_URL=self.server.url, INNGEST_SIGNING_KEY=signing, INNGEST_EVENT_KEY=key):
+            [event] = client().send_sync(inngest.Event(name="nobody/listens"))
+        self.assertEqual(self.server.get(f"/v1/events/{event}")["name"], "nobody/listens")
+        with environment(INNGEST_BASE_URL=self.server.url, INNGEST_SIGNING_KEY=signing, INNGEST_EVENT_KEY="wrong"):
+            with self.assertRaisesRegex(Exception, "Event key not found"):
+                client().send_sync(inngest.Event(name="nobody/hears"))
+        self.assertEqual(self.server.get("/v1/events?name=nobody/hears"), [])
 
 
 if __name__ == "__main__":

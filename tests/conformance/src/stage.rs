@@ -4,7 +4,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use abide_host::{App, Host, HostConfig};
 use abide_server::{Clock, Node, NodeConfig, Steps, Storage};

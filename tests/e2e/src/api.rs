@@ -1,5 +1,6 @@
 //! A client of the HTTP API, for tests: statuses, headers and JSON as they come.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
@@ -100,6 +101,14 @@ impl Api {
             Ok(answer) => answer,
             Err(error) => panic!("{method} {path}: {error:#}"),
         }
+    }
+
+    /// The body of `GET PATH` as it comes: for streams. It is open when this returns.
+    #[track_caller]
+    pub fn stream(&self, path: &str) -> impl BufRead + use<> {
+        let response = self.client.get(format!("{}{path}", self.base)).send();
+        let response = response.and_then(reqwest::blocking::Response::error_for_status);
+        BufReader::new(response.unwrap_or_else(|error| panic!("{path}: {error:#}")))
     }
 
     /// Any request, for those who go on without an answer.

@@ -78,7 +78,7 @@ function told(text) {
 /** Starts a server of its own for the test. */
 export async function serve(t) {
   const data = await folder(t);
-  const server = spawn(abide(), ["serve", "--data", data, "--listen", "127.0.0.1:0", "--check-replay"], { stdio: ["ignore", "pipe", "ignore"] });
+  const server = spawn(abide(), ["serve", "--insecure", "--data", data, "--listen", "127.0.0.1:0", "--check-replay"], { stdio: ["ignore", "pipe", "ignore"] });
   t.after(() => new Promise((ended) => (server.on("exit", ended), server.kill())));
   const url = await new Promise((found, failed) => {
     let text = "";

@@ -82,6 +82,13 @@ pub(crate) struct Dev {
 impl Dev {
     pub(crate) async fn run(self) -> Result<Outcome> {
         logging::start(self.log_format, "warn");
+        if !self.host.is_loopback() && !self.insecure {
+            let detail = format!(
+                "--host {}: a development server asks nobody for a key, so it listens on this machine only; --insecure lets everybody in who reaches the port, and `serve` asks for keys",
+                self.host
+            );
+            return Err(Usage(detail).into());
+        }
         let stop = node::stop_signal()?;
         let stop = futures::FutureExt::shared(stop);
         let apps = self.apps()?;
@@ -130,13 +137,6 @@ impl Dev {
         plans: Vec<Plan>,
         stop: impl Future<Output = ()> + Clone + Send + 'static,
     ) -> Result<Outcome> {
-        if !self.host.is_loopback() && !self.insecure {
-            let detail = format!(
-                "--host {}: a development server asks nobody for a key, so it listens on this machine only; --insecure lets everybody in who reaches the port, and `serve` asks for keys",
-                self.host
-            );
-            return Err(Usage(detail).into());
-        }
         let listener = address::listen_near(self.host, self.port)?;
         let address = listener.local_addr()?;
         if self.port != 0 && address.port() != self.port {

@@ -6,6 +6,14 @@ pub enum AdminError {
     /// The store below refuses.
     #[error("the admin store: {0}")]
     Store(#[from] abide_store::Error),
+    /// Its directory cannot be made, or made private.
+    #[error("the admin store: cannot make {} a directory of this user alone: {reason}", directory.display())]
+    Directory {
+        /// Which one.
+        directory: std::path::PathBuf,
+        /// What the system says.
+        reason: String,
+    },
     /// An id or environment that no record can have.
     #[error("{what}: must have 1 to {most} bytes and no zero byte among them")]
     Id {

@@ -6,8 +6,10 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::future::Future;
 use std::ops::ControlFlow;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use abide_store::keys::ADMIN_TAG;
@@ -185,7 +187,17 @@ pub(super) fn decode<R: AdminRecord>(row: &[u8]) -> Result<Located<R>, AdminErro
 }
 
 impl Rows {
+    /// Only the user that the server runs as may look into the directory: webhooks' secrets lie there as they are.
     pub(super) fn open(directory: &Path) -> Result<Self, AdminError> {
+        let private = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .and_then(|()| std::fs::set_permissions(directory, Permissions::from_mode(0o700)));
+        private.map_err(|error| AdminError::Directory {
+            directory: directory.to_owned(),
+            reason: error.to_string(),
+        })?;
         let options = SledOptions {
             cache_bytes: CACHE_BYTES,
             ..SledOptions::default()

@@ -71,6 +71,16 @@ async fn records_are_found_by_environment_and_id_and_survive_on_the_disk() {
 }
 
 #[tokio::test]
+async fn nobody_else_may_look_into_its_directory() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("data/admin");
+    Admin::open(&directory).unwrap().close().unwrap();
+    let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test]
 async fn an_id_that_could_reach_another_environment_is_refused() {
     let admin = Admin::in_memory();
     for (environment, id) in [("a\0b", "c"), ("a", "b\0c"), ("", "c"), ("a", "")] {

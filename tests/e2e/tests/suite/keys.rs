@@ -1,7 +1,7 @@
 //! Keys over real sockets and through the command line, and what a killed server keeps of them.
 
 use abide_e2e::{Run, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{SOON, folder};
 
@@ -16,10 +16,33 @@ fn printed_key(server: &Server) -> String {
     })
 }
 
+/// What a command that is done prints.
+fn prints(run: Run, words: &[&str]) {
+    let ran = run.run().done();
+    for word in words {
+        assert!(ran.stdout.contains(word), "{word} in {}", ran.stdout);
+    }
+}
+
 fn cli(server: &Server, key: &str, arguments: &[&str]) -> Run {
     Run::abide(arguments)
         .env("ABIDE_URL", server.url())
         .env("ABIDE_API_KEY", key)
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// A key that a command makes, as its JSON.
+fn made(server: &Server, admin: &str, arguments: &[&str]) -> Value {
+    let create = [
+        &["keys", "create"],
+        arguments,
+        &["--role", "read", "--json"],
+    ]
+    .concat();
+    cli(server, admin, &create).run().done().json()
 }
 
 #[test]
@@ -28,33 +51,17 @@ fn the_first_key_opens_the_door_and_a_kill_loses_neither_keys_nor_the_audit_log(
     let server = Server::guarded(data.path(), None);
     let admin = printed_key(&server);
     assert_eq!(server.api().get("/api/v1/runs").status, 401);
-    let made = cli(
-        &server,
-        &admin,
-        &["keys", "create", "site", "--role", "read", "--json"],
+    let site = made(&server, &admin, &["site"]);
+    let reader = text(&site, "key");
+    let gone = made(&server, &admin, &["old", "--expires", "90d"]);
+    prints(
+        cli(&server, &admin, &["keys", "revoke", text(&gone, "id")]),
+        &[],
     );
-    let made = made.run().done().json();
-    let reader = made["key"].as_str().expect("a key").to_owned();
-    let gone = cli(
-        &server,
-        &admin,
-        &[
-            "keys",
-            "create",
-            "old",
-            "--role",
-            "read",
-            "--expires",
-            "90d",
-            "--json",
-        ],
+    prints(
+        cli(&server, &admin, &["environments", "create", "staging"]),
+        &[],
     );
-    let gone = gone.run().done().json();
-    let id = gone["id"].as_str().expect("an id");
-    let _ = cli(&server, &admin, &["keys", "revoke", id]).run().done();
-    let _ = cli(&server, &admin, &["environments", "create", "staging"])
-        .run()
-        .done();
     server.kill();
 
     let server = Server::guarded(data.path(), None);
@@ -62,52 +69,23 @@ fn the_first_key_opens_the_door_and_a_kill_loses_neither_keys_nor_the_audit_log(
         !server.output().contains("abide_sk_"),
         "a key is printed once"
     );
-    assert_eq!(
-        server
-            .api()
-            .with_key(&reader, None)
-            .get("/v1/events")
-            .status,
-        200
-    );
-    let revoked = gone["key"].as_str().expect("a key");
-    assert_eq!(
-        server
-            .api()
-            .with_key(revoked, None)
-            .get("/v1/events")
-            .status,
-        401
-    );
-    let signing = made["inngest_signing_key"]
-        .as_str()
-        .expect("its other form");
-    assert_eq!(
-        server
-            .api()
-            .with_key(signing, None)
-            .get("/v1/events")
-            .status,
-        200
-    );
-    cli(&server, &admin, &["environments", "list"])
-        .run()
-        .done()
-        .says(&["staging"]);
-    cli(&server, &admin, &["keys", "list"])
-        .run()
-        .done()
-        .says(&["site", "revoked"]);
-    cli(&server, &admin, &["audit"]).run().done().says(&[
-        "POST /api/v1/keys",
-        "revoke",
-        "first admin key",
-    ]);
-    cli(&server, &admin, &["audit", "--of-server"])
-        .run()
-        .done()
-        .says(&["staging", "done"]);
-    cli(&server, &reader, &["keys", "list"])
+    let inngests = text(&site, "inngest_signing_key");
+    for (key, status) in [(reader, 200), (text(&gone, "key"), 401), (inngests, 200)] {
+        let api = server.api().with_key(key, None);
+        assert_eq!(api.get("/v1/events").status, status);
+    }
+    for (arguments, words) in [
+        (&["environments", "list"][..], &["staging"][..]),
+        (&["keys", "list"], &["site", "revoked"]),
+        (
+            &["audit"],
+            &["POST /api/v1/keys", "revoke", "first admin key"],
+        ),
+        (&["audit", "--of-server"], &["staging", "done"]),
+    ] {
+        prints(cli(&server, &admin, arguments), words);
+    }
+    cli(&server, reader, &["keys", "list"])
         .run()
         .refused(1, &["`admin`", "`read`"]);
     cli(&server, "abide_sk_00", &["runs", "list"])
@@ -132,10 +110,10 @@ fn the_command_line_takes_a_key_from_a_file_and_an_environment_by_name() {
     let _ = with(&["environments", "create", "staging"]).run().done();
     let send = ["send", "order/placed", "--environment", "staging"];
     let _ = with(&send).run().done();
-    with(&["events", "list", "--environment", "staging"])
-        .run()
-        .done()
-        .says(&["order/placed"]);
+    prints(
+        with(&["events", "list", "--environment", "staging"]),
+        &["order/placed"],
+    );
     let listed = with(&["events", "list", "--json"]).run().done().json();
     assert_eq!(listed["data"], json!([]));
     with(&["environments", "remove", "staging"])

@@ -25,7 +25,10 @@ impl From<AdminError> for ApiError {
     fn from(error: AdminError) -> Self {
         match error {
             AdminError::Id { .. } => Self::invalid("invalid_id", error.to_string()),
-            AdminError::Store(_) | AdminError::Record(_) | AdminError::Stopping => {
+            AdminError::Store(_)
+            | AdminError::Directory { .. }
+            | AdminError::Record(_)
+            | AdminError::Stopping => {
                 tracing::error!(%error, "the admin store could not answer a request");
                 Self::internal(error.to_string())
             }
