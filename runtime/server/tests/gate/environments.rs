@@ -134,3 +134,16 @@ async fn a_key_reaches_its_own_environment_whatever_the_headers_say() {
         "no_such_environment"
     );
 }
+
+#[tokio::test]
+async fn a_stranger_at_the_hooks_does_not_learn_which_environments_there_are() {
+    let served = Guarded::with(Access::Keys).await;
+    let ask = async |environment: &str| {
+        let path = format!("/hooks/{environment}/none");
+        let answer = served.call(Method::POST, &path, &[], "{}").await;
+        (answer.status, answer.text)
+    };
+    let (status, text) = ask("blue").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{text}");
+    assert_eq!(ask("nowhere").await, (status, text));
+}

@@ -224,11 +224,15 @@ fn as_text(findings: &[Finding], look: Look) -> String {
             .filter(|finding| finding.level == level)
             .count()
     };
-    text + &format!(
-        "\n{} errors, {} warnings\n",
-        count(Level::Error),
-        count(Level::Warning)
-    )
+    let several = |level, word| match count(level) {
+        1 => format!("1 {word}"),
+        many => format!("{many} {word}s"),
+    };
+    let (errors, warnings) = (
+        several(Level::Error, "error"),
+        several(Level::Warning, "warning"),
+    );
+    text + &format!("\n{errors}, {warnings}\n")
 }
 
 #[cfg(test)]
@@ -244,7 +248,7 @@ mod tests {
         ];
         assert_eq!(
             as_text(&findings, Look::plain(80)),
-            "ok       clock: it runs\nwarning  memory: little is left\n         add some\nerror    port: it is taken\n         take another\n\n1 errors, 1 warnings\n"
+            "ok       clock: it runs\nwarning  memory: little is left\n         add some\nerror    port: it is taken\n         take another\n\n1 error, 1 warning\n"
         );
     }
 }

@@ -21,7 +21,7 @@ use tower::Service;
 use super::error::{ApiError, Dialect};
 use super::limits::{RateLimits, RetryAfter};
 use super::serve::Peer;
-use super::{Api, HttpConfig};
+use super::{Api, HttpConfig, hooks};
 use crate::admin::Key;
 use crate::admin::keys::Refused;
 use crate::environments::{DEFAULT_ENVIRONMENT, Environment};
@@ -147,13 +147,13 @@ impl Gate {
             Caller::Anybody => asked.map_or_else(|| self.named_by_inngest(headers), str::to_owned),
             Caller::Stranger(_) => DEFAULT_ENVIRONMENT.to_owned(),
         };
-        let name = match webhook(request.uri()) {
-            Some((environment, uri)) => {
-                *request.uri_mut() = uri;
-                environment
-            }
-            None => name,
-        };
+        if let Some((environment, uri)) = webhook(request.uri()) {
+            // Strangers may ask here: they are not to learn which environments there are.
+            let unknown = || hooks::unknown(uri.path().trim_start_matches("/hooks/"));
+            let found = self.site.environment(&environment).ok_or_else(unknown)?;
+            *request.uri_mut() = uri;
+            return Ok(found);
+        }
         self.site.environment(&name).ok_or_else(|| {
             let detail = format!("there is no environment `{name}`; `abide environments list` shows those that there are");
             ApiError::not_found("no_such_environment", detail)

@@ -15,6 +15,7 @@ use abide_core::function::is_kebab_case;
 use super::view::{Deleted, NewWebhook, WebhookSettings, WebhookView};
 use super::{broken, unknown};
 use crate::http::error::{ApiError, Problem};
+use crate::http::gate::Subject;
 use crate::http::page::All;
 use crate::http::{Api, body};
 use crate::webhooks::{Secret, Secrets, Settings, Webhook, WebhookRecord};
@@ -94,7 +95,9 @@ pub(super) async fn create(
         )
         .into());
     }
-    Ok((StatusCode::CREATED, Json(api.view(&name, &record))).into_response())
+    let mut answer = (StatusCode::CREATED, Json(api.view(&name, &record))).into_response();
+    answer.extensions_mut().insert(Subject(name));
+    Ok(answer)
 }
 
 /// Make or replace a webhook.

@@ -34,7 +34,7 @@ impl Api {
     }
 }
 
-fn unknown(name: &str) -> ApiError {
+pub(super) fn unknown(name: &str) -> ApiError {
     ApiError::not_found(
         "no_such_webhook",
         format!("there is no webhook `{name}` in this environment"),
