@@ -267,10 +267,13 @@ async fn health_is_told_and_a_development_server_is_found() {
     let dev = Served::with(&[], config).await;
     assert_eq!(dev.get("/dev").await.status, StatusCode::OK);
     dev.node.shutdown().await;
-    assert_eq!(
-        dev.get("/health").await.status,
-        StatusCode::SERVICE_UNAVAILABLE
-    );
+    for (path, status) in [
+        ("/ready", StatusCode::SERVICE_UNAVAILABLE),
+        // It lives: whoever watches over the process need not end it.
+        ("/health", StatusCode::OK),
+    ] {
+        assert_eq!(dev.get(path).await.status, status, "{path}");
+    }
     let refused = dev.post("/e/key", r#"{"name":"a"}"#).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.header("retry-after"), "1");

@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
         play: |stage| {
             dies_of(
                 stage,
-                Rule::fail(WRITE, "/log/db", Errno::IO).times(1),
+                Rule::fail(WRITE, "data/log/db", Errno::IO).times(1),
                 &["Input/output error"],
             )
         },
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Row] = &[
         play: |stage| {
             dies_of(
                 stage,
-                Rule::fail(SYNC_RANGE, "/log/db", Errno::IO).times(1),
+                Rule::fail(SYNC_RANGE, "data/log/db", Errno::IO).times(1),
                 &["Input/output error"],
             )
         },
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
         play: |stage| {
             dies_of(
                 stage,
-                Rule::fail(WRITE, "/commits", Errno::IO).times(1),
+                Rule::fail(WRITE, "data/commits", Errno::IO).times(1),
                 &["commits", "Input/output error"],
             )
         },
@@ -143,8 +143,8 @@ fn dies_of(stage: &mut Stage<'_>, rule: Rule, says: &[&str]) -> Result<()> {
 fn a_failed_sync_is_never_tried_again(stage: &mut Stage<'_>) -> Result<()> {
     stage.begin()?;
     stage.load_while(LOAD, |faults, _| {
-        faults.set(0, Rule::fail(SYNC, "/log/db", Errno::IO).times(1))?;
-        faults.set(COUNTED, Rule::count(WRITE, "/commits"))
+        faults.set(0, Rule::fail(SYNC, "data/log/db", Errno::IO).times(1))?;
+        faults.set(COUNTED, Rule::count(WRITE, "data/commits"))
     })?;
     stage
         .ended()?
@@ -212,7 +212,7 @@ fn an_error_when_the_log_is_read(stage: &mut Stage<'_>) -> Result<()> {
     stage.kill()?;
     stage
         .faults
-        .set(0, Rule::fail(READ, "/log/db", Errno::IO).after(1))?;
+        .set(0, Rule::fail(READ, "data/log/db", Errno::IO).after(1))?;
     let end = stage.refused()?;
     end.fails_with(&["log/db", "Input/output error"])?;
     ensure!(

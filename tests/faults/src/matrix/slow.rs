@@ -27,7 +27,7 @@ fn becomes_slow(stage: &mut Stage<'_>) -> Result<()> {
     stage.load(Duration::from_millis(150))?;
     stage
         .faults
-        .set(0, Rule::delay(SYNC, "/log/db", SYNC_TIME))?;
+        .set(0, Rule::delay(SYNC, "data/log/db", SYNC_TIME))?;
     let asked = Instant::now();
     ensure!(stage.send_large()?, "a slow disk must not refuse events");
     ensure!(
