@@ -182,6 +182,26 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// When it was written, in milliseconds since the Unix epoch, if it says so: what was carried over happened in another run.
+    pub fn at_ms(&self) -> Option<u64> {
+        match self {
+            Self::AttemptStarted { at_ms, .. }
+            | Self::OperationStarted { at_ms, .. }
+            | Self::BodyStarted { at_ms, .. }
+            | Self::BodyReachedOut { at_ms, .. }
+            | Self::BodyInterrupted { at_ms, .. }
+            | Self::BodyFailed { at_ms, .. }
+            | Self::Completed { at_ms, .. }
+            | Self::Recalled { at_ms, .. }
+            | Self::Cancelled { at_ms, .. }
+            | Self::WorkflowFailed { at_ms, .. }
+            | Self::WorkflowReturned { at_ms, .. } => Some(*at_ms),
+            Self::Logged { .. } | Self::Input { .. } | Self::Carried(_) => None,
+        }
+    }
+}
+
 /// Why an attempt at a body failed that had reached outside and of whose end nothing is known.
 pub fn interrupted(attempt: u32) -> Failure {
     Failure::platform(

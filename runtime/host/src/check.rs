@@ -64,7 +64,7 @@ pub(crate) async fn check_replay(
     }
     // What became of bodies is not the code's doing, unless the code was told.
     entries.retain(|entry| !matches!(entry, Entry::BodyReachedOut { .. }));
-    let now_ms = entries.iter().rev().find_map(time_of).unwrap_or(0);
+    let now_ms = entries.iter().rev().find_map(Entry::at_ms).unwrap_or(0);
     let machine =
         Machine::load(info, entries, now_ms).map_err(|e| Error::Internal(e.to_string()))?;
     let run = Arc::new(Run::new(
@@ -133,22 +133,4 @@ fn differs(
 
 fn shorten(text: &str) -> String {
     text.chars().take(500).collect()
-}
-
-fn time_of(entry: &Entry) -> Option<u64> {
-    match entry {
-        Entry::AttemptStarted { at_ms, .. }
-        | Entry::OperationStarted { at_ms, .. }
-        | Entry::BodyStarted { at_ms, .. }
-        | Entry::BodyReachedOut { at_ms, .. }
-        | Entry::BodyInterrupted { at_ms, .. }
-        | Entry::BodyFailed { at_ms, .. }
-        | Entry::Completed { at_ms, .. }
-        | Entry::Recalled { at_ms, .. }
-        | Entry::Cancelled { at_ms, .. }
-        | Entry::WorkflowFailed { at_ms, .. }
-        | Entry::WorkflowReturned { at_ms, .. } => Some(*at_ms),
-        // What was carried over happened in another run.
-        Entry::Logged { .. } | Entry::Input { .. } | Entry::Carried(_) => None,
-    }
 }

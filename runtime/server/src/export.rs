@@ -201,7 +201,7 @@ impl Export {
                 "it was exported while it was {}: this copy ends here",
                 run.status.as_str()
             );
-            let last = self.journal.iter().rev().find_map(time_of);
+            let last = self.journal.iter().rev().find_map(Entry::at_ms);
             run.ended_ms = Some(last.unwrap_or(run.queued_ms));
             run.end = Some(RunEnd::Failure(Failure::permanent(
                 Origin::Cancelled,
@@ -296,22 +296,5 @@ fn entry_is_sound(entry: &Entry) -> bool {
         | Entry::Recalled { .. }
         | Entry::Cancelled { .. }
         | Entry::Logged { .. } => true,
-    }
-}
-
-fn time_of(entry: &Entry) -> Option<u64> {
-    match entry {
-        Entry::AttemptStarted { at_ms, .. }
-        | Entry::OperationStarted { at_ms, .. }
-        | Entry::BodyStarted { at_ms, .. }
-        | Entry::BodyReachedOut { at_ms, .. }
-        | Entry::BodyInterrupted { at_ms, .. }
-        | Entry::BodyFailed { at_ms, .. }
-        | Entry::Completed { at_ms, .. }
-        | Entry::Recalled { at_ms, .. }
-        | Entry::Cancelled { at_ms, .. }
-        | Entry::WorkflowFailed { at_ms, .. }
-        | Entry::WorkflowReturned { at_ms, .. } => Some(*at_ms),
-        Entry::Logged { .. } | Entry::Input { .. } | Entry::Carried(_) => None,
     }
 }
