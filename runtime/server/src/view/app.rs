@@ -12,19 +12,19 @@ use super::value::Time;
 #[schema(as = App)]
 pub(crate) struct AppView {
     #[schema(example = "shop")]
-    id: String,
+    pub(crate) id: String,
     /// The SHA-256 of the component that is served.
-    digest: String,
-    deployed_at: Time,
+    pub(crate) digest: String,
+    pub(crate) deployed_at: Time,
     /// How often the app was deployed.
-    deployments: u32,
+    pub(crate) deployments: u32,
     /// The size of the component.
-    bytes: u64,
+    pub(crate) bytes: u64,
     /// The names of the variables that step bodies find in their environment.
-    variables: Vec<String>,
+    pub(crate) variables: Vec<String>,
     /// What step bodies may reach besides public addresses.
-    allow_net: Vec<String>,
-    functions: Vec<FunctionView>,
+    pub(crate) allow_net: Vec<String>,
+    pub(crate) functions: Vec<FunctionView>,
 }
 
 impl AppView {

@@ -11,19 +11,19 @@ use crate::http::Deployment;
 #[schema(as = Deployment)]
 pub(crate) struct DeploymentView {
     /// Counted from 1.
-    number: u32,
+    pub(crate) number: u32,
     /// The SHA-256 of the component.
-    digest: String,
-    deployed_at: Time,
+    pub(crate) digest: String,
+    pub(crate) deployed_at: Time,
     /// The name of the key that deployed it, where that is known.
-    deployed_by: Option<String>,
+    pub(crate) deployed_by: Option<String>,
     /// The size of the component.
-    bytes: u64,
+    pub(crate) bytes: u64,
     /// The ids of its functions.
-    functions: Vec<String>,
+    pub(crate) functions: Vec<String>,
     /// Whether new runs start with it.
-    served: bool,
-    pinned: PinnedView,
+    pub(crate) served: bool,
+    pub(crate) pinned: PinnedView,
 }
 
 /// Runs that have not ended and are on the code of a deployment.

@@ -14,24 +14,24 @@ use super::value::{Embedded, Id, Time};
 #[schema(as = Event)]
 pub(crate) struct EventView {
     #[schema(value_type = Id)]
-    event_id: EventId,
+    pub(crate) event_id: EventId,
     /// The sender's own id.
-    external_id: Option<String>,
-    name: String,
-    data: Embedded,
+    pub(crate) external_id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) data: Embedded,
     #[schema(value_type = Embedded)]
-    user: Option<Embedded>,
+    pub(crate) user: Option<Embedded>,
     /// When it happened, in milliseconds since 1970.
-    ts: u64,
-    v: Option<String>,
-    received_at: Time,
+    pub(crate) ts: u64,
+    pub(crate) v: Option<String>,
+    pub(crate) received_at: Time,
     /// `api`, `run` or `platform`.
-    source: &'static str,
+    pub(crate) source: &'static str,
     #[schema(value_type = Option<Id>)]
-    sent_by_run_id: Option<RunId>,
+    pub(crate) sent_by_run_id: Option<RunId>,
     /// Its place in a distributed trace, as W3C Trace Context writes it.
-    traceparent: Option<String>,
-    tracestate: Option<String>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) tracestate: Option<String>,
     /// Its runs, where they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) runs: Option<Vec<RunView>>,
@@ -70,18 +70,18 @@ impl From<&Event> for EventView {
 #[schema(as = InngestEvent)]
 pub(crate) struct InngestEvent {
     #[schema(value_type = Id)]
-    internal_id: EventId,
-    source: &'static str,
-    received_at: Time,
-    id: String,
-    name: String,
-    data: Embedded,
+    pub(crate) internal_id: EventId,
+    pub(crate) source: &'static str,
+    pub(crate) received_at: Time,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) data: Embedded,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Embedded, required = false)]
-    user: Option<Embedded>,
-    ts: u64,
+    pub(crate) user: Option<Embedded>,
+    pub(crate) ts: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    v: Option<String>,
+    pub(crate) v: Option<String>,
 }
 
 impl From<&Event> for InngestEvent {

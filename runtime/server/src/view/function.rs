@@ -28,24 +28,24 @@ pub(crate) struct Paused(pub(crate) BTreeMap<FunctionId, u64>);
 pub(crate) struct FunctionView {
     /// `app/function`.
     pub(crate) id: String,
-    app: String,
-    function: String,
-    name: Option<String>,
-    triggers: Vec<TriggerView>,
-    retries: u32,
+    pub(crate) app: String,
+    pub(crate) function: String,
+    pub(crate) name: Option<String>,
+    pub(crate) triggers: Vec<TriggerView>,
+    pub(crate) retries: u32,
     #[schema(value_type = Option<shapes::Backoff>)]
-    backoff: Option<Backoff>,
-    version: String,
-    deployed_at: Time,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) version: String,
+    pub(crate) deployed_at: Time,
     /// Its runs do not start.
-    paused_at: Option<Time>,
+    pub(crate) paused_at: Option<Time>,
 }
 
 /// What starts a function.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = Trigger)]
-enum TriggerView {
+pub(crate) enum TriggerView {
     Event {
         event: String,
         #[serde(rename = "if")]
@@ -116,24 +116,24 @@ impl From<&Trigger> for TriggerView {
 #[schema(as = FunctionDetail)]
 pub(crate) struct FunctionDetail {
     #[serde(flatten)]
-    function: FunctionView,
+    pub(crate) function: FunctionView,
     /// All of its configuration, defaults included.
     #[schema(value_type = Vec<shapes::Setting>)]
-    options: Vec<Setting>,
-    schedules: Vec<ScheduleView>,
-    queued: QueuedView,
-    warnings: Vec<WarningView>,
+    pub(crate) options: Vec<Setting>,
+    pub(crate) schedules: Vec<ScheduleView>,
+    pub(crate) queued: QueuedView,
+    pub(crate) warnings: Vec<WarningView>,
 }
 
 /// A cron trigger, and when it fires next.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Schedule)]
-pub(super) struct ScheduleView {
-    cron: String,
+pub(crate) struct ScheduleView {
+    pub(crate) cron: String,
     /// In words.
-    fires: String,
+    pub(crate) fires: String,
     /// The next times, without jitter.
-    next: Vec<Time>,
+    pub(crate) next: Vec<Time>,
 }
 
 /// Runs that may not start yet.
@@ -147,12 +147,12 @@ pub(crate) struct QueuedView {
 
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Warning)]
-struct WarningView {
-    option: String,
-    problem: String,
-    count: u64,
-    first_at: Time,
-    last_at: Time,
+pub(crate) struct WarningView {
+    pub(crate) option: String,
+    pub(crate) problem: String,
+    pub(crate) count: u64,
+    pub(crate) first_at: Time,
+    pub(crate) last_at: Time,
 }
 
 impl FunctionDetail {

@@ -16,35 +16,35 @@ const SECOND_US: f64 = 1_000_000.0;
 #[schema(as = Job)]
 pub(crate) struct JobView {
     #[schema(value_type = Id)]
-    job_id: RunId,
+    pub(crate) job_id: RunId,
     #[schema(value_type = shapes::JobAction)]
-    action: &'static str,
+    pub(crate) action: &'static str,
     /// Of a cancellation.
-    reason: Option<String>,
-    filter: FilterView,
-    rate_per_second: Option<f64>,
+    pub(crate) reason: Option<String>,
+    pub(crate) filter: FilterView,
+    pub(crate) rate_per_second: Option<f64>,
     #[schema(value_type = shapes::JobState)]
-    state: &'static str,
-    created_at: Time,
-    ended_at: Option<Time>,
+    pub(crate) state: &'static str,
+    pub(crate) created_at: Time,
+    pub(crate) ended_at: Option<Time>,
     /// Runs that were looked at, whether they passed the filter or not.
-    examined: u64,
+    pub(crate) examined: u64,
     /// Runs to which it was done.
-    done: u64,
+    pub(crate) done: u64,
 }
 
 /// Which runs.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RunFilter)]
 pub(crate) struct FilterView {
-    function: Option<String>,
-    app: Option<String>,
+    pub(crate) function: Option<String>,
+    pub(crate) app: Option<String>,
     #[schema(value_type = Vec<shapes::Status>)]
-    status: Vec<&'static str>,
-    since: Option<Time>,
-    until: Option<Time>,
+    pub(crate) status: Vec<&'static str>,
+    pub(crate) since: Option<Time>,
+    pub(crate) until: Option<Time>,
     #[serde(rename = "if")]
-    if_expr: Option<String>,
+    pub(crate) if_expr: Option<String>,
 }
 
 impl From<&RunFilter> for FilterView {
@@ -115,16 +115,16 @@ pub(crate) fn interval_of(rate: f64) -> Option<u64> {
 #[schema(as = InngestCancellation)]
 pub(crate) struct InngestCancellation {
     #[schema(value_type = Id)]
-    id: RunId,
+    pub(crate) id: RunId,
     /// There is one environment.
-    environment_id: &'static str,
-    app_id: Option<String>,
+    pub(crate) environment_id: &'static str,
+    pub(crate) app_id: Option<String>,
     /// The function's id within its app, as it was given.
-    function_id: Option<String>,
-    started_after: Option<Time>,
-    started_before: Option<Time>,
+    pub(crate) function_id: Option<String>,
+    pub(crate) started_after: Option<Time>,
+    pub(crate) started_before: Option<Time>,
     #[serde(rename = "if", skip_serializing_if = "Option::is_none")]
-    if_expr: Option<String>,
+    pub(crate) if_expr: Option<String>,
 }
 
 impl InngestCancellation {

@@ -18,7 +18,7 @@ use super::value::{Embedded, ErrorView, Time};
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = JournalEntry)]
 pub(crate) struct EntryView {
-    index: usize,
+    pub(crate) index: usize,
     #[serde(flatten)]
     entry: What,
 }
@@ -309,13 +309,13 @@ impl StepNames {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = LogLine)]
 pub(crate) struct LogView {
-    at: Time,
+    pub(crate) at: Time,
     #[schema(value_type = shapes::LogLevel)]
-    level: LogLevel,
+    pub(crate) level: LogLevel,
     /// The step whose body logged it; none for workflow code.
-    step: Option<String>,
-    attempt: u32,
-    message: String,
+    pub(crate) step: Option<String>,
+    pub(crate) attempt: u32,
+    pub(crate) message: String,
 }
 
 impl LogView {

@@ -15,13 +15,13 @@ use super::value::{Id, Time};
 pub(crate) struct PendingView {
     /// The id that the run will have.
     #[schema(value_type = Id)]
-    run_id: RunId,
-    function_id: String,
+    pub(crate) run_id: RunId,
+    pub(crate) function_id: String,
     /// `debounce` or `batch`.
-    control: &'static str,
-    events: usize,
+    pub(crate) control: &'static str,
+    pub(crate) events: usize,
     /// When the run is created, unless another event comes, or the batch is full before.
-    due_at: Time,
+    pub(crate) due_at: Time,
 }
 
 impl PendingView {

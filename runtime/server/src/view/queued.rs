@@ -13,21 +13,21 @@ use super::value::Time;
 #[schema(as = Queue)]
 pub(crate) struct QueueView {
     /// Its place: the time at which it was queued, less its priority.
-    order: Time,
-    concurrency: Vec<CounterView>,
+    pub(crate) order: Time,
+    pub(crate) concurrency: Vec<CounterView>,
     /// The value of the throttle's key, as JSON; empty without one.
-    throttle_key: Option<String>,
+    pub(crate) throttle_key: Option<String>,
 }
 
 /// One of the limits that a run counts against.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Counter)]
-struct CounterView {
-    limit: u32,
+pub(crate) struct CounterView {
+    pub(crate) limit: u32,
     #[schema(value_type = shapes::ConcurrencyUnit)]
-    per: ConcurrencyUnit,
+    pub(crate) per: ConcurrencyUnit,
     /// The value of the limit's key, as JSON; empty without one.
-    key: String,
+    pub(crate) key: String,
 }
 
 impl From<&Queue> for QueueView {

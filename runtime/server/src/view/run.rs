@@ -20,34 +20,34 @@ use super::waiting::waiting_for;
 #[schema(as = Run)]
 pub(crate) struct RunView {
     #[schema(value_type = Id)]
-    run_id: RunId,
+    pub(crate) run_id: RunId,
     /// `app/function`.
-    function_id: String,
+    pub(crate) function_id: String,
     /// The SHA-256 of the component that it executes.
-    function_version: String,
+    pub(crate) function_version: String,
     #[schema(value_type = Id)]
-    event_id: EventId,
-    event_count: u32,
+    pub(crate) event_id: EventId,
+    pub(crate) event_count: u32,
     #[schema(value_type = shapes::Status)]
-    status: &'static str,
-    queued_at: Time,
-    started_at: Option<Time>,
-    ended_at: Option<Time>,
+    pub(crate) status: &'static str,
+    pub(crate) queued_at: Time,
+    pub(crate) started_at: Option<Time>,
+    pub(crate) ended_at: Option<Time>,
     #[schema(value_type = Embedded)]
-    output: Option<Embedded>,
-    error: Option<ErrorView>,
+    pub(crate) output: Option<Embedded>,
+    pub(crate) error: Option<ErrorView>,
     /// The run that invoked this one.
     #[schema(value_type = Option<Id>)]
-    parent_run_id: Option<RunId>,
+    pub(crate) parent_run_id: Option<RunId>,
     /// The run that this one replays.
     #[schema(value_type = Option<Id>)]
-    original_run_id: Option<RunId>,
+    pub(crate) original_run_id: Option<RunId>,
     /// The schedule whose tick started it.
-    cron: Option<String>,
-    batch: bool,
-    paused_reason: Option<String>,
-    skipped_reason: Option<String>,
-    queue: Option<QueueView>,
+    pub(crate) cron: Option<String>,
+    pub(crate) batch: bool,
+    pub(crate) paused_reason: Option<String>,
+    pub(crate) skipped_reason: Option<String>,
+    pub(crate) queue: Option<QueueView>,
 }
 
 impl RunView {
@@ -114,17 +114,17 @@ impl Surroundings {
 #[schema(as = RunDetail)]
 pub(crate) struct RunDetail {
     #[serde(flatten)]
-    run: RunView,
+    pub(crate) run: RunView,
     /// All events that started it.
     #[schema(value_type = Vec<Id>)]
-    event_ids: Vec<EventId>,
+    pub(crate) event_ids: Vec<EventId>,
     /// The place in a distributed trace of the event that it has as `event`.
-    traceparent: Option<String>,
+    pub(crate) traceparent: Option<String>,
     /// Why it does not go on right now, in one sentence.
-    waiting_for: Option<String>,
+    pub(crate) waiting_for: Option<String>,
     /// The attempts at the workflow code.
-    attempts: Vec<AttemptView>,
-    steps: Vec<StepView>,
+    pub(crate) attempts: Vec<AttemptView>,
+    pub(crate) steps: Vec<StepView>,
 }
 
 impl RunDetail {
@@ -161,22 +161,22 @@ impl RunDetail {
 #[schema(as = InngestRun)]
 pub(crate) struct InngestRun {
     #[schema(value_type = Id)]
-    run_id: RunId,
-    run_started_at: Time,
+    pub(crate) run_id: RunId,
+    pub(crate) run_started_at: Time,
     /// `app/function`.
-    function_id: String,
+    pub(crate) function_id: String,
     /// The SHA-256 of the component that it executes.
-    function_version: String,
+    pub(crate) function_version: String,
     #[schema(value_type = Id)]
-    event_id: EventId,
+    pub(crate) event_id: EventId,
     #[schema(value_type = Option<Id>)]
-    batch_id: Option<RunId>,
+    pub(crate) batch_id: Option<RunId>,
     #[schema(value_type = Option<Id>)]
-    original_run_id: Option<RunId>,
-    cron: Option<String>,
+    pub(crate) original_run_id: Option<RunId>,
+    pub(crate) cron: Option<String>,
     #[schema(value_type = shapes::InngestStatus)]
-    status: &'static str,
-    ended_at: Option<Time>,
+    pub(crate) status: &'static str,
+    pub(crate) ended_at: Option<Time>,
     #[schema(value_type = Embedded)]
     output: Option<InngestOutput>,
 }

@@ -17,15 +17,15 @@ use super::value::Time;
 #[schema(as = FunctionSchedule)]
 pub(crate) struct FunctionScheduleView {
     /// `app/function`.
-    function_id: String,
+    pub(crate) function_id: String,
     #[serde(flatten)]
-    schedule: ScheduleView,
+    pub(crate) schedule: ScheduleView,
     /// How far a tick may be put off at random.
-    jitter_ms: Option<u64>,
+    pub(crate) jitter_ms: Option<u64>,
     #[schema(value_type = shapes::Catchup)]
-    catchup: Catchup,
+    pub(crate) catchup: Catchup,
     /// Since when its function is paused: then ticks queue.
-    paused_at: Option<Time>,
+    pub(crate) paused_at: Option<Time>,
 }
 
 /// The schedules of all functions at `now_ms`, in the order of their first ticks.

@@ -10,15 +10,15 @@ use super::value::Embedded;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = EventSchema)]
 pub(crate) struct SchemaView {
-    event: String,
+    pub(crate) event: String,
     /// It applies to events with this `v`; to those without one if absent.
-    v: Option<String>,
+    pub(crate) v: Option<String>,
     /// `operator`, whose schema goes before those of apps, or `app`.
-    source: &'static str,
-    app: Option<String>,
+    pub(crate) source: &'static str,
+    pub(crate) app: Option<String>,
     /// Whether events are checked by it.
-    in_force: bool,
-    schema: Embedded,
+    pub(crate) in_force: bool,
+    pub(crate) schema: Embedded,
 }
 
 impl SchemaView {

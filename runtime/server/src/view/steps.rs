@@ -47,34 +47,34 @@ pub(crate) enum StepStatus {
 #[schema(as = Step)]
 pub(crate) struct StepView {
     #[schema(value_type = u32)]
-    op: OpNumber,
+    pub(crate) op: OpNumber,
     /// The step's id, unique in its run: a repeat is `id:1`, `id:2`…
-    id: String,
+    pub(crate) id: String,
     /// The SHA-1 of the id.
-    hash: String,
+    pub(crate) hash: String,
     #[schema(value_type = shapes::StepKind)]
-    kind: &'static str,
-    status: StepStatus,
-    summary: String,
-    started_at: Time,
-    ended_at: Option<Time>,
-    duration_ms: Option<u64>,
-    attempts: Vec<AttemptView>,
+    pub(crate) kind: &'static str,
+    pub(crate) status: StepStatus,
+    pub(crate) summary: String,
+    pub(crate) started_at: Time,
+    pub(crate) ended_at: Option<Time>,
+    pub(crate) duration_ms: Option<u64>,
+    pub(crate) attempts: Vec<AttemptView>,
     #[schema(value_type = Embedded)]
-    result: Option<Embedded>,
-    error: Option<ErrorView>,
+    pub(crate) result: Option<Embedded>,
+    pub(crate) error: Option<ErrorView>,
     /// What it waits for.
-    waiting: Option<WaitView>,
+    pub(crate) waiting: Option<WaitView>,
     /// The run that it started and waits for.
     #[schema(value_type = Option<Id>)]
-    child_run_id: Option<RunId>,
+    pub(crate) child_run_id: Option<RunId>,
     /// Whether the result was carried over from the run that this one replays: then the times are that run's.
-    carried_over: bool,
+    pub(crate) carried_over: bool,
     /// What it works on, where it has an input that an operator can see and replace.
     #[schema(value_type = Embedded)]
-    input: Option<Embedded>,
+    pub(crate) input: Option<Embedded>,
     /// Whether an operator put the input in place of what the code gave.
-    input_replaced: bool,
+    pub(crate) input_replaced: bool,
 }
 
 impl StepView {
@@ -102,12 +102,12 @@ impl StepView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Attempt)]
 pub(crate) struct AttemptView {
-    attempt: u32,
-    started_at: Option<Time>,
-    ended_at: Option<Time>,
-    duration_ms: Option<u64>,
-    error: Option<ErrorView>,
-    retry_at: Option<Time>,
+    pub(crate) attempt: u32,
+    pub(crate) started_at: Option<Time>,
+    pub(crate) ended_at: Option<Time>,
+    pub(crate) duration_ms: Option<u64>,
+    pub(crate) error: Option<ErrorView>,
+    pub(crate) retry_at: Option<Time>,
 }
 
 /// What the journal says of one attempt.

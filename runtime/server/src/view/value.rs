@@ -108,14 +108,14 @@ impl ToSchema for Embedded {}
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RunError)]
 pub(crate) struct ErrorView {
-    name: String,
-    message: String,
-    stack: Option<String>,
+    pub(crate) name: String,
+    pub(crate) message: String,
+    pub(crate) stack: Option<String>,
     #[schema(value_type = Embedded)]
-    data: Option<Embedded>,
+    pub(crate) data: Option<Embedded>,
     /// `guest`, `trap`, `timeout`, `memory`, `limit`, `cancelled`, `network`, `invoke`, `interrupted`, or `control` of a skipped run.
-    origin: &'static str,
-    retriable: bool,
+    pub(crate) origin: &'static str,
+    pub(crate) retriable: bool,
 }
 
 impl From<&Failure> for ErrorView {

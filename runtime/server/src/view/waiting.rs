@@ -51,8 +51,8 @@ pub(crate) enum WaitView {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Match)]
 pub(crate) struct MatchView {
-    path: String,
-    value: String,
+    pub(crate) path: String,
+    pub(crate) value: String,
 }
 
 impl WaitView {
