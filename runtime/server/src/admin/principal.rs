@@ -98,6 +98,15 @@ impl Principal {
         }
     }
 
+    /// Who calls an open route without a key.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            name: "nobody".into(),
+            role: Role::Send,
+            ..Self::anybody()
+        }
+    }
+
     /// The server itself.
     pub fn server() -> Self {
         Self {

@@ -5,11 +5,12 @@ use std::any::Any;
 use abide_core::engine::Answer;
 use abide_core::state::ReadError;
 use axum::Json;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::dashboard;
 use crate::admin::AdminError;
 use crate::{DeployError, SendError};
 
@@ -202,31 +203,42 @@ pub(super) enum Dialect {
     Inngest,
     /// Abide's own: a problem document of RFC 9457.
     Problem,
+    /// The dashboard's: a page for people.
+    Page,
 }
 
 impl Dialect {
-    /// Each of them.
+    /// Those of the API.
     pub(super) const ALL: [Self; 3] = [Self::Ingest, Self::Inngest, Self::Problem];
 
     /// The dialect of a path, known or not.
     pub(super) fn of(path: &str) -> Self {
-        let below = |root: &str| {
-            path == root
-                || path
-                    .strip_prefix(root)
-                    .is_some_and(|rest| rest.starts_with('/'))
-        };
-        if below("/e") {
+        if below(path, "/e") {
             Self::Ingest
-        } else if below("/v1") || below("/dev") {
+        } else if below(path, "/v1") || below(path, "/dev") {
             Self::Inngest
+        } else if dashboard::is_page(path) {
+            Self::Page
         } else {
             Self::Problem
         }
     }
 
+    /// The dialect of a request: as its path says, and a page for a browser that asks for what there is not.
+    pub(super) fn of_request(uri: &Uri, headers: &HeaderMap) -> Self {
+        match Self::of(uri.path()) {
+            Self::Problem if !below(uri.path(), "/api") && dashboard::wants_page(headers) => {
+                Self::Page
+            }
+            dialect => dialect,
+        }
+    }
+
     /// The error in this shape.
     pub(super) fn render(self, error: &ApiError) -> Response {
+        if self == Self::Page {
+            return dashboard::fault(error);
+        }
         let status = error.status.as_u16();
         let mut response = match self {
             Self::Ingest => {
@@ -238,7 +250,7 @@ impl Dialect {
                 let error = error.detail.clone();
                 Json(InngestErrorBody { error, status }).into_response()
             }
-            Self::Problem => {
+            Self::Problem | Self::Page => {
                 let document = Json(ProblemDocument {
                     problem_type: format!("{PAGES}/{}", error.code),
                     title: error.status.canonical_reason().unwrap_or("Error"),
@@ -288,6 +300,12 @@ impl Dialect {
     }
 }
 
+/// Whether a path is `root` or lies below it.
+fn below(path: &str, root: &str) -> bool {
+    let rest = path.strip_prefix(root);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 macro_rules! dialect_error {
     ($(#[$doc:meta])* $name:ident, $dialect:ident) => {
         $(#[$doc])*
@@ -319,4 +337,8 @@ dialect_error!(
 dialect_error!(
     /// An error of Abide's own routes.
     Problem, Problem
+);
+dialect_error!(
+    /// An error of a page.
+    PageError, Page
 );

@@ -13,6 +13,8 @@ mod api;
 mod body;
 mod cancellations;
 mod cloudevents;
+mod cookies;
+mod dashboard;
 mod error;
 mod events;
 mod gate;
@@ -41,7 +43,7 @@ use abide_store::View;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use parking_lot::Mutex;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
@@ -115,6 +117,7 @@ fn routes(api: Api) -> Router {
     if api.config.dev {
         router = router.merge(in_dialect(Dialect::Inngest, health::dev_routes()));
     }
+    router = router.merge(in_dialect(Dialect::Page, dashboard::routes()));
     let once = axum::middleware::from_fn_with_state(api.clone(), idempotency::once);
     // The role first: who may not do something is told nothing of an earlier answer either.
     let authorise = axum::middleware::from_fn_with_state(api.clone(), authorise);
@@ -196,7 +199,8 @@ async fn unknown_path(request: Request) -> Response {
         "unknown_path",
         format!("there is nothing at `{path}`; docs/http-api.md lists all routes"),
     );
-    unknown(&request, Dialect::of(path).render(&error).into_response())
+    let dialect = Dialect::of_request(request.uri(), request.headers());
+    unknown(&request, dialect.render(&error))
 }
 
 /// The run that a path names.

@@ -224,14 +224,15 @@ fn schema_name(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Ingest => "IngestError",
         Dialect::Inngest => "InngestError",
-        Dialect::Problem => "Problem",
+        // Pages are not described.
+        Dialect::Problem | Dialect::Page => "Problem",
     }
 }
 
 fn describe_error(dialect: Dialect, response: &mut Described) {
     let content_type = match dialect {
         Dialect::Ingest | Dialect::Inngest => "application/json",
-        Dialect::Problem => "application/problem+json",
+        Dialect::Problem | Dialect::Page => "application/problem+json",
     };
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema_name(dialect))))

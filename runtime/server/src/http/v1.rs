@@ -236,23 +236,30 @@ async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answe
         data: sent.data.map(|raw| raw.get().into()),
         ttl_ms: Some(sent.ttl_ms.unwrap_or(0)),
     };
-    let kept = signal.ttl_ms() > 0;
-    let name = signal.signal.clone();
-    let operation = Operation::SendSignal(signal);
-    if let Some(fault) = operation.fault("signal", api.node.limits()) {
-        return Err(ApiError::invalid("invalid_signal", fault).into());
-    }
-    let Operation::SendSignal(signal) = operation else {
-        return Err(ApiError::internal("a signal turned into something else").into());
-    };
-    match api.node.send_signal(signal).await? {
-        None if !kept => Err(ApiError::not_found(
-            "nobody_waits",
-            format!(
-                "no run waits for the signal `{name}`, and it is not kept; with `ttl_ms` it is, for the first run that will wait"
-            ),
-        )
-        .into()),
-        run_id => Ok(envelope(Signalled { run_id })),
+    let run_id = api.send_signal(signal).await?;
+    Ok(envelope(Signalled { run_id }))
+}
+
+impl Api {
+    /// Sends a signal: the run that it woke, none if it is kept for the first that will wait. One that nobody gets is an error.
+    pub(super) async fn send_signal(&self, signal: SendSignal) -> Result<Option<RunId>, ApiError> {
+        let kept = signal.ttl_ms() > 0;
+        let name = signal.signal.clone();
+        let operation = Operation::SendSignal(signal);
+        if let Some(fault) = operation.fault("signal", self.node.limits()) {
+            return Err(ApiError::invalid("invalid_signal", fault));
+        }
+        let Operation::SendSignal(signal) = operation else {
+            return Err(ApiError::internal("a signal turned into something else"));
+        };
+        match self.node.send_signal(signal).await? {
+            None if !kept => Err(ApiError::not_found(
+                "nobody_waits",
+                format!(
+                    "no run waits for the signal `{name}`, and it is not kept; with `ttl_ms` it is, for the first run that will wait"
+                ),
+            )),
+            run_id => Ok(run_id),
+        }
     }
 }

@@ -35,4 +35,6 @@ pub(crate) use queued::Hold;
 pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
 pub(crate) use schedule::{FunctionScheduleView, schedules_of};
 pub(crate) use schema::SchemaView;
-pub(crate) use value::{Embedded, Id, Octets, Time};
+pub(crate) use steps::{AttemptView, StepStatus, StepView};
+pub(crate) use value::{Embedded, ErrorView, Id, Octets, Time};
+pub(crate) use waiting::WaitView;

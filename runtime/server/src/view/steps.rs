@@ -48,6 +48,10 @@ pub(crate) enum StepStatus {
 pub(crate) struct StepView {
     #[schema(value_type = u32)]
     pub(crate) op: OpNumber,
+    /// Completions that the code had seen when it started the step: steps with the same number of them were started together.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(crate) after: Option<u32>,
     /// The step's id, unique in its run: a repeat is `id:1`, `id:2`…
     pub(crate) id: String,
     /// The SHA-1 of the id.
@@ -125,6 +129,7 @@ pub(super) struct Attempt {
 pub(super) struct Step {
     id: String,
     occurrence: u32,
+    after: Option<u32>,
     pub(super) kind: Kind,
     pub(super) summary: String,
     started_ms: u64,
@@ -172,6 +177,7 @@ impl Waterfall {
                 occurrence,
                 summary,
                 at_ms,
+                after,
                 ..
             } => {
                 // A later attempt at the workflow code takes over what an earlier one has started.
@@ -179,6 +185,7 @@ impl Waterfall {
                     self.steps.push(Step {
                         id: id.clone(),
                         occurrence: *occurrence,
+                        after: Some(*after),
                         kind: *kind,
                         summary: summary.clone(),
                         started_ms: *at_ms,
@@ -275,6 +282,7 @@ impl Waterfall {
         self.steps.push(Step {
             id: carried.id.clone(),
             occurrence: carried.occurrence,
+            after: None,
             kind: carried.kind,
             summary: carried.summary.clone(),
             started_ms: carried.started_ms,
@@ -373,6 +381,7 @@ impl Step {
         };
         StepView {
             op,
+            after: self.after,
             id: self.key(),
             hash: step_hash(&self.id, self.occurrence),
             kind: self.kind.as_str(),

@@ -7,6 +7,7 @@
 //! is shown.
 
 mod secret;
+mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use super::{Admin, AdminError, AdminRecord, Principal, Role};
 use crate::environments::EVERYWHERE;
 pub use secret::Secret;
 use secret::{API_PREFIX, EVENT_PREFIX, Kept, SHORTEST, is_mistyped};
+pub(crate) use sessions::Session;
 
 /// How often the last use of a key is written at most.
 const NOTED_EVERY_MS: u64 = 60_000;
@@ -182,6 +184,7 @@ pub(crate) enum Refused {
 pub struct Keys {
     admin: Admin,
     known: Arc<RwLock<HashMap<[u8; 32], Arc<Key>>>>,
+    sessions: Arc<sessions::Sessions>,
 }
 
 impl Keys {
@@ -190,6 +193,7 @@ impl Keys {
         Self {
             admin,
             known: Arc::default(),
+            sessions: Arc::default(),
         }
     }
 
@@ -201,6 +205,7 @@ impl Keys {
                 .ok_or_else(|| AdminError::Record(format!("key {}: what is kept", found.id)))?;
             keys.know(key);
         }
+        keys.load_sessions().await?;
         Ok(keys)
     }
 

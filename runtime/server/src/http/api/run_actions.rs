@@ -96,14 +96,8 @@ pub(super) async fn pause(
 ) -> Result<Json<RunDetail>, Problem> {
     let id = run_id(&id)?;
     let body: ReasonBody = optional(&api, &headers, body, REASON).await?;
-    match api
-        .node
-        .pause_run(id, &body.or("paused through the API"))
-        .await?
-    {
-        Answer::Paused => Ok(Json(api.detail(id).await?)),
-        other => Err(refused(id, &other, "pause").into()),
-    }
+    api.pause(id, &body.or("paused through the API")).await?;
+    Ok(Json(api.detail(id).await?))
 }
 
 /// Resume a run.
@@ -123,10 +117,8 @@ pub(super) async fn resume(
     Path(id): Path<String>,
 ) -> Result<Json<RunDetail>, Problem> {
     let id = run_id(&id)?;
-    match api.node.resume_run(id).await? {
-        Answer::Resumed => Ok(Json(api.detail(id).await?)),
-        other => Err(refused(id, &other, "resume").into()),
-    }
+    api.resume(id).await?;
+    Ok(Json(api.detail(id).await?))
 }
 
 /// Do a run that ended again.
@@ -161,9 +153,37 @@ pub(super) async fn replay(
             return Err(ApiError::invalid("invalid_body", detail).into());
         }
     };
-    match api.node.replay_run(id, from_step).await? {
-        Answer::Replayed(new) => Ok(Json(api.detail(new).await?)),
-        other => Err(refused(id, &other, "replay").into()),
+    let new = api.replay(id, from_step).await?;
+    Ok(Json(api.detail(new).await?))
+}
+
+impl Api {
+    /// Stops a run where it is.
+    pub(in crate::http) async fn pause(&self, id: RunId, reason: &str) -> Result<(), ApiError> {
+        match self.node.pause_run(id, reason).await? {
+            Answer::Paused => Ok(()),
+            other => Err(refused(id, &other, "pause")),
+        }
+    }
+
+    /// Lets a paused run go on.
+    pub(in crate::http) async fn resume(&self, id: RunId) -> Result<(), ApiError> {
+        match self.node.resume_run(id).await? {
+            Answer::Resumed => Ok(()),
+            other => Err(refused(id, &other, "resume")),
+        }
+    }
+
+    /// Does a run again, and returns the new one.
+    pub(in crate::http) async fn replay(
+        &self,
+        id: RunId,
+        from_step: Option<FromStep>,
+    ) -> Result<RunId, ApiError> {
+        match self.node.replay_run(id, from_step).await? {
+            Answer::Replayed(new) => Ok(new),
+            other => Err(refused(id, &other, "replay")),
+        }
     }
 }
 

@@ -49,18 +49,29 @@ pub(super) async fn list(
     let wanted = Wanted::<RunId>::parse(params.get("limit"), params.get("cursor"))?;
     let selection = Selection::of_query(&params)?;
     let event = params.get("event").map(event_id).transpose()?;
-    let page = api
-        .read(move |view| match event {
+    let page = api.list_runs(event, selection, wanted).await?;
+    Ok(Json(Listed::new(&page, |run| {
+        RunView::new(run, standing(&api.node, run))
+    })))
+}
+
+impl Api {
+    /// A page of the runs that pass, newest first; of an event's only, if one is given.
+    pub(in crate::http) async fn list_runs(
+        &self,
+        event: Option<EventId>,
+        selection: Selection,
+        wanted: Wanted<RunId>,
+    ) -> Result<Page<Run, RunId>, ApiError> {
+        self.read(move |view| match event {
             Some(event) => of_event(view, event, &selection, wanted),
             None => wanted.gather(
                 |before, limit| selection.page(view, before, limit),
                 |run| (run.id, weight(run)),
             ),
         })
-        .await?;
-    Ok(Json(Listed::new(&page, |run| {
-        RunView::new(run, standing(&api.node, run))
-    })))
+        .await
+    }
 }
 
 /// An event starts at most one run a function, and their replays: they are few.

@@ -46,6 +46,29 @@ pub(super) fn fault(method: &Method, uri: &Uri, headers: &HeaderMap) -> Option<&
     None
 }
 
+/// Why a form of the dashboard is not taken, if it is not: it must come from one of this server's own pages, as the browser says.
+/// `must_say`: it comes with a session, or asks for one, so that a request that says nothing is no browser's of today.
+pub(super) fn foreign_form(uri: &Uri, headers: &HeaderMap, must_say: bool) -> Option<&'static str> {
+    const FOREIGN: &str = "the form was sent by a page of another site, so nothing was done. Open the page here, and send it again";
+    const SILENT: &str = "the request does not say which page it comes from (headers `sec-fetch-site` and `origin`), so nothing was done. Programs use the API under /api/v1 with a key";
+    let text =
+        |name: header::HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return (site != "same-origin").then_some(FOREIGN);
+    }
+    match text(header::ORIGIN) {
+        Some(origin) => {
+            let host = uri
+                .authority()
+                .map(axum::http::uri::Authority::as_str)
+                .or(text(header::HOST));
+            let of_origin = origin.split_once("://").map(|(_, authority)| authority);
+            (of_origin.is_none() || of_origin != host).then_some(FOREIGN)
+        }
+        None => must_say.then_some(SILENT),
+    }
+}
+
 fn origin_is_own(origin: &str) -> bool {
     let Some((scheme, rest)) = origin.split_once("://") else {
         // `null`: a sandboxed page, or a file.
@@ -122,6 +145,45 @@ mod tests {
         assert!(
             !refused(&Method::GET, &link),
             "following a link changes nothing"
+        );
+    }
+
+    #[test]
+    fn a_form_comes_from_a_page_of_this_server() {
+        let foreign = |headers: &[(&'static str, &str)], must_say| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            foreign_form(&Uri::from_static("/runs/x/cancel"), &map, must_say).is_some()
+        };
+        for headers in [
+            &[("sec-fetch-site", "same-origin")][..],
+            // A proxy in between gives the server another name; the browser knows better.
+            &[
+                ("sec-fetch-site", "same-origin"),
+                ("origin", "https://abide.example"),
+                ("host", "10.0.0.1:8288"),
+            ],
+            &[("origin", "http://abide:8288"), ("host", "abide:8288")],
+        ] {
+            assert!(!foreign(headers, true), "{headers:?}");
+        }
+        for headers in [
+            &[("sec-fetch-site", "cross-site")][..],
+            &[("sec-fetch-site", "same-site")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "http://abide:3000"), ("host", "abide:8288")],
+            &[("origin", "null"), ("host", "abide:8288")],
+            &[("origin", "http://evil.example"), ("host", "abide:8288")],
+        ] {
+            assert!(foreign(headers, true), "{headers:?}");
+            assert!(foreign(headers, false), "{headers:?}");
+        }
+        assert!(foreign(&[("host", "abide:8288")], true));
+        assert!(
+            !foreign(&[("host", "abide:8288")], false),
+            "a program, where nobody is asked"
         );
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use parking_lot::RwLock;
 use tower::Service;
@@ -21,12 +21,15 @@ use tower::Service;
 use super::error::{ApiError, Dialect};
 use super::limits::{RateLimits, RetryAfter};
 use super::serve::Peer;
-use super::{Api, HttpConfig, hooks};
+use super::{Api, HttpConfig, cookies, hooks};
 use crate::admin::Key;
 use crate::admin::keys::Refused;
 use crate::environments::{DEFAULT_ENVIRONMENT, Environment};
 use crate::{Node, Site};
-pub(super) use pass::{Caller, Subject, authorise, unknown};
+pub(super) use pass::{Caller, Ended, Subject, authorise, unknown};
+pub(super) use table::may;
+#[cfg(test)]
+pub(super) use table::routes as routes_in_table;
 
 /// Which environment a request is for.
 const ENVIRONMENT_HEADER: &str = "x-abide-environment";
@@ -70,7 +73,7 @@ impl Gate {
 
     /// Hands a request on.
     pub(super) async fn pass(State(gate): State<Self>, mut request: Request) -> Response {
-        let dialect = Dialect::of(request.uri().path());
+        let dialect = Dialect::of_request(request.uri(), request.headers());
         if gate.config.access == Access::Loopback
             && let Some(fault) = browser::fault(request.method(), request.uri(), request.headers())
         {
@@ -93,7 +96,7 @@ impl Gate {
     /// Counts the request of a key, and the wrong key of an address.
     fn within_limits(&self, caller: &Caller, request: &Request) -> Result<(), RetryAfter> {
         match (caller, request.extensions().get::<Peer>()) {
-            (Caller::Holder(key), _) => self.limits.take(&key.id),
+            (Caller::Holder(key) | Caller::SignedIn(key, _), _) => self.limits.take(&key.id),
             (Caller::Stranger(Some(_)), Some(Peer(address))) => self.limits.was_wrong(*address),
             (Caller::Stranger(_) | Caller::Anybody, _) => Ok(()),
         }
@@ -104,6 +107,7 @@ impl Gate {
             Access::Loopback | Access::Anybody => Caller::Anybody,
             Access::Keys => match self.holder(request) {
                 Ok(key) => Caller::Holder(key),
+                Err(None) => self.signed_in(request).unwrap_or(Caller::Stranger(None)),
                 Err(refused) => Caller::Stranger(refused),
             },
         }
@@ -126,12 +130,33 @@ impl Gate {
         self.site.keys().find(text, hashed).map_err(Some)
     }
 
+    /// Whose session a browser shows. Outside the dashboard it lets nobody change anything.
+    fn signed_in(&self, request: &Request) -> Option<Caller> {
+        let headers = request.headers();
+        let page = Dialect::of_request(request.uri(), headers) == Dialect::Page;
+        if !page && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        let token = cookies::get(headers, cookies::SESSION)?;
+        let (session, key) = self.site.keys().session(token)?;
+        Some(Caller::SignedIn(key, session))
+    }
+
+    /// The environment that somebody chose in the dashboard, if there still is one of this name.
+    fn chosen(&self, request: &Request) -> Option<String> {
+        let name = cookies::get(request.headers(), cookies::ENVIRONMENT)?;
+        let looks = matches!(*request.method(), Method::GET | Method::HEAD);
+        let page = Dialect::of_request(request.uri(), request.headers()) == Dialect::Page;
+        ((looks || page) && self.site.environment(name).is_some()).then(|| name.to_owned())
+    }
+
     /// The environment that a request is for. Takes its name out of the path of a webhook.
     fn environment(&self, caller: &Caller, request: &mut Request) -> Result<Environment, ApiError> {
         let headers = request.headers();
         let asked = header_text(headers, ENVIRONMENT_HEADER)?;
+        let chosen = || self.chosen(request);
         let name = match caller {
-            Caller::Holder(key) => match (&key.environment, asked) {
+            Caller::Holder(key) | Caller::SignedIn(key, _) => match (&key.environment, asked) {
                 (Some(own), Some(asked)) if **own != *asked => {
                     let detail = format!(
                         "the key is for the environment `{own}`, and the header `{ENVIRONMENT_HEADER}` asks for another"
@@ -142,9 +167,12 @@ impl Gate {
                 (Some(own), _) => own.to_string(),
                 (None, Some(asked)) => asked.to_owned(),
                 // Clients on some platforms send the branch of their code, so that a name that is none is theirs.
-                (None, None) => self.named_by_inngest(headers),
+                (None, None) => chosen().unwrap_or_else(|| self.named_by_inngest(headers)),
             },
-            Caller::Anybody => asked.map_or_else(|| self.named_by_inngest(headers), str::to_owned),
+            Caller::Anybody => match asked {
+                Some(asked) => asked.to_owned(),
+                None => chosen().unwrap_or_else(|| self.named_by_inngest(headers)),
+            },
             Caller::Stranger(_) => DEFAULT_ENVIRONMENT.to_owned(),
         };
         if let Some((environment, uri)) = webhook(request.uri()) {
@@ -187,7 +215,9 @@ impl Gate {
             keys: self.site.keys().clone(),
             site: Some(self.site.clone()),
         };
-        let router = super::routes(api).layer(axum::Extension(self.site.clone()));
+        let router = super::routes(api)
+            .layer(axum::Extension(self.site.clone()))
+            .layer(axum::Extension(self.limits.clone()));
         let entry = (environment.node.clone(), router.clone());
         let mut routers = self.routers.write();
         routers.retain(|name, _| self.site.environment(name).is_some());

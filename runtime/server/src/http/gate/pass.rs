@@ -13,12 +13,13 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde_json::json;
 
+use super::browser;
 use super::table::{self, Found, Need};
-use crate::admin::keys::Refused;
+use crate::admin::keys::{Refused, Session};
 use crate::admin::{Key, Principal};
 use crate::environments::EVERYWHERE;
-use crate::http::Api;
 use crate::http::error::{ApiError, Dialect};
+use crate::http::{Api, dashboard};
 
 /// Who calls, as far as the gate found out.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub(in crate::http) enum Caller {
     Anybody,
     /// The holder of a key.
     Holder(Arc<Key>),
+    /// A browser with a session of a key.
+    SignedIn(Arc<Key>, Arc<Session>),
     /// Without a key that lets in; with one that does not, why.
     Stranger(Option<Refused>),
 }
@@ -35,7 +38,7 @@ impl Caller {
     fn principal(&self) -> Option<Principal> {
         match self {
             Self::Anybody => Some(Principal::anybody()),
-            Self::Holder(key) => Some(key.principal()),
+            Self::Holder(key) | Self::SignedIn(key, _) => Some(key.principal()),
             Self::Stranger(_) => None,
         }
     }
@@ -45,13 +48,17 @@ impl Caller {
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Subject(pub(in crate::http) String);
 
+/// How a change went, where the answer's status does not say it: a form is answered with the way to a page that does.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::http) struct Ended(pub(in crate::http) StatusCode);
+
 /// Lets a request through to its handler, or not.
 pub(in crate::http) async fn authorise(
     State(api): State<Api>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let dialect = Dialect::of(request.uri().path());
+    let dialect = Dialect::of_request(request.uri(), request.headers());
     let pattern = request.extensions().get::<MatchedPath>().cloned();
     let pattern = pattern.as_ref().map_or("", MatchedPath::as_str);
     let caller = request.extensions().get::<Caller>().cloned();
@@ -59,7 +66,7 @@ pub(in crate::http) async fn authorise(
     let method = request.method().clone();
     let (need, audited) = match table::find(&method, pattern) {
         Found::Row(need, audited) => (need, audited),
-        Found::OtherMethods => return other_methods(dialect, &caller, &method, pattern),
+        Found::OtherMethods => return other_methods(dialect, &caller, &request, pattern),
         Found::Nothing => {
             tracing::error!(pattern, "a route has no row in the table of roles");
             let detail = "this route says no role that it needs, so it is closed; this is a fault of the server, please report it";
@@ -70,9 +77,14 @@ pub(in crate::http) async fn authorise(
             ));
         }
     };
+    if dialect == Dialect::Page
+        && let Some(fault) = foreign_form(&caller, &request)
+    {
+        return dialect.render(&ApiError::new(StatusCode::FORBIDDEN, "foreign_page", fault));
+    }
     let Some(principal) = caller.principal() else {
         if need != Need::Nothing {
-            return stranger(dialect, request.uri().path(), &caller);
+            return stranger(dialect, &request, &caller);
         }
         return next.run(request).await;
     };
@@ -81,25 +93,40 @@ pub(in crate::http) async fn authorise(
     }
     request.extensions_mut().insert(principal.clone());
     let answer = if audited {
-        recorded(&api, (&principal, need), pattern, request, next).await
+        recorded(&api, (&principal, need, dialect), pattern, request, next).await
     } else {
         next.run(request).await
     };
     match caller {
-        Caller::Holder(key) => until_revoked(answer, key),
+        Caller::Holder(key) => until_over(answer, key, None),
+        Caller::SignedIn(key, session) => until_over(answer, key, Some(session)),
         Caller::Anybody | Caller::Stranger(_) => answer,
+    }
+}
+
+/// Why a form is not taken from where it comes: a page of another site may have made a browser send it.
+fn foreign_form(caller: &Caller, request: &Request) -> Option<&'static str> {
+    let must_say = match caller {
+        // A page of another site cannot add a key.
+        Caller::Holder(_) => return None,
+        Caller::Anybody => false,
+        Caller::SignedIn(..) | Caller::Stranger(_) => true,
+    };
+    match *request.method() {
+        Method::GET | Method::HEAD | Method::OPTIONS => None,
+        _ => browser::foreign_form(request.uri(), request.headers(), must_say),
     }
 }
 
 /// The answer to a path that is none, for whoever may know that.
 pub(in crate::http) fn unknown(request: &Request, otherwise: Response) -> Response {
     match request.extensions().get::<Caller>() {
-        Some(Caller::Anybody | Caller::Holder(_)) => otherwise,
-        Some(caller) => {
-            let path = request.uri().path();
-            stranger(Dialect::of(path), path, caller)
+        Some(Caller::Anybody | Caller::Holder(_) | Caller::SignedIn(..)) => otherwise,
+        caller => {
+            let nobody = Caller::Stranger(None);
+            let dialect = Dialect::of_request(request.uri(), request.headers());
+            stranger(dialect, request, caller.unwrap_or(&nobody))
         }
-        None => stranger(Dialect::Problem, "", &Caller::Stranger(None)),
     }
 }
 
@@ -133,11 +160,11 @@ fn missing(principal: &Principal, need: Need, method: &Method, pattern: &str) ->
     }
 }
 
-fn other_methods(dialect: Dialect, caller: &Caller, method: &Method, pattern: &str) -> Response {
+fn other_methods(dialect: Dialect, caller: &Caller, request: &Request, pattern: &str) -> Response {
     if matches!(caller, Caller::Stranger(_)) && !table::is_open(pattern) {
-        return stranger(dialect, pattern, caller);
+        return stranger(dialect, request, caller);
     }
-    let mut answer = dialect.wrong_method(method);
+    let mut answer = dialect.wrong_method(request.method());
     if let Ok(allow) = HeaderValue::try_from(table::methods(pattern)) {
         answer.headers_mut().insert(header::ALLOW, allow);
     }
@@ -145,12 +172,16 @@ fn other_methods(dialect: Dialect, caller: &Caller, method: &Method, pattern: &s
 }
 
 /// The answer to somebody without a key that lets in.
-fn stranger(dialect: Dialect, path: &str, caller: &Caller) -> Response {
+fn stranger(dialect: Dialect, request: &Request, caller: &Caller) -> Response {
     let refused = match caller {
         Caller::Stranger(refused) => *refused,
-        Caller::Anybody | Caller::Holder(_) => None,
+        Caller::Anybody | Caller::Holder(_) | Caller::SignedIn(..) => None,
     };
+    let path = request.uri().path();
     let mut answer = match dialect {
+        Dialect::Page => {
+            return dashboard::stranger(request.method(), request.uri(), request.headers());
+        }
         // Inngest's words: its clients look for them.
         Dialect::Ingest => {
             let body = json!({ "ids": [], "status": 401, "error": "Event key not found" });
@@ -189,7 +220,7 @@ fn stranger(dialect: Dialect, path: &str, caller: &Caller) -> Response {
 /// Handles a change with a line in the audit log: written before, so that no change is without one, and completed after.
 async fn recorded(
     api: &Api,
-    (principal, need): (&Principal, Need),
+    (principal, need, dialect): (&Principal, Need, Dialect),
     pattern: &str,
     request: Request,
     next: Next,
@@ -204,12 +235,13 @@ async fn recorded(
     let begun = api.admin.audit_begin(place, principal, &action, &named);
     let line = match begun.await {
         Ok(line) => line,
-        Err(error) => return unrecorded(&path, &error),
+        Err(error) => return unrecorded(dialect, &error),
     };
     let answer = next.run(request).await;
     let subject = answer.extensions().get::<Subject>().map(|it| it.0.clone());
-    let status = answer.status();
-    let outcome = if status.is_success() {
+    let ended = answer.extensions().get::<Ended>();
+    let status = ended.map_or(answer.status(), |ended| ended.0);
+    let outcome = if status.is_success() || status.is_redirection() {
         "done".to_owned()
     } else if status.is_server_error() {
         format!("failed: {status}")
@@ -218,13 +250,13 @@ async fn recorded(
     };
     match api.admin.audit_end(line, subject, &outcome).await {
         Ok(()) => answer,
-        Err(error) => unrecorded(&path, &error),
+        Err(error) => unrecorded(dialect, &error),
     }
 }
 
-fn unrecorded(path: &str, error: &crate::admin::AdminError) -> Response {
+fn unrecorded(dialect: Dialect, error: &crate::admin::AdminError) -> Response {
     tracing::error!(%error, "the audit log could not be written");
-    Dialect::of(path).render(&ApiError::internal(format!(
+    dialect.render(&ApiError::internal(format!(
         "the audit log could not be written: {error}"
     )))
 }
@@ -246,8 +278,8 @@ fn subject(pattern: &str, path: &str) -> String {
     found.join("/")
 }
 
-/// Ends an answer that goes on for as long as the client listens, when its key does.
-fn until_revoked(answer: Response, key: Arc<Key>) -> Response {
+/// Ends an answer that goes on for as long as the client listens, when its key does, or its session.
+fn until_over(answer: Response, key: Arc<Key>, session: Option<Arc<Session>>) -> Response {
     let streams = answer
         .headers()
         .get(header::CONTENT_TYPE)
@@ -255,13 +287,23 @@ fn until_revoked(answer: Response, key: Arc<Key>) -> Response {
     if !streams {
         return answer;
     }
-    let ended = async move {
+    let session_over = async move {
+        let Some(session) = session else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            () = session.ended() => {}
+            () = expired(Some(session.expires_ms)) => {}
+        }
+    };
+    let over = async move {
         tokio::select! {
             () = key.revoked() => {}
             () = expired(key.expires_ms) => {}
+            () = session_over => {}
         }
     };
-    answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(ended))))
+    answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
 }
 
 async fn expired(at_ms: Option<u64>) {

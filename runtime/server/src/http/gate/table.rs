@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 
-use crate::admin::Role;
+use crate::admin::{Principal, Role};
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,7 @@ use Role::{Admin, Deploy, Operate, Read, Send};
 
 /// All routes, by their paths.
 pub(super) const ROWS: &[Row] = &[
+    look("/", Read),
     open("GET", "/api/openapi.json"),
     look("/api/v1/apps", Read),
     look("/api/v1/apps/{app}", Read),
@@ -129,15 +130,30 @@ pub(super) const ROWS: &[Row] = &[
     change("POST", "/api/v1/webhooks/{name}/enable", Deploy),
     change("POST", "/api/v1/webhooks/{name}/secret", Deploy),
     change("POST", "/api/v1/webhooks/{name}/test", Deploy),
+    open("GET", "/assets/{name}"),
     data("POST", "/cloudevents/{key}", Send),
     // Inngest's clients look for a development server here. There is nothing at it otherwise.
     open("GET", "/dev"),
     open("GET", "/docs/errors/{code}"),
     data("POST", "/e/{key}", Send),
     open("GET", "/health"),
+    // What a browser remembers of how somebody likes the dashboard.
+    data("POST", "/preferences", Read),
     open("GET", "/ready"),
     // Webhooks verify their requests by themselves.
     open("POST", "/hooks/{name}"),
+    look("/runs", Read),
+    look("/runs/{id}", Read),
+    change("POST", "/runs/{id}/cancel", Operate),
+    change("POST", "/runs/{id}/pause", Operate),
+    change("POST", "/runs/{id}/replay", Operate),
+    change("POST", "/runs/{id}/resume", Operate),
+    data("POST", "/runs/{id}/send", Operate),
+    data("POST", "/runs/{id}/signal", Operate),
+    open("GET", "/sign-in"),
+    // It has a line in the audit log of its own making, with the key that was shown.
+    open("POST", "/sign-in"),
+    data("POST", "/sign-out", Read),
     look("/v1/cancellations", Read),
     change("POST", "/v1/cancellations", Operate),
     change("DELETE", "/v1/cancellations/{id}", Operate),
@@ -178,6 +194,25 @@ pub(super) fn find(method: &Method, path: &str) -> Found {
     found
 }
 
+/// Whether somebody of this role may use a route: what it may not, it is not offered.
+pub(in crate::http) fn may(principal: &Principal, method: &Method, path: &str) -> bool {
+    match find(method, path) {
+        Found::Row(Need::Nothing, _) => true,
+        Found::Row(Need::Role(role), _) => principal.role.includes(role),
+        Found::Row(Need::ServerAdmin, _) => {
+            principal.role.includes(Admin) && principal.environment.is_none()
+        }
+        Found::OtherMethods | Found::Nothing => false,
+    }
+}
+
+/// Methods and patterns of all routes, with whether they ask for a key.
+#[cfg(test)]
+pub(in crate::http) fn routes() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    ROWS.iter()
+        .map(|row| (row.method, row.path, row.need != Need::Nothing))
+}
+
 /// Whether anybody may use some method of a path.
 pub(super) fn is_open(path: &str) -> bool {
     let mut of_path = ROWS.iter().filter(|row| row.path == path);
@@ -210,7 +245,16 @@ mod tests {
     fn whatever_changes_something_of_an_operators_is_audited() {
         for row in ROWS {
             let looks = row.method == "GET";
-            let is_data = ["/cloudevents/", "/e/", "/hooks/", "/v1/signals"]
+            let is_data = row.path.ends_with("/send")
+                || row.path.ends_with("/signal")
+                || [
+                    "/cloudevents/",
+                    "/e/",
+                    "/hooks/",
+                    "/v1/signals",
+                    "/preferences",
+                    "/sign-",
+                ]
                 .iter()
                 .any(|prefix| row.path.starts_with(prefix));
             assert_eq!(row.audited, !looks && !is_data, "{row:?}");

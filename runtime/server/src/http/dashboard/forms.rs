@@ -1,0 +1,150 @@
+//! Forms: what they send, and the way back that they are answered with.
+//!
+//! Where they may come from, the gate decides. A message travels to the next page in a cookie, and is shown once.
+
+#![allow(dead_code, reason = "pages to come use it")]
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::respond;
+use super::visit::Visit;
+use crate::http::error::ApiError;
+use crate::http::gate::Ended;
+use crate::http::{body, cookies};
+
+/// How long a message waits for its page, in seconds.
+const FLASH_S: u64 = 60;
+
+/// The most characters of a message: it must fit into a cookie.
+const FLASH_CHARACTERS: usize = 600;
+
+/// The fields of a form.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// Reads what a form sends.
+    pub(super) async fn read(
+        visit: &Visit,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Self, ApiError> {
+        let bytes = body::read(headers, body, visit.api.config.body_bytes).await?;
+        Ok(Self(form_urlencoded::parse(&bytes).into_owned().collect()))
+    }
+
+    /// The value of a field that is not empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.raw(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a field, which may be empty.
+    pub(super) fn raw(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// All fields, in their order.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// A message for the next page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Flash {
+    /// Whether something did not work.
+    pub(super) refused: bool,
+    /// What to say.
+    pub(super) text: String,
+}
+
+impl Flash {
+    /// The message that a request brings.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = cookies::get(headers, cookies::FLASH)?;
+        let (name, text) = form_urlencoded::parse(value.as_bytes()).next()?;
+        Some(Self {
+            refused: name == "no",
+            text: text.chars().take(FLASH_CHARACTERS).collect(),
+        })
+    }
+
+    fn cookie(&self) -> Option<axum::http::HeaderValue> {
+        let name = if self.refused { "no" } else { "yes" };
+        let text: String = self.text.chars().take(FLASH_CHARACTERS).collect();
+        let mut value = form_urlencoded::Serializer::new(String::new());
+        value.append_pair(name, &text);
+        cookies::set(cookies::FLASH, &value.finish(), FLASH_S, false)
+    }
+}
+
+/// Leads to a page that says what was done.
+pub(super) fn done(path: &str, text: impl Into<String>) -> Response {
+    let flash = Flash {
+        refused: false,
+        text: text.into(),
+    };
+    let mut response = respond::see(path);
+    cookies::add(response.headers_mut(), flash.cookie());
+    response
+}
+
+/// Leads to a page that says why nothing was done.
+pub(super) fn refused(path: &str, error: &ApiError) -> Response {
+    let flash = Flash {
+        refused: true,
+        text: error.detail.clone(),
+    };
+    let mut response = respond::see(path);
+    cookies::add(response.headers_mut(), flash.cookie());
+    response.extensions_mut().insert(Ended(error.status));
+    response
+}
+
+/// Leads to a page that says how it went.
+pub(super) fn outcome(path: &str, result: Result<String, ApiError>) -> Response {
+    match result {
+        Ok(text) => done(path, text),
+        // A fault of the node is no message between pages.
+        Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => super::fault(&error),
+        Err(error) => refused(path, &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::header;
+
+    #[test]
+    fn a_message_reaches_the_next_page_as_text() {
+        let text = "cancelled; \"<b>\" = 1 & é\n\u{202e}";
+        let response = done("/runs", text);
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(response.headers()[header::LOCATION], "/runs");
+        let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+        let (pair, _) = cookie.split_once(';').unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, pair.parse().unwrap());
+        let flash = Flash::of(&headers).expect("a message");
+        assert_eq!((flash.refused, flash.text.as_str()), (false, text));
+        let long = done("/", "é".repeat(5_000));
+        assert!(long.headers()[header::SET_COOKIE].len() < 4_096);
+    }
+
+    #[test]
+    fn what_was_refused_is_known_to_the_audit_log() {
+        let error = ApiError::conflict("run_ended", "it has ended");
+        let response = outcome("/runs", Err(error));
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let ended = response.extensions().get::<Ended>().map(|it| it.0);
+        assert_eq!(ended, Some(StatusCode::CONFLICT));
+        let fault = outcome("/runs", Err(ApiError::internal("the disk")));
+        assert_eq!(fault.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

@@ -1,0 +1,80 @@
+//! The dashboard: pages for people, at `/`.
+//!
+//! Pages are functions from what the API's handlers read (`view`) to HTML, made by `maud`, which escapes everything. Actions are forms
+//! that answer with the way to a page; what a page does without a script, it does with one, which only keeps it fresh and saves clicks.
+//!
+//! It must not read a store or decide anything about runs by itself: it asks what the API asks. Everything that it shows comes from guests
+//! and senders that may be hostile, so nothing of it is ever markup, an address, or a style; control characters are shown as what they are.
+//!
+//! - A page is a handler that takes a `visit::Visit` and returns what its `page` shows. Its route is here, its row in the gate's table.
+//! - `components` has what pages are made of, `forms` what actions need, `paths` the only addresses that links have.
+
+mod assets;
+pub(super) mod components;
+mod fault;
+mod forms;
+mod paths;
+mod preferences;
+mod respond;
+mod run;
+mod runs;
+mod session;
+mod shell;
+mod visit;
+
+use axum::Router;
+use axum::http::{HeaderMap, header};
+use axum::routing::{get, post};
+
+use super::Api;
+pub(super) use fault::{fault, stranger};
+use shell::Section;
+
+/// What the paths of pages begin with.
+const ROOTS: [&str; 15] = [
+    "",
+    "apps",
+    "assets",
+    "audit",
+    "environments",
+    "events",
+    "functions",
+    "keys",
+    "preferences",
+    "runs",
+    "schemas",
+    "settings",
+    "sign-in",
+    "sign-out",
+    "webhooks",
+];
+
+/// All pages, each with a row in the gate's table.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route("/", get(runs::home))
+        .route("/assets/{name}", get(assets::show))
+        .route("/preferences", post(preferences::set))
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(run::show))
+        .route(run::actions::CANCEL, post(run::actions::cancel))
+        .route(run::actions::PAUSE, post(run::actions::pause))
+        .route(run::actions::RESUME, post(run::actions::resume))
+        .route(run::actions::REPLAY, post(run::actions::replay))
+        .route(run::actions::SEND, post(run::actions::send_event))
+        .route(run::actions::SIGNAL, post(run::actions::send_signal))
+        .route("/sign-in", get(session::form).post(session::sign_in))
+        .route("/sign-out", post(session::sign_out))
+}
+
+/// Whether a path is the dashboard's, known or not.
+pub(super) fn is_page(path: &str) -> bool {
+    let root = path.split('/').nth(1).unwrap_or_default();
+    ROOTS.contains(&root)
+}
+
+/// Whether whoever asks would rather have a page: browsers say so, programs do not.
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
+    accepted.is_some_and(|it| it.contains("text/html"))
+}

@@ -1,0 +1,257 @@
+//! *Run*: what one run did, does, and why it waits.
+
+pub(super) mod actions;
+mod bar;
+mod scale;
+mod step;
+mod timeline;
+
+use std::collections::BTreeMap;
+
+use abide_core::ids::RunId;
+use abide_core::journal::OpNumber;
+use abide_core::state::{Read, ReadError};
+use abide_store::View;
+use axum::extract::{Path, RawQuery};
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::visit::Visit;
+use super::{Section, components as ui, paths};
+use crate::Node;
+use crate::http::api::Params;
+use crate::http::error::{ApiError, PageError};
+use crate::http::run_id;
+use crate::http::runs::standing;
+use crate::view::{LogView, RunDetail, RunView, StepNames, StepView};
+use step::Around;
+
+/// Log lines that are read for a page, the latest.
+const LINES: usize = 2_000;
+
+/// Log lines of the whole run that a page shows.
+const LINES_SHOWN: usize = 200;
+
+/// Steps that invoked a run and are over, whose runs are looked for.
+const MOST_CHILDREN: usize = 20;
+
+/// Runs that are looked at for each.
+const LOOKED_AT: usize = 200;
+
+/// A run.
+pub(super) async fn show(
+    visit: Visit,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let id = run_id(&id)?;
+    let params = Params::parse(query.as_deref(), &["from", "step"])?;
+    let chosen = params.get("step").map(number).transpose()?;
+    let from = params.get("from").map(number).transpose()?;
+    let run = visit.api.detail(id).await?;
+    let from = match (from, chosen) {
+        (Some(from), _) => from as usize,
+        (None, Some(op)) => timeline::page_of(op),
+        (None, None) => 0,
+    };
+    let mut around = Around::new(&visit, &run);
+    around.chosen = chosen;
+    around.children = children(&visit, &run, from).await?;
+    let log = log(&visit, id).await?;
+    for line in &log.lines {
+        if let Some(step) = &line.step {
+            let lines = around.lines.entry(step.clone()).or_default();
+            lines.push(line.clone());
+        }
+    }
+    let over = run.run.ended_at.is_some();
+    let content = html! {
+        #run data-live {
+            (head(&visit, &run))
+            (end(&run, &around))
+            (timeline::timeline(&mut around, from))
+            (log_section(&log, id))
+        }
+    };
+    let title = format!("{} {}", run.run.function_id, run.run.status);
+    let page = visit.page(Section::Runs, &title);
+    let page = if over {
+        page
+    } else {
+        page.live(format!("/api/v1{}/stream?steps=false", paths::run(id)))
+    };
+    Ok(page.show(content))
+}
+
+fn number(text: &str) -> Result<u32, ApiError> {
+    text.parse().map_err(|_| {
+        let detail = format!("`{text}` is no number of a step");
+        ApiError::invalid("invalid_query", detail)
+    })
+}
+
+/// What it is, where it stands, and why.
+fn head(visit: &Visit, run: &RunDetail) -> Markup {
+    let of = &run.run;
+    let title = html! {
+        a href=(paths::function(&of.function_id)) { (ui::shown(&of.function_id)) }
+        " " (ui::status(of.status))
+    };
+    html! {
+        (ui::heading(&title, &actions::of_run(visit, run)))
+        @if let Some(why) = &run.waiting_for {
+            p.why role="status" data-testid="why" { "This run " (ui::sentence(why, visit.now_ms)) "." }
+        }
+        (facts(visit, run))
+    }
+}
+
+fn facts(visit: &Visit, run: &RunDetail) -> Markup {
+    let of = &run.run;
+    let now_ms = visit.now_ms;
+    let mut facts = vec![
+        ("Run", html! { code data-testid="run-id" { (of.run_id) } }),
+        ("Queued", ui::time(of.queued_at, now_ms)),
+    ];
+    if let Some(at) = of.started_at {
+        let waited = at.0.saturating_sub(of.queued_at.0);
+        facts.push(("In the queue", html! { (ui::duration(waited)) }));
+        let until = of.ended_at.map_or(now_ms, |at| at.0);
+        let name = if of.ended_at.is_some() { "Took" } else { "For" };
+        facts.push((name, html! { (ui::duration(until.saturating_sub(at.0))) }));
+    }
+    let events = html! {
+        @for id in run.event_ids.iter().take(5) { a href=(paths::event(id)) data-testid="event-link" { (ui::short(id)) } " " }
+        @if run.event_ids.len() > 5 { "and " (run.event_ids.len() - 5) " more" }
+    };
+    let name = if run.event_ids.len() > 1 {
+        "Events"
+    } else {
+        "Event"
+    };
+    facts.push((name, events));
+    if let Some(cron) = &of.cron {
+        facts.push(("Schedule", html! { code { (ui::shown(cron)) } }));
+    }
+    if let Some(parent) = of.parent_run_id {
+        facts.push((
+            "Invoked by",
+            html! { a href=(paths::run(parent)) { (ui::short(parent)) } },
+        ));
+    }
+    if let Some(original) = of.original_run_id {
+        facts.push((
+            "Replays",
+            html! { a href=(paths::run(original)) { (ui::short(original)) } },
+        ));
+    }
+    let version = of
+        .function_version
+        .get(..12)
+        .unwrap_or(&of.function_version);
+    facts.push((
+        "Version",
+        html! { span.id title=(of.function_version) { (version) } },
+    ));
+    ui::definitions(&facts)
+}
+
+/// How it ended, or why it is paused.
+fn end(run: &RunDetail, around: &Around<'_>) -> Markup {
+    html! {
+        @if let Some(error) = &run.run.error {
+            section.panel-box aria-label="Error" data-testid="run-error" {
+                h2 { @if run.run.status == "Failed" { "Why it failed" } @else { "Why it ended" } }
+                (ui::failure(error, &around.whole))
+            }
+        }
+        @if let Some(output) = &run.run.output {
+            section.panel-box aria-label="Output" data-testid="run-output" { (ui::json("Output", &output.0, &around.whole)) }
+        }
+    }
+}
+
+/// The end of a run's log.
+struct Log {
+    lines: Vec<LogView>,
+    left_out: bool,
+}
+
+async fn log(visit: &Visit, id: RunId) -> Result<Log, ApiError> {
+    let read = move |view: &View| -> Result<Log, ReadError> {
+        let lines = view.run_logs(id, 0)?;
+        let first = lines.len().saturating_sub(LINES);
+        let lines = &lines[first..];
+        let names = if lines.iter().any(|(_, line)| line.op.is_some()) {
+            StepNames::of(&view.run_journal(id)?)
+        } else {
+            StepNames::default()
+        };
+        let shown = lines.iter().map(|(_, line)| LogView::new(line, &names));
+        Ok(Log {
+            lines: shown.collect(),
+            left_out: first > 0,
+        })
+    };
+    visit.api.read(read).await
+}
+
+fn log_section(log: &Log, id: RunId) -> Markup {
+    if log.lines.is_empty() {
+        return html! {};
+    }
+    let first = log.lines.len().saturating_sub(LINES_SHOWN);
+    html! {
+        section.panel-box aria-label="Log" data-testid="run-log" {
+            h2 { "Log" }
+            @if first > 0 || log.left_out {
+                p.dim.small { "The last " (LINES_SHOWN) " lines. " a href=(format!("/api/v1{}/logs", paths::run(id))) { "All of them, as JSON" } }
+            }
+            ol.log tabindex="0" {
+                @for line in &log.lines[first..] { (step::log_line(line)) }
+            }
+        }
+    }
+}
+
+/// The runs that steps of the page invoked. Of a step that is over, the record does not name its run any more; it was created with the step,
+/// so that it is found among the runs of that moment.
+async fn children(
+    visit: &Visit,
+    run: &RunDetail,
+    from: usize,
+) -> Result<BTreeMap<OpNumber, RunView>, ApiError> {
+    let id = run.run.run_id;
+    let shown = run.steps.iter().skip(from).take(timeline::AT_ONCE);
+    let invokes = shown.filter(|step| step.kind == "invoke" && !step.carried_over);
+    let wanted: Vec<_> = invokes
+        .map(|step: &StepView| (step.op, step.child_run_id, step.started_at.0))
+        .take(MOST_CHILDREN)
+        .collect();
+    if wanted.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let node = visit.api.node.clone();
+    let find = move |view: &View| -> Result<BTreeMap<OpNumber, RunView>, ReadError> {
+        let mut children = BTreeMap::new();
+        for (op, child, started_ms) in wanted {
+            let found = match child {
+                Some(child) => view.get_run(child)?,
+                None => {
+                    let first = RunId(u128::from(started_ms.saturating_sub(1)) << 80);
+                    let near = view.runs_after(Some(first), LOOKED_AT)?;
+                    near.into_iter().find(|it| it.parent == Some((id, op)))
+                }
+            };
+            if let Some(found) = found {
+                children.insert(op, shown_run(&node, &found));
+            }
+        }
+        Ok(children)
+    };
+    visit.api.read(find).await
+}
+
+fn shown_run(node: &Node, run: &abide_core::state::Run) -> RunView {
+    RunView::new(run, standing(node, run))
+}
