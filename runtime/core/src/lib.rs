@@ -13,6 +13,7 @@ pub mod function;
 pub mod ids;
 pub mod journal;
 pub mod limits;
+pub mod log;
 pub mod machine;
 pub mod operation;
 pub mod retry;

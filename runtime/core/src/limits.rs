@@ -25,9 +25,11 @@ pub struct Limits {
     pub step_result_bytes: usize,
     /// All results of a run together, in bytes: they are in memory while it is replayed.
     pub run_state_bytes: usize,
-    /// Log lines and bytes of one run: a log is for people.
+    /// Log lines of one run: a log is for people.
     pub log_lines_per_run: u32,
-    /// Longest log line in bytes; the rest is cut.
+    /// All log lines of a run together, in bytes of their messages and fields: they are read as one.
+    pub log_bytes_per_run: u64,
+    /// Longest log line in bytes of message and fields; the rest is cut.
     pub log_line_bytes: usize,
 }
 
@@ -41,6 +43,7 @@ impl Default for Limits {
             step_result_bytes: 4 << 20,
             run_state_bytes: 32 << 20,
             log_lines_per_run: 10_000,
+            log_bytes_per_run: 8 << 20,
             log_line_bytes: 8 << 10,
         }
     }

@@ -83,6 +83,7 @@ async fn main() {
         gated: false,
         input: None,
         schemas: Arc::default(),
+        logged: abide_core::state::Logged::default(),
     });
     let case = Case {
         host,

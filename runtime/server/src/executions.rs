@@ -237,6 +237,7 @@ fn info(node: &Inner, run: &Run, events: &Events) -> RunInfo {
         gated: run.is_gated(),
         input: run.input.as_deref().cloned(),
         schemas: node.schemas(),
+        logged: run.logged.unwrap_or_default(),
     }
 }
 

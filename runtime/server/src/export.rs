@@ -168,6 +168,10 @@ impl Export {
         if let Some((_, reason)) = fits.iter().find(|(fits, _)| !fits) {
             return Err(form(*reason));
         }
+        let fields = self.logs.iter().flatten().filter_map(|line| line.fields.as_deref());
+        if !fields.into_iter().all(is_json_object) {
+            return Err(form("the fields of a log line are no JSON object"));
+        }
         for event in &self.events {
             let user = event.user.as_deref().is_none_or(is_json_object);
             if !is_json_object(&event.data) || !user {

@@ -86,6 +86,33 @@ async fn a_run_is_shown_with_its_steps_journal_and_log() {
     assert_eq!(logs["next_after"], "2");
     let newer = served.get(&format!("{path}/logs?after=1")).await.json();
     assert_eq!(newer["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(newer["data"][0]["fields"]["html"], "<b>");
+    assert_eq!(newer["cut"], false);
+    for (query, messages, next) in [
+        ("level=warn", vec![], "2"),
+        ("level=INFO&step=stock", vec!["line 1"], "2"),
+        ("step=", vec!["line 0"], "2"),
+        ("step=nothing", vec![], "2"),
+        ("limit=1", vec!["line 0"], "1"),
+        ("limit=1&after=0.1", vec!["line 1"], "1.1"),
+        ("limit=1&after=1", vec!["line 1"], "1.1"),
+        ("limit=1&after=1.1", vec![], "2"),
+    ] {
+        let page = served.get(&format!("{path}/logs?{query}")).await.json();
+        let lines = page["data"].as_array().expect("a list").iter();
+        let lines: Vec<_> = lines.map(|line| line["message"].as_str()).collect();
+        let messages: Vec<_> = messages.into_iter().map(Some).collect();
+        assert_eq!(lines, messages, "{query}");
+        assert_eq!(page["next_after"], next, "{query}");
+    }
+    for (query, code) in [
+        ("level=loud", "invalid_level"),
+        ("limit=0", "invalid_limit"),
+        ("after=x", "invalid_after"),
+    ] {
+        let refused = served.get(&format!("{path}/logs?{query}")).await;
+        assert_eq!(refused.json()["code"], code);
+    }
     let none = served.get(&format!("{path}/logs?after=2")).await.json();
     assert_eq!(
         (&none["data"], &none["next_after"]),

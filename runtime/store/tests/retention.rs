@@ -126,6 +126,8 @@ fn a_run_goes_with_everything_that_belongs_to_it(disk: &impl Disk) {
         attempt: 0,
         level: LogLevel::Info,
         message,
+        fields: None,
+        cut: 0,
     };
     write(
         &store,

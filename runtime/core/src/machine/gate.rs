@@ -99,6 +99,7 @@ mod tests {
             gated: true,
             input: None,
             schemas: Arc::default(),
+            logged: crate::state::Logged::default(),
         };
         let mut machine = Machine::load(Arc::new(info), Vec::new(), 1_000).expect("empty");
         for id in ids {

@@ -90,6 +90,7 @@ mod tests {
                 gated: false,
                 input: None,
                 schemas: Arc::default(),
+                logged: crate::state::Logged::default(),
             };
             let machine =
                 Machine::load(Arc::new(info), disk.clone(), now_ms).expect("its own journal");

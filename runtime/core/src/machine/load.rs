@@ -71,6 +71,7 @@ impl Machine {
     }
 
     fn empty(info: Arc<RunInfo>) -> Self {
+        let logged = info.logged;
         Self {
             info,
             ops: Vec::new(),
@@ -98,7 +99,7 @@ impl Machine {
             executing: BTreeSet::new(),
             pending: BTreeSet::new(),
             state_bytes: 0,
-            log_lines: 0,
+            logged,
             fatal: None,
             entries_recorded: 0,
             entries: Vec::new(),

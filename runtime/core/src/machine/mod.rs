@@ -44,13 +44,14 @@ use crate::limits::Limits;
 use crate::operation::{Kind, Operation};
 use crate::retry::RetryPolicy;
 use crate::schema::Schemas;
-use crate::state::{LogLine, Registration, StepInput};
+use crate::state::{LogLine, Logged, Registration, StepInput};
 use occurrences::Occurrences;
 
 pub use divergence::{Divergence, FieldDifference};
 pub use load::InvalidJournal;
 pub use outside::Arrival;
 pub use progress::{Change, Position, Progress, Send};
+pub(crate) use twin::truncate;
 pub use twin::{Execution, TwinCursor, TwinNext};
 pub use workflow::Next;
 
@@ -84,6 +85,8 @@ pub struct RunInfo {
     pub input: Option<StepInput>,
     /// The shapes that events must have which the run sends.
     pub schemas: Arc<Schemas>,
+    /// What it had logged before this execution.
+    pub logged: Logged,
 }
 
 impl RunInfo {
@@ -239,7 +242,7 @@ pub struct Machine {
     completed: u32,
     // Limits:
     state_bytes: usize,
-    log_lines: u32,
+    logged: Logged,
     fatal: Option<Failure>,
     // Since the last progress:
     entries_recorded: u32,

@@ -5,7 +5,7 @@ use crate::event::NewEvent;
 use crate::ids::EventId;
 use crate::journal::{Entry, OpNumber};
 use crate::operation::{Kind, SendSignal};
-use crate::state::{LogLine, Registration, RunEnd};
+use crate::state::{LogLine, Logged, Registration, RunEnd};
 
 /// What the engine is to watch for one operation from now on.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,8 @@ pub struct Progress {
     pub sends: Vec<(OpNumber, Send)>,
     /// New log lines.
     pub logs: Vec<LogLine>,
+    /// How much the run has logged, these lines included.
+    pub logged: Logged,
     /// Operations whose bodies wait for a slot since now.
     pub wants: Vec<OpNumber>,
     /// Operations that have, or wait for, a slot and need none any more.
@@ -119,6 +121,7 @@ impl Machine {
             changes,
             sends: std::mem::take(&mut self.sends),
             logs: std::mem::take(&mut self.logs),
+            logged: self.logged,
             wants,
             releases,
             position: self.position.clone(),

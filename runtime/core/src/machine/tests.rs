@@ -26,6 +26,7 @@ fn machine_with_input(limits: Limits, input: Option<StepInput>) -> Machine {
         gated: false,
         input,
         schemas: Arc::default(),
+        logged: crate::state::Logged::default(),
     };
     Machine::load(Arc::new(info), Vec::new(), 1_000).expect("an empty journal")
 }
@@ -125,6 +126,56 @@ fn the_limit_of_steps_names_the_step_that_breaks_it() {
 fn waiting_for_nothing_is_an_error_and_not_for_ever() {
     let mut machine = machine(Limits::default());
     assert!(refused(machine.next()).contains("wait for ever"));
+}
+
+#[test]
+fn the_limit_of_a_log_holds_across_executions_and_is_told_once() {
+    let limits = Limits {
+        log_lines_per_run: 3,
+        ..Limits::default()
+    };
+    let log = |machine: &mut Machine, text: &str| {
+        machine.log(crate::state::LogLevel::Info, text.into(), 1_000);
+    };
+    let mut first = machine(limits.clone());
+    log(&mut first, "a");
+    log(&mut first, r#"{"message":"b","level":"error","fields":{"id":1}}"#);
+    start(&mut first, "s").expect("within the limits");
+    assert_eq!(first.next(), Ok(Next::Blocked));
+    let progress = first.take_progress().expect("something new");
+    assert_eq!(progress.logged.lines, 2);
+    assert_eq!(progress.logs[1].message, "b");
+    assert_eq!(progress.logs[1].level, crate::state::LogLevel::Error);
+    assert_eq!(progress.logs[1].fields.as_deref(), Some(r#"{"id":1}"#));
+
+    let mut info = (**first.info()).clone();
+    info.logged = progress.logged;
+    let mut again = Machine::load(info.into(), progress.entries, 2_000).expect("our own journal");
+    for text in ["a", "b", "c", "d", "e", "f"] {
+        log(&mut again, text);
+    }
+    start(&mut again, "s").expect("the same again");
+    assert_eq!(again.next(), Ok(Next::Blocked));
+    let progress = again.take_progress().expect("something new");
+    let texts: Vec<_> = progress.logs.iter().map(|line| &*line.message).collect();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[0] == "c" && texts[1].contains("the rest of its log is dropped"));
+    assert!(progress.logged.is_full(&limits));
+}
+
+#[test]
+fn the_bytes_of_a_log_are_limited_too() {
+    let limits = Limits {
+        log_bytes_per_run: 100,
+        ..Limits::default()
+    };
+    let mut machine = machine(limits);
+    for _ in 0..5 {
+        machine.log(crate::state::LogLevel::Info, "x".repeat(60), 1_000);
+    }
+    let logs = machine.take_progress().expect("something new").logs;
+    assert_eq!(logs.len(), 2);
+    assert!(logs[1].message.contains("dropped"));
 }
 
 #[test]

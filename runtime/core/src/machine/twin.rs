@@ -8,6 +8,7 @@ use super::{Announced, Divergence, Machine, OpState, Phase, Stop, Ticket};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, step_hash};
 use crate::operation::{Operation, RunOptions};
+use crate::log::Written;
 use crate::state::{LogLevel, LogLine, Registration};
 use crate::{Json, is_json};
 
@@ -319,31 +320,34 @@ impl Machine {
         op: Option<OpNumber>,
         attempt: u32,
         level: LogLevel,
-        mut message: String,
+        message: String,
         at_ms: u64,
     ) {
         let limits = &self.info.limits;
-        if self.log_lines > limits.log_lines_per_run {
+        if self.logged.is_full(limits) {
             return;
         }
-        self.log_lines += 1;
-        let (level, message) = if self.log_lines > limits.log_lines_per_run {
-            let limit = limits.log_lines_per_run;
-            (
-                LogLevel::Warn,
-                format!("more than {limit} lines: the rest of this run's log is dropped"),
-            )
-        } else {
-            truncate(&mut message, limits.log_line_bytes);
-            (level, message)
-        };
-        self.logs.push(LogLine {
+        let (level, kept) = Written::parse(message).fit(level, limits.log_line_bytes);
+        let mut line = LogLine {
             at_ms,
             op,
             attempt,
             level,
-            message,
-        });
+            message: kept.message,
+            fields: kept.fields,
+            cut: kept.cut,
+        };
+        self.logged.count(&line);
+        if self.logged.is_full(limits) {
+            line.level = LogLevel::Warn;
+            line.message = format!(
+                "the run has logged {} lines or {} KiB: the rest of its log is dropped",
+                limits.log_lines_per_run,
+                limits.log_bytes_per_run >> 10
+            );
+            (line.fields, line.cut) = (None, 0);
+        }
+        self.logs.push(line);
     }
 }
 
@@ -362,7 +366,7 @@ fn refuse_in_body(cursor: &TwinCursor, call: &str) -> Result<(), Stop> {
 }
 
 /// Cuts `text` to at most `bytes` bytes at a character's border.
-pub(super) fn truncate(text: &mut String, bytes: usize) {
+pub(crate) fn truncate(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         let end = (0..=bytes)
             .rev()

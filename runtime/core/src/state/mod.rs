@@ -16,7 +16,7 @@ pub use job::{Job, JobAction, JobState, RunFilter};
 pub use queue::{Counter, LaneKey, Place, Queue};
 pub use read::{Read, ReadError};
 pub use records::{
-    App, BufferedSignal, Deployed, EventSchema, JournalChunk, LogLevel, LogLine, PendingBatch,
+    App, BufferedSignal, Deployed, EventSchema, JournalChunk, LogLevel, LogLine, Logged, PendingBatch,
     PendingDebounce, Registration, Run, RunEnd, RunStatus, StepInput, TimeoutKind, TimerKey,
     WaitKey,
 };

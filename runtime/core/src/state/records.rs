@@ -11,6 +11,7 @@ use crate::function::FunctionConfig;
 use crate::ids::{Digest, EventId, FunctionId, RunId};
 use crate::journal::{Entry, OpNumber};
 use crate::operation::{AiInfer, Fetch, Invoke};
+use crate::limits::Limits;
 use crate::retry::RetryPolicy;
 use crate::state::Queue;
 
@@ -174,6 +175,9 @@ pub struct Run {
     pub entries: u32,
     /// Chunks of log lines.
     pub log_chunks: u32,
+    /// What is in them. Absent while there is nothing, and of runs whose last line is older than this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged: Option<Logged>,
 }
 
 impl Run {
@@ -208,6 +212,7 @@ impl Run {
             end: None,
             entries: 0,
             log_chunks: 0,
+            logged: None,
         }
     }
 }
@@ -272,6 +277,34 @@ pub struct LogLine {
     pub level: LogLevel,
     /// The text, without a line end.
     pub message: String,
+    /// What belongs to it: a JSON object.
+    #[serde(default)]
+    pub fields: Option<Json>,
+    /// Bytes of message and fields that were cut away.
+    #[serde(default)]
+    pub cut: u32,
+}
+
+/// How much a run has logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// Lines.
+    pub lines: u32,
+    /// Bytes of their messages and fields.
+    pub bytes: u64,
+}
+
+impl Logged {
+    /// Adds a line.
+    pub fn count(&mut self, line: &LogLine) {
+        self.lines = self.lines.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(line.bytes() as u64);
+    }
+
+    /// Whether nothing more is recorded: one line more than the limit says so.
+    pub fn is_full(self, limits: &Limits) -> bool {
+        self.lines > limits.log_lines_per_run || self.bytes > limits.log_bytes_per_run
+    }
 }
 
 /// Something pending outside the code of a run that the engine watches for it: what will make it go on.

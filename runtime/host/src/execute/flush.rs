@@ -57,6 +57,7 @@ impl Run {
                 changes: Vec::new(),
                 sends: Vec::new(),
                 logs: Vec::new(),
+                logged: state.machine.info().logged,
                 wants: Vec::new(),
                 releases: Vec::new(),
                 position: Position::Diverged(divergence.clone()),

@@ -198,6 +198,7 @@ impl Case {
                 gated: false,
                 input: None,
                 schemas: Arc::default(),
+                logged: abide_core::state::Logged::default(),
             }),
             app,
             events: event.into(),

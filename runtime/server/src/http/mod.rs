@@ -25,6 +25,7 @@ mod ids;
 mod ingest;
 mod limits;
 mod live;
+mod logs;
 mod openapi;
 mod page;
 mod pages;

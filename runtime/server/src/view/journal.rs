@@ -316,6 +316,11 @@ pub(crate) struct LogView {
     pub(crate) step: Option<String>,
     pub(crate) attempt: u32,
     pub(crate) message: String,
+    /// What belongs to it: a JSON object; none if the line has only a message.
+    #[schema(value_type = Embedded, required = false)]
+    pub(crate) fields: Option<Embedded>,
+    /// How many bytes of message and fields were cut away because the line was too long.
+    pub(crate) cut_bytes: u32,
 }
 
 impl LogView {
@@ -333,6 +338,8 @@ impl LogView {
             }),
             attempt: line.attempt,
             message: line.message.clone(),
+            fields: line.fields.clone().map(Embedded),
+            cut_bytes: line.cut,
         }
     }
 }

@@ -443,6 +443,8 @@ fn a_log_line_names_its_step() {
         attempt: 0,
         level: LogLevel::Warn,
         message: "hm".into(),
+        fields: Some(r#"{"b":1.50,"a":"<"}"#.into()),
+        cut: 9,
     };
     let names = StepNames::of(&begun([started(0, Kind::Run, "a", "")]));
     let shown = |op| serde_json::to_value(LogView::new(&line(op), &names)).expect("it serialises");
@@ -450,6 +452,9 @@ fn a_log_line_names_its_step() {
     assert_eq!(shown(Some(4))["step"], "step 4");
     assert_eq!(shown(None)["step"], Value::Null);
     assert_eq!(shown(None)["level"], "warn");
+    assert_eq!(shown(None)["cut_bytes"], 9);
+    let text = serde_json::to_string(&LogView::new(&line(None), &names)).expect("it serialises");
+    assert!(text.contains(r#""fields":{"b":1.50,"a":"<"}"#), "{text}");
 }
 
 #[test]

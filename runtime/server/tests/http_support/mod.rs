@@ -131,6 +131,7 @@ fn run(id: RunId, function: &str, status: RunStatus, end: Option<RunEnd>, entrie
         end,
         entries: u32::try_from(entries).expect("few"),
         log_chunks: 2,
+        logged: None,
         ..Run::queued(
             id,
             FunctionId::new("shop", function),
@@ -235,6 +236,8 @@ pub(crate) fn three_runs() -> Vec<Write> {
             attempt: 0,
             level: LogLevel::Info,
             message: format!("line {chunk}"),
+            fields: op.map(|op| format!("{{\"op\":{op},\"html\":\"<b>\"}}").into()),
+            cut: 0,
         };
         writes.push(Write::AppendLog {
             run: COMPLETED,

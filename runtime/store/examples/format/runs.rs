@@ -8,7 +8,7 @@ use abide_core::ids::{Digest, RunId};
 use abide_core::operation::{AiFormat, AiInfer, Fetch, Invoke};
 use abide_core::retry::{Backoff, BackoffKind, RetryPolicy};
 use abide_core::state::{
-    Counter, PendingBatch, PendingDebounce, Queue, Registration, Run, RunEnd, RunStatus, StepInput,
+    Counter, Logged, PendingBatch, PendingDebounce, Queue, Registration, Run, RunEnd, RunStatus, StepInput,
     TimeoutKind, Write,
 };
 
@@ -98,6 +98,7 @@ fn run(status: RunStatus, end: Option<RunEnd>) -> Write {
         end,
         entries: 6,
         log_chunks: 7,
+        logged: None,
     }))
 }
 
@@ -117,7 +118,15 @@ fn runs() -> Vec<(String, Write)> {
         }
         (format!("end-{name}"), run(RunStatus::Completed, Some(end)))
     });
-    statuses.into_iter().chain(ended).collect()
+    let mut logged = run(RunStatus::Running, None);
+    if let Write::PutRun(run) = &mut logged {
+        Arc::make_mut(run).logged = Some(Logged {
+            lines: 1_000_108,
+            bytes: 1_000_109,
+        });
+    }
+    let logged = [("logged".to_owned(), logged)];
+    statuses.into_iter().chain(ended).chain(logged).collect()
 }
 
 fn registrations() -> Vec<(String, Write)> {

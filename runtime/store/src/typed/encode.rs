@@ -240,7 +240,7 @@ fn append_journal(run: RunId, chunk: &JournalChunk, batch: &mut Batch) -> Result
 }
 
 fn append_log(run: RunId, chunk: u32, lines: &[LogLine], batch: &mut Batch) -> Result<()> {
-    for (part, (_, row)) in (0..).zip(codec::encode_rows(lines, ROW_BYTES)?) {
+    for (part, (_, row)) in (0..).zip(codec::encode_lines(lines, ROW_BYTES)?) {
         batch.put(Key::Log { run, chunk, part }.encode(), row);
     }
     Ok(())

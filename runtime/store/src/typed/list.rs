@@ -16,6 +16,7 @@ use crate::{
     codec,
     error::Result,
     keys::{Key, Prefix, Tag, Text},
+    typed::read::unexpected,
     view::View,
 };
 
@@ -105,6 +106,21 @@ impl View {
 
     /// The log lines of a run from this chunk on, with the number of the chunk that each belongs to.
     pub fn run_logs(&self, run: RunId, from_chunk: u32) -> Result<Vec<(u32, LogLine)>> {
+        let mut all = Vec::new();
+        self.each_log_line(run, from_chunk, |chunk, line| {
+            all.push((chunk, line));
+            ControlFlow::Continue(())
+        })?;
+        Ok(all)
+    }
+
+    /// Hands over the log lines of a run from this chunk on, in order, until `take` has enough.
+    pub fn each_log_line(
+        &self,
+        run: RunId,
+        from_chunk: u32,
+        mut take: impl FnMut(u32, LogLine) -> ControlFlow<()>,
+    ) -> Result<()> {
         let mut range = Prefix::tag(Tag::Log).id(run.0).range();
         range.start = Bound::Included(
             Key::Log {
@@ -114,14 +130,22 @@ impl View {
             }
             .encode(),
         );
-        let rows = self.records(&range, usize::MAX, |key, lines: Vec<LogLine>| match key {
-            Key::Log { chunk, .. } => Some((chunk, lines)),
-            _ => None,
+        let mut failure = None;
+        self.scan(&range, Direction::Forward, |key, value| {
+            let lines = match (Key::decode(&key), codec::decode::<Vec<LogLine>>(&key, &value)) {
+                (Some(Key::Log { chunk, .. }), Ok(lines)) => Ok((chunk, lines)),
+                (_, Err(error)) => Err(error),
+                (_, Ok(_)) => Err(unexpected(&key)),
+            };
+            match lines {
+                Ok((chunk, lines)) => lines.into_iter().try_for_each(|line| take(chunk, line)),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
         })?;
-        Ok(rows
-            .into_iter()
-            .flat_map(|(chunk, lines)| lines.into_iter().map(move |line| (chunk, line)))
-            .collect())
+        failure.map_or(Ok(()), Err)
     }
 
     fn page<T, C>(

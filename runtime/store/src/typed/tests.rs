@@ -90,6 +90,7 @@ fn run(id: u128, function: &str, status: RunStatus) -> Run {
         )),
         entries: 3,
         log_chunks: 0,
+        logged: None,
     }
 }
 
@@ -352,6 +353,8 @@ fn log_lines_keep_their_order_and_their_chunks() {
             attempt: 0,
             level: LogLevel::Info,
             message: format!("{n} {}", "y".repeat(200)),
+            fields: (n % 7 == 0).then(|| format!("{{\"n\":{n}}}").into()),
+            cut: 0,
         })
         .collect();
     for (chunk, lines) in (0..).zip(lines.chunks(40)) {

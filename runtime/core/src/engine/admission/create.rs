@@ -185,5 +185,6 @@ pub(super) fn new_run(
         end: None,
         entries: 0,
         log_chunks: 0,
+        logged: None,
     }
 }

@@ -111,6 +111,7 @@ impl Bench {
                 changes,
                 sends: Vec::new(),
                 logs: Vec::new(),
+                logged: crate::state::Logged::default(),
                 wants: Vec::new(),
                 releases: Vec::new(),
                 position,

@@ -225,6 +225,7 @@ impl World {
             gated: run.is_gated(),
             input: run.input.as_deref().cloned(),
             schemas: self.schemas.clone(),
+            logged: run.logged.unwrap_or_default(),
         })
     }
 

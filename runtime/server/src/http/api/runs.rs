@@ -5,19 +5,15 @@ use abide_core::state::{ReadError, Run, RunEnd};
 use abide_store::{Page, View};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::Params;
 use crate::http::error::{ApiError, Problem};
+use crate::http::logs::{self, LogFilter, LogLines};
 use crate::http::page::{All, Listed, Wanted};
 use crate::http::runs::{read_event_runs, standing};
 use crate::http::select::{PARAMETERS, Selection};
 use crate::http::{Api, event_id, no_such_run, run_id};
-use crate::view::{EntryView, LogView, RunDetail, RunView, StepNames};
-
-/// Log lines of one answer; it ends with a whole chunk.
-const LINES_AT_ONCE: usize = 2_000;
+use crate::view::{EntryView, RunDetail, RunView};
 
 /// List runs, newest first.
 ///
@@ -149,17 +145,9 @@ pub(super) async fn journal(
     }))
 }
 
-/// Lines of a log.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LogLines {
-    data: Vec<LogView>,
-    /// It goes into the `after` of the next request, which then answers only newer lines.
-    next_after: String,
-}
-
 /// Show what a run logged.
 ///
-/// Lines come in order, about 2,000 at once.
+/// Lines come in order.
 #[utoipa::path(
     get,
     path = "/api/v1/runs/{id}/logs",
@@ -167,6 +155,9 @@ pub(super) struct LogLines {
     params(
         ("id" = String, Path, description = "The run's id"),
         ("after" = Option<String>, Query, description = "The `next_after` of an earlier answer: only what is newer"),
+        ("level" = Option<String>, Query, description = "Only lines that matter at least so much: `trace`, `debug`, `info`, `warn`, `error`"),
+        ("step" = Option<String>, Query, description = "Only lines of this step; with an empty value those of the code between the steps"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 2000, description = "Lines of the answer; 2,000 unless given"),
     ),
     responses(
         (status = 200, description = "Lines", body = LogLines),
@@ -179,44 +170,14 @@ pub(super) async fn logs(
     RawQuery(query): RawQuery,
 ) -> Result<Json<LogLines>, Problem> {
     let id = run_id(&id)?;
-    let params = Params::parse(query.as_deref(), &["after"])?;
-    let after: u32 = match params.get("after") {
-        None => 0,
-        Some(text) => text.parse().map_err(|_| {
-            ApiError::invalid(
-                "invalid_after",
-                "after: must be the `next_after` of an earlier answer",
-            )
-        })?,
-    };
-    let read = api
-        .read(move |view| {
-            if view.get_run(id)?.is_none() {
-                return Ok(None);
-            }
-            let lines = view.run_logs(id, after)?;
-            let named = lines.iter().any(|(_, line)| line.op.is_some());
-            let journal = if named {
-                view.run_journal(id)?
-            } else {
-                Vec::new()
-            };
-            Ok(Some((lines, StepNames::of(&journal))))
-        })
-        .await?;
-    let (lines, names) = read.ok_or_else(|| no_such_run(id))?;
-    // A chunk is appended at once: what has been answered is told by the number of the chunk after it.
-    let mut next_after = after;
-    let mut shown = Vec::new();
-    for (chunk, line) in &lines {
-        if shown.len() >= LINES_AT_ONCE && *chunk >= next_after {
-            break;
-        }
-        next_after = chunk.saturating_add(1);
-        shown.push(LogView::new(line, &names));
-    }
-    Ok(Json(LogLines {
-        data: shown,
-        next_after: next_after.to_string(),
-    }))
+    let params = Params::parse(query.as_deref(), &logs::PARAMETERS)?;
+    let filter = LogFilter::parse(
+        params.get("level"),
+        params.all("step").last().map(String::as_str),
+        params.get("after"),
+        params.get("limit"),
+    )?;
+    let limits = api.node.limits().clone();
+    let read = api.read(move |view| filter.read(view, &limits, id)).await?;
+    Ok(Json(read.ok_or_else(|| no_such_run(id))?))
 }

@@ -246,6 +246,7 @@ impl Driver {
             changes: Vec::new(),
             sends: Vec::new(),
             logs: Vec::new(),
+            logged: crate::state::Logged::default(),
             wants: Vec::new(),
             releases: Vec::new(),
             position: Position::Ended(RunEnd::Output("null".into())),

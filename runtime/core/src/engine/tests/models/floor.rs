@@ -206,6 +206,7 @@ impl Floor {
             gated: run.is_gated(),
             input: run.input.as_deref().cloned(),
             schemas: Arc::default(),
+            logged: run.logged.unwrap_or_default(),
         });
         let entries = self.state.journal(run.id).expect("maps can always be read");
         let mut machine = Machine::load(info, entries, self.now_ms).expect("our own journal");

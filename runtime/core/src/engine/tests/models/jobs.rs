@@ -247,6 +247,7 @@ impl Node {
             changes: Vec::new(),
             sends: Vec::new(),
             logs: Vec::new(),
+            logged: crate::state::Logged::default(),
             wants: Vec::new(),
             releases: Vec::new(),
             position: Position::Ended(end),

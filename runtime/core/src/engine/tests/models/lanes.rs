@@ -285,6 +285,7 @@ fn stands(position: Position, wants: Vec<OpNumber>, run: RunId, token: u64) -> I
         changes: Vec::new(),
         sends: Vec::new(),
         logs: Vec::new(),
+        logged: crate::state::Logged::default(),
         wants,
         releases: Vec::new(),
         position,
