@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use abide_core::engine::{
-    Answer, Delivery, Engine, Input, InvalidEvents, Notice, ReplyId, ValidEvents,
+    Answer, Delivery, Engine, Input, InvalidEvents, Notice, ReplyId, ValidEvents, request_key,
 };
 use abide_core::event::{EventIdSeed, NewEvent};
 use abide_core::function::is_kebab_case;
@@ -49,6 +49,8 @@ const RETRY_AFTER_S: u32 = 1;
 #[derive(Clone)]
 pub struct Node {
     pub(crate) inner: Arc<Inner>,
+    /// The request whose inputs are to be done once.
+    pub(crate) request: Option<Arc<str>>,
 }
 
 /// What tasks of the node hold on to.
@@ -215,7 +217,8 @@ impl Node {
             handle,
             act: Arc::new(Actor(Arc::downgrade(&inner))),
         };
-        Ok((Self { inner }, shard))
+        let request = None;
+        Ok((Self { inner, request }, shard))
     }
 
     /// Accepts events, all or none. When it returns they are durable.
@@ -255,12 +258,13 @@ impl Node {
         source: String,
         id: String,
         event: NewEvent,
+        trace: Option<TraceContext>,
     ) -> Result<(EventId, bool), SendError> {
         let delivery =
             Delivery::check(source, id, event, &self.inner.limits, &self.inner.schemas())
                 .map_err(|fault| SendError::Invalid(InvalidEvents::Event { index: 0, fault }))?;
         self.inner.refuse_overload()?;
-        let delivery = Box::new(delivery);
+        let delivery = Box::new(delivery.traced(trace));
         match self
             .ask(|reply| Input::Delivery { delivery, reply })
             .await?
@@ -273,7 +277,7 @@ impl Node {
     /// Sends a signal. Returns the run that waited for it.
     pub async fn send_signal(&self, signal: SendSignal) -> Result<Option<RunId>, SendError> {
         match self.ask(|reply| Input::Signal { signal, reply }).await? {
-            Answer::Signalled(run) => Ok(run),
+            Answer::Signalled(run) | Answer::DoneBefore(run) => Ok(run),
             other => unexpected(&other),
         }
     }
@@ -311,6 +315,9 @@ impl Node {
             allow_net: options.allow_net,
             deployments: 0,
         };
+        if let Some(done) = self.deployed_before(&options.app).await? {
+            return Ok(done);
+        }
         let earlier = inner.apply_settings(&app);
         let input = Box::new(app);
         if let Answer::Refused(reason) = self
@@ -333,6 +340,21 @@ impl Node {
             .ok()
             .flatten()
             .ok_or(DeployError::Node(SendError::Stopping))
+    }
+
+    /// The app as it is served, if this request has deployed it before: its settings may have changed since and stay.
+    async fn deployed_before(&self, app: &str) -> Result<Option<App>, DeployError> {
+        let Some(request) = &self.request else {
+            return Ok(None);
+        };
+        let (key, app) = (request_key(request), app.to_owned());
+        let found = self.read(move |view| {
+            let done = view.control(&key)?.is_some();
+            Ok(if done { view.get_app(&app)? } else { None })
+        });
+        found
+            .await
+            .map_err(|_| DeployError::Node(SendError::Stopping))
     }
 
     /// Reads from the store on a thread that may block, and returns once all that was read is durable.
@@ -477,6 +499,14 @@ impl Node {
         if inner.stopping.load(Ordering::SeqCst) || inner.failure.borrow().is_some() {
             return Err(SendError::Stopping);
         }
+        let input = |reply| match &self.request {
+            None => input(reply),
+            Some(request) => Input::Once {
+                request: request.to_string(),
+                input: Box::new(input(reply)),
+                reply,
+            },
+        };
         let reply = inner.next_reply.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         inner.replies.lock().insert(reply, sender);

@@ -2,6 +2,8 @@
 //!
 //! Each method is one question to the engine and its answer; what the answer means for the asker is the caller's affair.
 
+use std::sync::Arc;
+
 use abide_core::engine::{Answer, FromStep, Input};
 use abide_core::ids::{Digest, FunctionId, RunId};
 use abide_core::machine::Divergence;
@@ -16,6 +18,16 @@ use crate::warnings::Warning;
 use crate::{DeployError, Node, SendError};
 
 impl Node {
+    /// The same node, whose inputs belong to the request of this name: it does each of them once, however often the request comes. What was
+    /// done before is answered with [`Answer::DoneBefore`].
+    #[must_use]
+    pub fn once(&self, request: Option<&str>) -> Self {
+        Self {
+            request: request.map(Arc::from),
+            ..self.clone()
+        }
+    }
+
     /// Ends a run. The answer is [`Answer::Cancelled`], [`Answer::Ended`] or [`Answer::NoSuchRun`].
     pub async fn cancel_run(&self, run: RunId, reason: &str) -> Result<Answer, SendError> {
         let reason = reason.to_owned();

@@ -150,6 +150,7 @@ const CONTROL_KINDS: [(ControlKind, u8); ControlKind::ALL.len()] = [
     (ControlKind::Process, 9),
     (ControlKind::Suspect, 10),
     (ControlKind::Delivery, 11),
+    (ControlKind::Request, 12),
 ];
 
 fn kind_byte(kind: ControlKind) -> u8 {

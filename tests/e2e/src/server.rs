@@ -76,6 +76,14 @@ impl Server {
         Starting::spawn(command)
     }
 
+    /// Starts `abide serve` at this address of the machine itself, and does not wait until it listens.
+    pub fn spawn_serve_at(data: &Path, listen: &str) -> Result<Starting> {
+        let mut command = abide_command();
+        command.args(["serve", "--insecure", listen, "--data"]);
+        command.arg(data);
+        Starting::spawn(command)
+    }
+
     /// `abide serve` that asks everybody for a key, with this admin key.
     #[track_caller]
     pub fn guarded(data: &Path, admin_key: Option<&str>) -> Self {

@@ -154,6 +154,7 @@ impl Dev {
             check_replay: !self.no_check_replay,
             keep: &self.keep,
             code_cache: code_cache(),
+            max_environments: None,
         };
         let stand_in = if wants_stand_in {
             Some(stand_in::start(&self.data)?)

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use abide_server::NodeConfig;
+use abide_server::SiteConfig;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -24,17 +24,22 @@ pub(crate) struct Keep {
     /// How long events are kept, and at least as long as the runs that they started: a number of days, or a time like `12h`; 1s to 3650 days.
     #[arg(long, value_name = "TIME", env = "ABIDE_KEEP_EVENTS", hide_env_values = true, default_value = "30", value_parser = kept_for)]
     keep_events: Duration,
+    /// How long lines of the audit log are kept: a number of days, or a time like `12h`; 1s to 3650 days. The newest 100,000 of each
+    /// environment are kept at the most.
+    #[arg(long, value_name = "TIME", env = "ABIDE_KEEP_AUDIT", hide_env_values = true, default_value = "400", value_parser = kept_for)]
+    keep_audit: Duration,
     /// How often the node looks for what was kept long enough and deletes it: 1s to 1d.
     #[arg(long, value_name = "TIME", env = "ABIDE_KEEP_HOUSE_EVERY", hide_env_values = true, default_value = "1h", value_parser = pause)]
     keep_house_every: Duration,
 }
 
 impl Keep {
-    /// Says so to a node.
-    pub(crate) fn apply(&self, config: &mut NodeConfig) {
-        config.keep_runs = self.keep_runs;
-        config.keep_events = self.keep_events;
-        config.keep_house_every = self.keep_house_every;
+    /// Says so to the environments of a server.
+    pub(crate) fn apply(&self, config: &mut SiteConfig) {
+        config.keep_audit = self.keep_audit;
+        config.node.keep_runs = self.keep_runs;
+        config.node.keep_events = self.keep_events;
+        config.node.keep_house_every = self.keep_house_every;
     }
 }
 

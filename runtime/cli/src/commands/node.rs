@@ -25,6 +25,8 @@ pub(crate) struct Options<'a> {
     pub(crate) keep: &'a Keep,
     /// Where machine code of components is kept, if not with the data.
     pub(crate) code_cache: Option<PathBuf>,
+    /// The most environments, if not as many as usual.
+    pub(crate) max_environments: Option<usize>,
 }
 
 /// Opens the node of every environment.
@@ -38,11 +40,15 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Site> {
     }
     let mut config = NodeConfig::new(options.data).with_egress(egress);
     config.check_replay = options.check_replay;
-    options.keep.apply(&mut config);
     if options.code_cache.is_some() {
         config.host.code_cache.clone_from(&options.code_cache);
     }
-    Ok(Site::open(SiteConfig::new(config)).await?)
+    let mut config = SiteConfig::new(config);
+    options.keep.apply(&mut config);
+    if let Some(most) = options.max_environments {
+        config.max_environments = most;
+    }
+    Ok(Site::open(config).await?)
 }
 
 /// Serves until `stop` resolves or a node fails; then drains.

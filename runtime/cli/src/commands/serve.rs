@@ -58,6 +58,7 @@ impl Serve {
             check_replay: settings.check_replay,
             keep: &settings.keep,
             code_cache: settings.code_cache.clone(),
+            max_environments: usize::try_from(settings.max_environments).ok(),
         };
         let configured = admin_key(settings)?;
         let site = node::open(&options).await?;

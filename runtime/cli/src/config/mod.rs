@@ -119,6 +119,16 @@ pub(crate) struct Settings {
         value_hint = ValueHint::DirPath
     )]
     pub(crate) code_cache: Option<PathBuf>,
+    /// The most environments, `default` included: each has threads of its own and a cache of 16 MiB.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "ABIDE_MAX_ENVIRONMENTS",
+        hide_env_values = true,
+        default_value = "32",
+        value_parser = clap::value_parser!(u32).range(1..=256)
+    )]
+    pub(crate) max_environments: u32,
     #[command(flatten)]
     pub(crate) serving: Serving,
     #[command(flatten)]

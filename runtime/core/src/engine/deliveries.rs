@@ -16,6 +16,7 @@ use crate::ids::{EventId, FunctionId};
 use crate::limits::Limits;
 use crate::schema::Schemas;
 use crate::state::{Control, ControlKey, ControlKind, ReadError};
+use crate::trace::TraceContext;
 
 /// How long a delivery is remembered. Stripe goes on trying for three days, and GitHub's users may ask for a delivery again for as long.
 const REMEMBERED_MS: u64 = 7 * DAY_MS;
@@ -29,6 +30,7 @@ pub struct Delivery {
     source: String,
     id: String,
     event: NewEvent,
+    trace: Option<Box<TraceContext>>,
 }
 
 impl Delivery {
@@ -42,7 +44,19 @@ impl Delivery {
     ) -> Result<Self, InvalidEvent> {
         event.validate(limits)?;
         schemas.check(&event)?;
-        Ok(Self { source, id, event })
+        Ok(Self {
+            source,
+            id,
+            event,
+            trace: None,
+        })
+    }
+
+    /// Of an event at this place in a trace.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceContext>) -> Self {
+        let trace = trace.map(Box::new);
+        Self { trace, ..self }
     }
 }
 
@@ -54,7 +68,12 @@ impl Engine {
         reply: ReplyId,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let Delivery { source, id, event } = delivery;
+        let Delivery {
+            source,
+            id,
+            event,
+            trace,
+        } = delivery;
         let key = ControlKey {
             kind: ControlKind::Delivery,
             function: FunctionId::new(SOURCES, source),
@@ -76,7 +95,8 @@ impl Engine {
                 until_ms,
             },
         );
-        self.ingest(event.accept(id, cx.now_ms, EventSource::Api), cx)?;
+        let event = event.accept(id, cx.now_ms, EventSource::Api);
+        self.ingest(event.traced(trace), cx)?;
         let delivered = Answer::Delivered {
             event: id,
             repeated: false,

@@ -25,6 +25,7 @@ mod ingest;
 mod internal;
 mod invoke;
 mod jobs;
+mod once;
 mod output;
 mod overlay;
 mod pause;
@@ -65,6 +66,7 @@ use jobs::Jobs;
 pub use deliveries::Delivery;
 pub use ingest::{InvalidEvents, ValidEvents};
 pub use jobs::{Counted, Selection};
+pub use once::request_key;
 pub use output::{Answer, Effect, Notice, Output, Request};
 use overlay::Step;
 use served::Served;
@@ -97,6 +99,15 @@ pub enum Input {
         /// Checked.
         delivery: Box<Delivery>,
         /// Who waits.
+        reply: ReplyId,
+    },
+    /// Something that a request asks for which its sender names, to be done once.
+    Once {
+        /// The name: the same for the same request, and for no other.
+        request: String,
+        /// What it asks for.
+        input: Box<Input>,
+        /// Who waits: the same as the input's.
         reply: ReplyId,
     },
     /// An execution got on.
@@ -388,6 +399,11 @@ impl Engine {
                 reply,
             } => self.accept_events(events, seed, reply, cx),
             Input::Delivery { delivery, reply } => self.deliver(*delivery, reply, cx),
+            Input::Once {
+                request,
+                input,
+                reply,
+            } => self.once(request, *input, reply, cx),
             Input::Progress {
                 run,
                 token,

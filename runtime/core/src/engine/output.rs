@@ -95,6 +95,8 @@ pub enum Answer {
         /// Whether it had been delivered before.
         repeated: bool,
     },
+    /// The request was done before: what it made, or reached, if that has an id.
+    DoneBefore(Option<RunId>),
     /// The run is cancelled.
     Cancelled,
     /// The run had ended already, as this.

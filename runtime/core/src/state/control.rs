@@ -43,11 +43,13 @@ pub enum ControlKind {
     Suspect,
     /// A delivery; the key is its id, and its source stands where others have a function.
     Delivery,
+    /// A request that its sender names; the key is the name, the function is left empty.
+    Request,
 }
 
 impl ControlKind {
     /// All of them, in the order of their keys.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Throttle,
         Self::RateLimit,
         Self::Debounce,
@@ -59,6 +61,7 @@ impl ControlKind {
         Self::Process,
         Self::Suspect,
         Self::Delivery,
+        Self::Request,
     ];
 }
 
@@ -125,6 +128,13 @@ pub enum Control {
         /// Until when a repetition is known as one.
         until_ms: u64,
     },
+    /// A request that was done.
+    Answered {
+        /// What it made or reached: a run, or a job, if either.
+        made: Option<RunId>,
+        /// Until when a repetition is known as one.
+        until_ms: u64,
+    },
 }
 
 impl Control {
@@ -134,7 +144,8 @@ impl Control {
             Self::Throttle { whole_ms, .. } => Some(whole_ms.saturating_add(1)),
             Self::Window { until_ms, .. }
             | Self::Started { until_ms, .. }
-            | Self::Delivered { until_ms, .. } => Some(*until_ms),
+            | Self::Delivered { until_ms, .. }
+            | Self::Answered { until_ms, .. } => Some(*until_ms),
             Self::Pending(_)
             | Self::Live(_)
             | Self::Ticked { .. }

@@ -26,7 +26,7 @@ pub const DEFAULT_ENVIRONMENT: &str = "default";
 /// Under this name records lie that belong to no environment, or to all. No environment can have it.
 pub(crate) const EVERYWHERE: &str = "*";
 
-/// The most environments: each has threads and a page cache of its own.
+/// The most environments unless the settings say otherwise: each has threads and a page cache of its own.
 const MOST: usize = 32;
 
 /// The longest name, in bytes: it is the name of a directory.
@@ -42,6 +42,8 @@ pub struct SiteConfig {
     pub node: NodeConfig,
     /// How long lines of the audit log are kept.
     pub keep_audit: Duration,
+    /// The most environments, `default` included. Those that are there are served, however many they are.
+    pub max_environments: usize,
 }
 
 impl SiteConfig {
@@ -50,6 +52,7 @@ impl SiteConfig {
         Self {
             node,
             keep_audit: AUDIT_KEPT,
+            max_environments: MOST,
         }
     }
 }
@@ -72,6 +75,9 @@ struct EnvironmentRecord {
     /// Its node is closed, and its directory is to go.
     #[serde(default)]
     removing: bool,
+    /// The request that made it, if that has a name: a repetition is known by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
 }
 
 impl AdminRecord for EnvironmentRecord {
@@ -104,8 +110,10 @@ pub enum ChangeError {
         holds: &'static str,
     },
     /// There are too many.
-    #[error("there are {MOST} environments already, which is the most that one server holds")]
-    TooMany,
+    #[error(
+        "there are {0} environments already, which is the most that the setting `max_environments` allows"
+    )]
+    TooMany(usize),
     /// Its node does not open or cannot be read.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -240,15 +248,30 @@ impl Site {
 
     /// Makes an environment. It takes work when this returns, and is there after the next start.
     pub async fn create(&self, name: &str) -> Result<Environment, ChangeError> {
+        self.create_once(name, None).await
+    }
+
+    /// As [`Site::create`], for the request of this name: it makes one environment, however often it comes.
+    pub(crate) async fn create_once(
+        &self,
+        name: &str,
+        request: Option<&str>,
+    ) -> Result<Environment, ChangeError> {
         if !is_kebab_case(name) || name.len() > NAME_BYTES {
             return Err(ChangeError::Name(name.into()));
         }
         let _turn = self.inner.changing.lock().await;
-        if self.environment(name).is_some() {
+        if let Some(there) = self.environment(name) {
+            let record = self.inner.admin.get::<EnvironmentRecord>(EVERYWHERE, name);
+            let made_by = record.await?.and_then(|record| record.request);
+            if made_by.is_some() && made_by.as_deref() == request {
+                return Ok(there);
+            }
             return Err(ChangeError::Exists(name.into()));
         }
-        if self.inner.environments.read().len() >= MOST {
-            return Err(ChangeError::TooMany);
+        let most = self.inner.config.max_environments;
+        if self.inner.environments.read().len() >= most {
+            return Err(ChangeError::TooMany(most));
         }
         // What an environment of the same name left behind must not appear in this one.
         self.delete_directory(name).await?;
@@ -257,6 +280,7 @@ impl Site {
         let record = EnvironmentRecord {
             created_ms,
             removing: false,
+            request: request.map(str::to_owned),
         };
         if let Err(error) = self.inner.admin.put(EVERYWHERE, name, &record).await {
             node.shutdown().await;

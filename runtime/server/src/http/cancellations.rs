@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::api::{job_id, selection};
 use super::error::ApiError;
+use super::idempotency::Once;
 use super::select::time;
 use super::v1::{Answer, Envelope, envelope};
 use super::{Api, body};
@@ -42,6 +43,7 @@ struct NewCancellation {
 )]
 pub(super) async fn create(
     State(api): State<Api>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<InngestCancellation> {
@@ -74,7 +76,7 @@ pub(super) async fn create(
     let reason = "cancelled in bulk through the API".into();
     let action = JobAction::Cancel { reason };
     selection(&action, &filter)?;
-    let job = api.start_job(action, filter, None).await?;
+    let job = once.api(&api).start_job(action, filter, None).await?;
     let shown = InngestCancellation::of(&job)
         .ok_or_else(|| ApiError::internal("a cancellation turned into something else"))?;
     Ok(envelope(shown))

@@ -102,7 +102,7 @@ impl ApiError {
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limited",
                 format!(
-                    "too many requests with this key, or with wrong keys from this address; nothing was done, try again in {retry_after_s} s"
+                    "too many requests with this key, or with wrong keys or signatures from this address; nothing was done, try again in {retry_after_s} s"
                 ),
             )
         }

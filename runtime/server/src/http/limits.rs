@@ -1,6 +1,6 @@
-//! How often a key may ask, and how often an address may be wrong about keys.
+//! How often a key may ask, and how often an address may be wrong about keys or signatures.
 //!
-//! Both are token buckets: a bucket holds so many requests, and fills at a rate. What is remembered is bounded: a key or an address
+//! All are token buckets: a bucket holds so many requests, and fills at a rate. What is remembered is bounded: a key or an address
 //! whose bucket is full again is forgotten, and when there are more than that leaves, those that are new share one bucket.
 
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// What is remembered at once, of either kind: some megabytes.
+/// What is remembered at once, of each kind: some megabytes.
 const REMEMBERED: usize = 1 << 16;
 
-/// Wrong keys that an address may send in a row: a service with an old key, on several machines behind one address, is no attacker.
+/// Wrong keys or signatures that an address may send in a row: a service with an old key, on several machines behind one address, is no attacker.
 const WRONG_BURST: f64 = 100.0;
 
 /// After them, so many a second: too few to guess with.
@@ -32,6 +32,7 @@ pub(super) struct RateLimits {
     /// None without a limit.
     keys: Option<Buckets<Arc<str>>>,
     addresses: Buckets<IpAddr>,
+    hooks: Buckets<IpAddr>,
 }
 
 impl RateLimits {
@@ -41,6 +42,7 @@ impl RateLimits {
         Self {
             keys: (per_key > 0).then(|| Buckets::new(per_s * BURST_S, per_s)),
             addresses: Buckets::new(WRONG_BURST, WRONG_PER_S),
+            hooks: Buckets::new(WRONG_BURST, WRONG_PER_S),
         }
     }
 
@@ -50,6 +52,12 @@ impl RateLimits {
             Some(keys) => keys.take(key, Instant::now()),
             None => Ok(()),
         }
+    }
+
+    /// An address sent a webhook's request without a right signature, or to no webhook. Right ones from there are not affected: many senders
+    /// may stand behind one proxy.
+    pub(super) fn was_forged(&self, address: IpAddr) -> Result<(), RetryAfter> {
+        self.hooks.take(&network(address), Instant::now())
     }
 
     /// An address sent a key that is none. It is told so, unless it does that all the time. Right keys from there are not affected.

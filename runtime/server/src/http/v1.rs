@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::{ApiError, InngestError};
+use super::idempotency::Once;
 use super::page::Wanted;
 use super::{Api, body, cancellations, event_id, no_such_event, run_id};
 use crate::view::{Id, InngestEvent, InngestJob, InngestRun};
@@ -225,7 +226,12 @@ struct Signalled {
         (status = 404, description = "Nobody waits for it, and without `ttl_ms` it is not kept"),
     )
 )]
-async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answer<Signalled> {
+async fn signal(
+    State(api): State<Api>,
+    once: Once,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Signalled> {
     let bytes = body::read(&headers, body, api.config.body_bytes).await?;
     let sent: SignalBody<'_> = serde_json::from_slice(&bytes).map_err(|error| {
         let shape = "the body must be {\"signal\":\"NAME\",\"data\":…}";
@@ -236,7 +242,7 @@ async fn signal(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answe
         data: sent.data.map(|raw| raw.get().into()),
         ttl_ms: Some(sent.ttl_ms.unwrap_or(0)),
     };
-    let run_id = api.send_signal(signal).await?;
+    let run_id = once.api(&api).send_signal(signal).await?;
     Ok(envelope(Signalled { run_id }))
 }
 

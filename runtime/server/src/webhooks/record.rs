@@ -19,6 +19,9 @@ pub struct WebhookRecord {
     pub created_ms: u64,
     /// When it was changed last.
     pub updated_ms: u64,
+    /// The request that made it, if that has a name: a repetition is known by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 impl AdminRecord for WebhookRecord {

@@ -109,6 +109,11 @@ impl Secrets {
         }
     }
 
+    /// Whether this is the one in use.
+    pub fn is_current(&self, secret: &Secret) -> bool {
+        self.current.as_ref() == Some(secret)
+    }
+
     /// Whether there is one.
     pub fn is_empty(&self) -> bool {
         self.current.is_none()

@@ -474,3 +474,59 @@ fn text(value: &Value, name: &str) -> String {
         .unwrap_or_else(|| panic!("{name} in {value}"))
         .to_owned()
 }
+
+#[tokio::test]
+async fn forged_webhook_requests_of_one_address_are_bounded_and_right_ones_are_not() {
+    let served = Guarded::with(Access::Keys).await;
+    let admin = served.key(Role::Admin, None).await;
+    let webhook = r#"{"name":"github","provider":"github","secret":"a-long-secret"}"#;
+    let made = served.post("/api/v1/webhooks", &admin, webhook).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let send = async |address: [u8; 4], path: &str, signature: &str| {
+        let request = Request::post(path)
+            .header("content-type", "application/json")
+            .header("x-github-event", "push")
+            .header("x-github-delivery", "1")
+            .header(
+                "traceparent",
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            )
+            .header("x-hub-signature-256", signature)
+            .extension(http::Peer(address.into()));
+        let request = request.body(Body::from("{}")).expect("a right request");
+        let answer = served.router.clone().call(request).await;
+        answer.expect("it never fails")
+    };
+    // HMAC-SHA-256 of `{}` with the secret.
+    let right = "sha256=2d3b8cd8b4f6c2737b13a5ba28db4ceca659bfde4d027a46f2818e37b09bb314";
+    let forged = format!("sha256={}", "0".repeat(64));
+    let attacker = [192, 0, 2, 1];
+    for n in 0..50 {
+        let answer = send(attacker, "/hooks/github", &forged).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{n}");
+        let answer = send(attacker, "/hooks/none", &forged).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{n}");
+    }
+    // A second's refill may let one more through.
+    send(attacker, "/hooks/github", &forged).await;
+    let mut answer = send(attacker, "/hooks/github", &forged).await;
+    for _ in 0..100 {
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+        answer = send(attacker, "/hooks/github", &forged).await;
+    }
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.headers().contains_key("retry-after"));
+    let other = send([192, 0, 2, 2], "/hooks/github", &forged).await;
+    assert_eq!(other.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        send(attacker, "/hooks/github", right).await.status(),
+        StatusCode::OK
+    );
+    let events = served.get("/api/v1/events", &admin).await.json();
+    assert_eq!(
+        events["data"][0]["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "{events}"
+    );
+}

@@ -47,7 +47,8 @@ variants!(
         Paused,
         Process,
         Suspect,
-        Delivered
+        Delivered,
+        Answered
     }
 );
 
@@ -406,6 +407,13 @@ fn controls() -> Vec<(String, Write)> {
             Control::Delivered {
                 event: EVENT,
                 until_ms: 1_000_027,
+            },
+        ),
+        (
+            "Answered",
+            Control::Answered {
+                made: Some(RUN),
+                until_ms: 1_000_028,
             },
         ),
     ]);

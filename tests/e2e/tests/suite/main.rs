@@ -14,6 +14,8 @@ mod languages;
 mod lifecycle;
 mod operate;
 mod refused;
+mod repeated;
 mod retention;
+mod stopping;
 mod support;
 mod webhooks;

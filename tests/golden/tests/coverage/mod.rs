@@ -300,5 +300,6 @@ fn control_of(control: &Control) -> &'static str {
         Control::Process { .. } => "Process",
         Control::Suspect { .. } => "Suspect",
         Control::Delivered { .. } => "Delivered",
+        Control::Answered { .. } => "Answered",
     }
 }

@@ -9,6 +9,7 @@ mod faults;
 mod jobs;
 mod merging;
 mod models;
+mod once;
 mod replaying;
 mod review;
 mod schemas;

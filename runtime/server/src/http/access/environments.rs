@@ -15,6 +15,7 @@ use crate::environments::{ChangeError, Environment};
 use crate::http::api::Params;
 use crate::http::error::{ApiError, Problem};
 use crate::http::gate::Subject;
+use crate::http::idempotency::Once;
 use crate::http::page::All;
 use crate::http::{Api, body};
 use crate::view::Time;
@@ -98,6 +99,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn create(
     State(api): State<Api>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -108,7 +110,8 @@ pub(super) async fn create(
             format!("the body must be {{\"name\":\"NAME\"}}: {error}"),
         )
     })?;
-    let made = site(&api)?.create(&wanted.name).await.map_err(problem)?;
+    let made = site(&api)?.create_once(&wanted.name, once.request()).await;
+    let made = made.map_err(problem)?;
     let mut answer = (StatusCode::CREATED, Json(EnvironmentView::from(&made))).into_response();
     answer.extensions_mut().insert(Subject(wanted.name));
     Ok(answer)
@@ -166,7 +169,7 @@ fn problem(error: ChangeError) -> ApiError {
         ChangeError::Absent(_) => ApiError::not_found("no_such_environment", detail),
         ChangeError::Default => ApiError::conflict("environment_is_default", detail),
         ChangeError::NotEmpty { .. } => ApiError::conflict("environment_not_empty", detail),
-        ChangeError::TooMany => ApiError::conflict("too_many_environments", detail),
+        ChangeError::TooMany(_) => ApiError::conflict("too_many_environments", detail),
         ChangeError::Open(_) | ChangeError::Directory { .. } => ApiError::internal(detail),
         ChangeError::Admin(error) => error.into(),
     }

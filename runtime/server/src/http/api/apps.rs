@@ -15,6 +15,7 @@ use crate::admin::Principal;
 use crate::http::Api;
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
+use crate::http::idempotency::Once;
 use crate::http::page::All;
 use crate::view::{AppView, Octets};
 
@@ -75,6 +76,7 @@ pub(super) async fn deploy(
     Path(app): Path<String>,
     RawQuery(query): RawQuery,
     principal: Option<Extension<Principal>>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<AppView>, Problem> {
@@ -97,7 +99,7 @@ pub(super) async fn deploy(
     if let Some(before) = api.read(move |view| Ok(view.get_app(&id)?)).await? {
         api.remember_deployment(&before, None).await?;
     }
-    let node = api.node.clone();
+    let node = once.api(&api).node;
     // In a task of its own: a client that goes away half-way does not leave half a deployment.
     let deployed = tokio::spawn(async move { node.deploy(wasm, options).await }).await;
     let app = deployed

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::Params;
 use crate::http::error::{ApiError, Problem};
+use crate::http::idempotency::Once;
 use crate::http::page::{Listed, Wanted};
 use crate::http::select::{function_id, status, time};
 use crate::http::{Api, body};
@@ -115,6 +116,7 @@ enum NewJobAnswer {
 )]
 pub(super) async fn create(
     State(api): State<Api>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -139,7 +141,10 @@ pub(super) async fn create(
         let count = api.read(move |view| count(view, &selection)).await?;
         return Ok(Json(count).into_response());
     }
-    let job = api.start_job(action, filter, interval_us).await?;
+    let job = once
+        .api(&api)
+        .start_job(action, filter, interval_us)
+        .await?;
     Ok(Json(JobView::from(&job)).into_response())
 }
 
@@ -305,6 +310,11 @@ impl Api {
     ) -> Result<Job, ApiError> {
         match self.node.start_job(action, filter, interval_us).await? {
             Answer::Job(job) => Ok(*job),
+            Answer::DoneBefore(Some(id)) => {
+                let jobs = self.jobs().await?;
+                let found = jobs.into_iter().find(|job| job.id == id);
+                found.ok_or_else(|| no_such_job(id))
+            }
             Answer::Refused(reason) => Err(ApiError::conflict("refused", reason)),
             other => Err(ApiError::unexpected(&other)),
         }

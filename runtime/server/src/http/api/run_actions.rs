@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::http::error::{ApiError, Problem};
+use crate::http::idempotency::Once;
 use crate::http::{Api, body, no_such_run, run_id};
 use crate::view::RunDetail;
 
@@ -115,9 +116,10 @@ pub(super) async fn pause(
 pub(super) async fn resume(
     State(api): State<Api>,
     Path(id): Path<String>,
+    once: Once,
 ) -> Result<Json<RunDetail>, Problem> {
     let id = run_id(&id)?;
-    api.resume(id).await?;
+    once.api(&api).resume(id).await?;
     Ok(Json(api.detail(id).await?))
 }
 
@@ -139,6 +141,7 @@ pub(super) async fn resume(
 pub(super) async fn replay(
     State(api): State<Api>,
     Path(id): Path<String>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<RunDetail>, Problem> {
@@ -153,7 +156,7 @@ pub(super) async fn replay(
             return Err(ApiError::invalid("invalid_body", detail).into());
         }
     };
-    let new = api.replay(id, from_step).await?;
+    let new = once.api(&api).replay(id, from_step).await?;
     Ok(Json(api.detail(new).await?))
 }
 
@@ -169,7 +172,7 @@ impl Api {
     /// Lets a paused run go on.
     pub(in crate::http) async fn resume(&self, id: RunId) -> Result<(), ApiError> {
         match self.node.resume_run(id).await? {
-            Answer::Resumed => Ok(()),
+            Answer::Resumed | Answer::DoneBefore(_) => Ok(()),
             other => Err(refused(id, &other, "resume")),
         }
     }
@@ -181,7 +184,7 @@ impl Api {
         from_step: Option<FromStep>,
     ) -> Result<RunId, ApiError> {
         match self.node.replay_run(id, from_step).await? {
-            Answer::Replayed(new) => Ok(new),
+            Answer::Replayed(new) | Answer::DoneBefore(Some(new)) => Ok(new),
             other => Err(refused(id, &other, "replay")),
         }
     }

@@ -89,8 +89,28 @@ impl Gate {
             Err(error) => return dialect.render(&error),
         };
         request.extensions_mut().insert(caller);
+        let to_hook = request.uri().path().starts_with("/hooks/");
+        let sender = request
+            .extensions()
+            .get::<Peer>()
+            .filter(|_| to_hook)
+            .copied();
         let result: Result<Response, Infallible> = gate.router(&environment).call(request).await;
-        result.unwrap_or_else(|never| match never {})
+        let answer = result.unwrap_or_else(|never| match never {});
+        match sender.map(|sender| gate.within_forgeries(sender, answer.status())) {
+            Some(Err(retry_after_s)) => dialect.render(&ApiError::rate_limited(retry_after_s)),
+            Some(Ok(())) | None => answer,
+        }
+    }
+
+    /// Counts the request to a webhook that was not its provider's, by what it was answered.
+    fn within_forgeries(&self, sender: Peer, status: StatusCode) -> Result<(), RetryAfter> {
+        match status {
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
+                self.limits.was_forged(sender.0)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts the request of a key, and the wrong key of an address.

@@ -16,6 +16,7 @@ use super::view::{Deleted, NewWebhook, WebhookSettings, WebhookView};
 use super::{broken, unknown};
 use crate::http::error::{ApiError, Problem};
 use crate::http::gate::Subject;
+use crate::http::idempotency::Once;
 use crate::http::page::All;
 use crate::http::{Api, body};
 use crate::webhooks::{Secret, Secrets, Settings, Webhook, WebhookRecord};
@@ -79,6 +80,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn create(
     State(api): State<Api>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -86,9 +88,18 @@ pub(super) async fn create(
     let Some(Value::String(name)) = fields.remove("name") else {
         return Err(ApiError::invalid("invalid_webhook", "name: is required").into());
     };
-    let record = api.record(&name, fields)?;
+    let mut record = api.record(&name, fields)?;
+    record.request = once.request().map(str::to_owned);
     let inserted = api.admin.insert(&api.environment, &name, &record).await;
-    if !inserted.map_err(broken)? {
+    let made_before = async || {
+        let found = api.find(&name).await?;
+        Ok::<_, ApiError>(found.filter(|it| it.request.is_some() && it.request == record.request))
+    };
+    if inserted.map_err(broken)? {
+        // It is as it was asked for.
+    } else if let Some(made) = made_before().await? {
+        record = made;
+    } else {
         return Err(ApiError::conflict(
             "webhook_exists",
             format!("there is a webhook `{name}` already; replace it with PUT, or with `abide webhooks add --replace`"),
@@ -261,7 +272,12 @@ pub(super) async fn rotate(
     let until_ms = api.now_ms().saturating_add(overlap_s * 1_000);
     let record = api
         .changed(&name, |old| WebhookRecord {
-            secrets: old.secrets.clone().rotate(secret.clone(), until_ms),
+            // The current one once more is the same request: it must not drive out the one before.
+            secrets: if old.secrets.is_current(&secret) {
+                old.secrets.clone()
+            } else {
+                old.secrets.clone().rotate(secret.clone(), until_ms)
+            },
             ..old.clone()
         })
         .await?;
@@ -316,6 +332,7 @@ impl Api {
             enabled: enabled.unwrap_or(true),
             created_ms: now_ms,
             updated_ms: now_ms,
+            request: None,
         })
     }
 

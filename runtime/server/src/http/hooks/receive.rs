@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use abide_core::event::EventIdSeed;
+use abide_core::trace::TraceContext;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -14,7 +16,8 @@ use utoipa::ToSchema;
 use super::view::{EventView, Outcome, Status};
 use crate::SendError;
 use crate::http::error::{ApiError, Problem};
-use crate::http::{Api, body};
+use crate::http::idempotency::Once;
+use crate::http::{Api, body, trace};
 use crate::webhooks::{Received, Rejection, Webhook, WebhookRecord};
 
 /// After how many seconds a sender may try a disabled webhook again: senders wait longer by themselves.
@@ -64,7 +67,8 @@ pub(super) async fn receive(
     let received = webhook.receive(&record.secrets, &headers, &bytes, now_ms);
     let received = received.map_err(|rejection| refuse(&name, &rejection))?;
     drop(bytes);
-    let outcome = api.take(&name, received).await?;
+    let trace = trace::of_request(&headers);
+    let outcome = api.take(&name, received, (trace, None)).await?;
     Ok(match outcome {
         Outcome {
             status: Status::LeftOut,
@@ -122,9 +126,11 @@ pub(super) struct WebhookTest {
 pub(super) async fn test(
     State(api): State<Api>,
     Path(name): Path<String>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Outcome>, Problem> {
+    let trace = trace::of_request(&headers);
     let bytes = body::read(&headers, body, api.config.body_bytes).await?;
     let test: WebhookTest = if bytes.is_empty() {
         WebhookTest::default()
@@ -135,7 +141,10 @@ pub(super) async fn test(
     let record = api.webhook(&name).await?;
     let webhook = compiled(&name, &record)?;
     let now_ms = api.node.clock().now_ms();
-    let id = format!("test_{:016x}", rand::random::<u64>());
+    let id = match once.request() {
+        Some(request) => format!("test_{}", abide_host::digest_of(request.as_bytes())),
+        None => format!("test_{:016x}", rand::random::<u64>()),
+    };
     let body = test.body.map(|body| body.get().to_owned());
     let mut sample = webhook.sample(&record.secrets, body, &id, now_ms);
     for (name, value) in test.headers.iter().flatten() {
@@ -154,13 +163,18 @@ pub(super) async fn test(
     Ok(Json(if test.dry_run == Some(true) {
         Outcome::of(&received)
     } else {
-        api.take(&name, received).await?
+        api.take(&name, received, (trace, once.seed())).await?
     }))
 }
 
 impl Api {
     /// Stores what was received. When this returns it is durable.
-    async fn take(&self, name: &str, received: Received) -> Result<Outcome, ApiError> {
+    async fn take(
+        &self,
+        name: &str,
+        received: Received,
+        (trace, seed): (Option<TraceContext>, Option<EventIdSeed>),
+    ) -> Result<Outcome, ApiError> {
         let mut outcome = Outcome::of(&received);
         let Received::Event { event, delivery } = received else {
             return Ok(outcome);
@@ -168,11 +182,17 @@ impl Api {
         let accepted = match delivery {
             Some(delivery) => {
                 let source = name.to_owned();
-                let delivered = self.node.deliver_event(source, delivery, event).await;
+                let delivered = self
+                    .node
+                    .deliver_event(source, delivery, event, trace)
+                    .await;
                 delivered.map(|(id, repeated)| (Some(id), repeated))
             }
             None => {
-                let ids = self.node.send_events(vec![event], None).await;
+                let ids = self
+                    .node
+                    .send_traced_events(vec![event], vec![trace], seed)
+                    .await;
                 ids.map(|ids| (ids.first().copied(), false))
             }
         };

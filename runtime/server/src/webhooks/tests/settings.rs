@@ -159,6 +159,7 @@ fn secrets_are_checked_and_never_shown() {
         enabled: true,
         created_ms: 1,
         updated_ms: 1,
+        request: None,
     };
     assert!(!format!("{record:?}").contains("whsec"));
     // They come back from where they are kept.

@@ -473,7 +473,8 @@ impl Driver {
                 | Control::Paused { .. }
                 | Control::Process { .. }
                 | Control::Suspect { .. }
-                | Control::Delivered { .. } => {}
+                | Control::Delivered { .. }
+                | Control::Answered { .. } => {}
             }
         }
         let collecting = self

@@ -1,18 +1,21 @@
 //! `Idempotency-Key`: a request that creates something can be sent again, and has its effect once.
 //!
-//! One layer over every `POST`. What a key stands for is recorded before anything is done (`begun`), and the answer before it is given
-//! (`answered`); both for at least 24 hours, in the admin store. A repeated request gets the recorded answer. A request that was begun and
-//! never answered, because the process died in between, is not done twice: events are sent again with the seed that was derived for
-//! them, and of anything else the client is told that nobody knows. Invariants: whatever was answered 2xx to a key is answered to it again;
-//! the handler goes on when the client goes away, so that its answer is there when the client comes back.
+//! One layer over every `POST`, and over deployments. What a key stands for is recorded before anything is done (`begun`), and the answer
+//! before it is given (`answered`); both for at least 24 hours, in the admin store. A repeated request gets the recorded answer. A request
+//! that was begun and never answered, because the process died in between, goes to its handler again, which knows by the request's name
+//! ([`Once`]) what it made before; routes whose handlers do not are not in [`REPEATABLE`], and their clients are told that nobody knows.
+//! Invariants: whatever was answered 2xx to a key is answered to it again; the handler goes on when the client goes away, so that its
+//! answer is there when the client comes back.
 //!
 //! It must not know what a request creates.
+
+mod once;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -25,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{ApiError, Dialect};
 use super::{Api, body, events};
 use crate::admin::{AdminRecord, Principal};
+pub(super) use once::Once;
 
 /// The header, as the draft of the IETF names it.
 pub(super) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -41,9 +45,38 @@ const KEPT_MS: u64 = abide_core::DAY_MS;
 /// Routes whose requests are authenticated by themselves, or whose answers hold secrets that must be stored nowhere.
 const LEFT_OUT: [&str; 3] = ["/api/v1/backup", "/api/v1/keys", "/hooks"];
 
+/// Routes whose requests can be handled again when nobody knows how they ended, by their patterns. What the request makes is found by its
+/// name, or what it asks for is how something is to be, so that asking twice is asking once.
+const REPEATABLE: [&str; 20] = [
+    "/api/v1/apps/{app}",
+    "/api/v1/environments",
+    "/api/v1/functions/{app}/{function}/pause",
+    "/api/v1/functions/{app}/{function}/resume",
+    "/api/v1/import",
+    "/api/v1/jobs",
+    "/api/v1/jobs/{id}/stop",
+    "/api/v1/runs/{id}/cancel",
+    "/api/v1/runs/{id}/pause",
+    "/api/v1/runs/{id}/replay",
+    "/api/v1/runs/{id}/resume",
+    "/api/v1/webhooks",
+    "/api/v1/webhooks/{name}/disable",
+    "/api/v1/webhooks/{name}/enable",
+    "/api/v1/webhooks/{name}/secret",
+    "/api/v1/webhooks/{name}/test",
+    "/cloudevents/{key}",
+    "/e/{key}",
+    "/v1/cancellations",
+    "/v1/signals",
+];
+
+/// Where components are deployed.
+const APPS: &str = "/api/v1/apps/";
+
 /// Whether a route heeds the header.
 pub(super) fn heeds(method: &Method, path: &str) -> bool {
-    *method == Method::POST && !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix))
+    let makes = *method == Method::POST || *method == Method::PUT && path.starts_with(APPS);
+    makes && !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Requests with a key that are being handled in this process.
@@ -105,7 +138,9 @@ async fn handle(
 ) -> Result<Response, ApiError> {
     let key = usable(key)?;
     let (head, body) = request.into_parts();
-    let bytes = body::read(&head.headers, body, api.config.body_bytes).await?;
+    let pattern = head.extensions.get::<MatchedPath>();
+    let repeatable = pattern.is_some_and(|pattern| REPEATABLE.contains(&pattern.as_str()));
+    let bytes = body::read(&head.headers, body, most_bytes(&api, head.uri.path())).await?;
     let principal = head.extensions.get::<Principal>();
     let who = principal.and_then(|principal| principal.key_id.as_deref());
     let what = [who.unwrap_or_default(), &head.uri.to_string(), key].join("\0");
@@ -126,18 +161,31 @@ async fn handle(
     }
     let mut request = Request::from_parts(head, Body::from(bytes));
     let is_events = Dialect::of(request.uri().path()) == Dialect::Ingest;
-    if known.is_some() && !is_events {
+    if known.is_some() && !repeatable {
         return Err(unknown_outcome());
     }
     let remembered = match known {
         Some(known) => known,
         None => keyed.begin().await?,
     };
+    let once = Once::new(remembered.at_ms, &keyed.digest);
+    request.extensions_mut().insert(once);
     if is_events && !request.headers().contains_key(events::SEED_HEADER) {
         let seed = keyed.seed(remembered.at_ms)?;
         request.headers_mut().insert(events::SEED_HEADER, seed);
     }
     keyed.end(remembered, next.run(request).await).await
+}
+
+/// The largest body that the handler of a path may take.
+fn most_bytes(api: &Api, path: &str) -> usize {
+    let (component, other) = (api.config.component_bytes, api.config.body_bytes);
+    match path {
+        // A component grows by a third in base64.
+        "/api/v1/import" => component / 3 * 4 + other,
+        path if path.starts_with(APPS) => component.max(other),
+        _ => other,
+    }
 }
 
 fn usable(key: &HeaderValue) -> Result<&str, ApiError> {
@@ -305,50 +353,4 @@ impl Drop for Turn {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::Router;
-    use axum::routing::post;
-    use tower::ServiceExt as _;
-
-    use super::*;
-    use crate::admin::Admin;
-    use crate::{Node, NodeConfig};
-
-    async fn code_of(router: &Router) -> (u16, String) {
-        let request = Request::post("/api/v1/things").header(HEADER, "one");
-        let request = request.body(Body::from("{}")).expect("a request");
-        let response = router.clone().oneshot(request).await.expect("an answer");
-        let status = response.status().as_u16();
-        let bytes = response.into_body().collect().await.expect("a body");
-        (
-            status,
-            String::from_utf8_lossy(&bytes.to_bytes()).into_owned(),
-        )
-    }
-
-    #[tokio::test]
-    async fn what_may_have_been_done_is_not_done_twice() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let node = Node::open(NodeConfig::new(directory.path())).await;
-        let api = Api {
-            node: node.expect("the node opens"),
-            config: Arc::default(),
-            environment: "default".into(),
-            keys: crate::admin::Keys::none(Admin::in_memory()),
-            admin: Admin::in_memory(),
-            site: None,
-            under_way: Arc::default(),
-            forgotten_before: Arc::default(),
-        };
-        let breaks = async || StatusCode::INTERNAL_SERVER_ERROR;
-        let router = Router::new()
-            .route("/api/v1/things", post(breaks))
-            .layer(axum::middleware::from_fn_with_state(api.clone(), once))
-            .with_state(api.clone());
-        assert_eq!(code_of(&router).await.0, 500);
-        let (status, text) = code_of(&router).await;
-        assert_eq!(status, 409);
-        assert!(text.contains("idempotency_unknown"), "{text}");
-        api.node.shutdown().await;
-    }
-}
+mod tests;
