@@ -137,6 +137,7 @@ async fn replay(version: &str, host: &Host, app: &Arc<App>, view: &View, run: &R
         event: events.main().to_json(),
         gated: run.is_gated(),
         input: run.input.as_deref().cloned(),
+        logged: run.logged.unwrap_or_default(),
         schemas: Arc::default(),
     };
     let entries = view.journal(run.id).expect("a journal");

@@ -342,6 +342,7 @@ pub(super) fn info(run: &Run, view: &View, schemas: Arc<Schemas>) -> Option<RunI
         event: event.to_json(),
         gated: run.is_gated(),
         input: None,
+        logged: run.logged.unwrap_or_default(),
         schemas,
     })
 }

@@ -70,6 +70,7 @@ impl Run {
             event: event.to_json(),
             gated: false,
             input: None,
+            logged: abide_core::state::Logged::default(),
             schemas: Arc::default(),
         };
         Self {
