@@ -24,7 +24,16 @@ pub struct TriggerIndex {
 }
 
 impl EventTrigger {
-    pub(super) fn condition(&self) -> Result<Option<Expr>, InvalidExpr> {
+    /// Whether events of this name come under its condition: the name is the trigger's own, or one that its pattern takes in.
+    pub fn listens_to(&self, name: &str) -> bool {
+        match prefix_of(&self.event) {
+            Some(prefix) => name.starts_with(prefix),
+            None => self.event == name,
+        }
+    }
+
+    /// Its condition, compiled; none if it takes every event of its name.
+    pub fn condition(&self) -> Result<Option<Expr>, InvalidExpr> {
         let source = self.if_expr.as_deref();
         source.map(Expr::compile_without_async).transpose()
     }

@@ -11,6 +11,7 @@ mod function;
 mod inngest_job;
 mod job;
 mod journal;
+mod matching;
 mod pending;
 mod queued;
 mod run;
@@ -30,6 +31,7 @@ pub(crate) use function::{FunctionDetail, FunctionView, Paused, QueuedView, func
 pub(crate) use inngest_job::InngestJob;
 pub(crate) use job::{InngestCancellation, JobView, interval_of};
 pub(crate) use journal::{EntryView, LogView, StepNames};
+pub(crate) use matching::{Facts, MatchView, Matching, Verdict};
 pub(crate) use pending::PendingView;
 pub(crate) use queued::Hold;
 pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
