@@ -15,13 +15,20 @@ use abide_host::{App, Host};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
+use crate::anatomy::Anatomy;
+
 /// The components that this node has.
 pub(crate) struct Components {
     host: Host,
     directory: PathBuf,
     loaded: Mutex<HashMap<Digest, Arc<OnceCell<Arc<App>>>>>,
     deploying: Arc<Mutex<Deploying>>,
+    /// What was looked at lately.
+    anatomies: Mutex<HashMap<Digest, Arc<Anatomy>>>,
 }
+
+/// Components whose parts are remembered: they are a kilobyte each, and reading one anew costs milliseconds.
+const ANATOMIES_KEPT: usize = 256;
 
 /// What a sweep must leave alone.
 #[derive(Default)]
@@ -89,6 +96,7 @@ impl Components {
             directory,
             loaded: Mutex::default(),
             deploying: Arc::default(),
+            anatomies: Mutex::default(),
         })
     }
 
@@ -180,6 +188,22 @@ impl Components {
             // It may have been deployed again meanwhile.
             Err(error) => self.loaded(digest).ok_or(error),
         }
+    }
+
+    /// What a component is made of; `None` if it is no longer there.
+    pub(crate) async fn anatomy(&self, digest: Digest) -> Option<Arc<Anatomy>> {
+        if let Some(known) = self.anatomies.lock().get(&digest) {
+            return Some(known.clone());
+        }
+        let path = file(&self.directory, digest);
+        let read = move || fs::read(path).map(|wasm| Anatomy::of(&wasm));
+        let found = Arc::new(self.blocking(read).await.ok()?);
+        let mut anatomies = self.anatomies.lock();
+        if anatomies.len() >= ANATOMIES_KEPT {
+            anatomies.clear();
+        }
+        anatomies.insert(digest, found.clone());
+        Some(found)
     }
 
     async fn blocking<T: Send + 'static>(

@@ -9,6 +9,7 @@
 
 mod actor;
 pub mod admin;
+mod anatomy;
 mod backup;
 mod changes;
 mod clock;

@@ -296,7 +296,10 @@ fn without_run(
     let mut saw = Vec::new();
     if holds.is_none() {
         for trigger in refused.iter().chain(undecided.iter().map(|(it, _)| it)) {
-            saw.extend(fields(trigger.if_expr.as_deref().unwrap_or_default(), scope));
+            saw.extend(fields(
+                trigger.if_expr.as_deref().unwrap_or_default(),
+                scope,
+            ));
         }
         saw.sort();
         saw.dedup();
@@ -312,11 +315,7 @@ fn without_run(
 }
 
 /// Of a function whose triggers match, and that has no run of the event.
-fn matching_now(
-    facts: &Facts<'_>,
-    app: &App,
-    id: &FunctionId,
-) -> (Verdict, String, Option<RunId>) {
+fn matching_now(facts: &Facts<'_>, app: &App, id: &FunctionId) -> (Verdict, String, Option<RunId>) {
     let event = facts.event;
     if let (Some(external), Some(run)) = (&event.external_id, facts.started.get(id))
         && run.made_at_ms() <= event.received_ms

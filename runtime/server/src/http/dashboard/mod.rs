@@ -10,6 +10,7 @@
 //! - `components` has what pages are made of, `forms` what actions need, `paths` the only addresses that links have.
 
 mod assets;
+mod charts;
 pub(super) mod components;
 mod fault;
 mod forms;

@@ -90,7 +90,11 @@ fn a_condition_that_is_false_is_shown_with_what_it_saw() {
     let big = &Matching::of(&facts).functions[0];
     assert_eq!(big.verdict, Verdict::NoMatch);
     assert!(big.because.ends_with("is false"), "{}", big.because);
-    let saw: Vec<_> = big.saw.iter().map(|(path, value)| format!("{path}={value}")).collect();
+    let saw: Vec<_> = big
+        .saw
+        .iter()
+        .map(|(path, value)| format!("{path}={value}"))
+        .collect();
     assert_eq!(saw, ["event.data.country=\"it\"", "event.data.total=7"]);
 }
 
@@ -98,7 +102,11 @@ fn a_condition_that_is_false_is_shown_with_what_it_saw() {
 fn a_condition_that_cannot_be_decided_says_why() {
     let apps = [app(
         T0 + 5,
-        vec![function("flagged", "order/placed", Some("event.data.flag && true"))],
+        vec![function(
+            "flagged",
+            "order/placed",
+            Some("event.data.flag && true"),
+        )],
     )];
     let said = said(&event("order/placed", "{}", None), &apps, &[]);
     let (_, verdict, because) = &said[0];
@@ -118,7 +126,9 @@ fn what_was_recorded_goes_before_what_the_triggers_say_now() {
         ],
     )];
     let skipped = Run {
-        end: Some(RunEnd::Skipped("rateLimit: 5 events were let through".into())),
+        end: Some(RunEnd::Skipped(
+            "rateLimit: 5 events were let through".into(),
+        )),
         ..run(1, "limited")
     };
     let runs = [
@@ -134,7 +144,10 @@ fn what_was_recorded_goes_before_what_the_triggers_say_now() {
     assert!(of("limited").2.starts_with("rateLimit"));
     let pay = of("pay");
     assert_eq!(pay.1, Verdict::Started);
-    assert_eq!(pay.2, "it matches `order/placed` where `event.data.id == 1`");
+    assert_eq!(
+        pay.2,
+        "it matches `order/placed` where `event.data.id == 1`"
+    );
     assert!(of("now-else").2.contains("deployed then"));
     assert!(of("gone").2.contains("no longer deployed"));
     assert_eq!(said.last().map(|it| it.1), Some(Verdict::Skipped));
@@ -205,7 +218,10 @@ fn an_event_that_nobody_listens_to_is_told_what_is_listened_to() {
         })],
         ..FunctionConfig::default()
     };
-    let apps = [app(T0 - 1, vec![function("pay", "order/placed", None), cron])];
+    let apps = [app(
+        T0 - 1,
+        vec![function("pay", "order/placed", None), cron],
+    )];
     let event = event("order/place", "{}", None);
     let facts = Facts {
         event: &event,
@@ -223,7 +239,10 @@ fn an_event_that_nobody_listens_to_is_told_what_is_listened_to() {
 
 #[test]
 fn a_function_deployed_after_the_event_is_not_blamed() {
-    let apps = [app(T0 + 60_000, vec![function("pay", "order/placed", None)])];
+    let apps = [app(
+        T0 + 60_000,
+        vec![function("pay", "order/placed", None)],
+    )];
     let said = said(&event("order/placed", "{}", None), &apps, &[]);
     assert_eq!(said[0].1, Verdict::Unknown);
     assert!(said[0].2.contains("after the event came"), "{}", said[0].2);
