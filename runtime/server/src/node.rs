@@ -617,7 +617,7 @@ impl Inner {
         self.schemas.read().clone()
     }
 
-    fn refuse_overload(&self) -> Result<(), SendError> {
+    pub(crate) fn refuse_overload(&self) -> Result<(), SendError> {
         let waiting = self.shard.gauges().waiting.load(Ordering::Relaxed);
         if waiting > self.max_queued_inputs || self.store.pending_rows() > self.max_pending_rows {
             return Err(SendError::Overloaded {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use abide_core::engine::{Answer, FromStep, Input};
+use abide_core::engine::{Answer, FromStep, Input, Invocation};
 use abide_core::ids::{Digest, FunctionId, RunId};
 use abide_core::machine::Divergence;
 use abide_core::state::{EventSchema, JobAction, Read as _, ReadError, RunFilter};
@@ -57,6 +57,21 @@ impl Node {
     pub async fn resume_function(&self, function: FunctionId) -> Result<Answer, SendError> {
         self.ask(|reply| Input::ResumeFunction { function, reply })
             .await
+    }
+
+    /// Starts a function, whatever its triggers say. The answer is [`Answer::Invoked`] or [`Answer::NoSuchFunction`].
+    pub async fn invoke_function(
+        &self,
+        function: FunctionId,
+        invocation: Invocation,
+    ) -> Result<Answer, SendError> {
+        self.inner.refuse_overload()?;
+        self.ask(|reply| Input::Invoke {
+            function,
+            invocation,
+            reply,
+        })
+        .await
     }
 
     /// Does a run that ended again. The answer is [`Answer::Replayed`], [`Answer::NoSuchRun`] or [`Answer::Refused`].

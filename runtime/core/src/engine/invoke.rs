@@ -1,19 +1,77 @@
-//! Invoke: a run that another run started and waits for.
+//! Invoke: a run that another run started and waits for, or that somebody outside started by the function's id.
 
 use std::sync::Arc;
 
 use super::admission::{NewRun, Via};
 use super::internal::INVOKED;
-use super::{Context, Engine};
-use crate::event::{EventSource, NewEvent};
+use super::{Answer, Context, Engine, ReplyId};
+use crate::event::{EventSource, InvalidEvent, NewEvent};
 use crate::failure::{Failure, Origin};
 use crate::ids::{EventId, FunctionId, RunId};
 use crate::journal::{OpNumber, Outcome};
+use crate::limits::Limits;
 use crate::operation::Invoke;
 use crate::state::{ReadError, Registration, Run, WaitKey};
+use crate::Json;
 use crate::trace::TraceContext;
 
+/// What somebody outside gives to a function that he invokes, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    data: Option<Json>,
+    user: Option<Json>,
+}
+
+impl Invocation {
+    /// Checks `data` and `user` as an event's.
+    pub fn check(
+        data: Option<Json>,
+        user: Option<Json>,
+        limits: &Limits,
+    ) -> Result<Self, InvalidEvent> {
+        // The name of the event that the function sees is reserved; any other will do for the rest.
+        let event = NewEvent {
+            name: "invocation".into(),
+            data,
+            user,
+            ..NewEvent::default()
+        };
+        event.validate(limits)?;
+        let NewEvent { data, user, .. } = event;
+        Ok(Self { data, user })
+    }
+}
+
 impl Engine {
+    /// Starts a function for somebody outside. Its controls on events have no say, as where a run invokes it; its limits have.
+    pub(super) fn invoke_from_outside(
+        &mut self,
+        function: FunctionId,
+        Invocation { data, user }: Invocation,
+        reply: ReplyId,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ReadError> {
+        let id = EventId(self.ids.next(cx.now_ms));
+        let event = NewEvent {
+            name: INVOKED.into(),
+            data,
+            user,
+            ..NewEvent::default()
+        };
+        let event = Arc::new(event.accept(id, cx.now_ms, EventSource::Api));
+        let spec = NewRun::of(function, event.clone(), Via::Invoke);
+        let answer = match self.create(spec, cx)? {
+            Some(run) => {
+                self.record(event.clone(), cx);
+                self.announce(&event, cx)?;
+                Answer::Invoked { run, event: id }
+            }
+            None => Answer::NoSuchFunction,
+        };
+        cx.out.answer(reply, answer);
+        Ok(())
+    }
+
     /// Starts the function that a run invokes, and watches for its end.
     pub(super) fn invoke(
         &mut self,

@@ -65,6 +65,7 @@ use jobs::Jobs;
 
 pub use deliveries::Delivery;
 pub use ingest::{InvalidEvents, ValidEvents};
+pub use invoke::Invocation;
 pub use jobs::{Counted, Selection};
 pub use once::request_key;
 pub use output::{Answer, Effect, Notice, Output, Request};
@@ -197,6 +198,15 @@ pub enum Input {
     ResumeFunction {
         /// The function.
         function: FunctionId,
+        /// Who waits.
+        reply: ReplyId,
+    },
+    /// Somebody wants a run of a function, whatever its triggers say.
+    Invoke {
+        /// The function.
+        function: FunctionId,
+        /// What its run gets as its event, checked.
+        invocation: Invocation,
         /// Who waits.
         reply: ReplyId,
     },
@@ -437,6 +447,11 @@ impl Engine {
                 self.resume_function(function, reply, cx);
                 Ok(())
             }
+            Input::Invoke {
+                function,
+                invocation,
+                reply,
+            } => self.invoke_from_outside(function, invocation, reply, cx),
             Input::Replay {
                 run,
                 from_step,

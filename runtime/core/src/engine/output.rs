@@ -113,6 +113,13 @@ pub enum Answer {
     Resumed,
     /// The new run that replays the one that was named.
     Replayed(RunId),
+    /// The function was invoked.
+    Invoked {
+        /// Its new run.
+        run: RunId,
+        /// The event that it sees.
+        event: EventId,
+    },
     /// The job is created, or stopped, and stands so.
     Job(Box<Job>),
     /// There is no such job.

@@ -22,6 +22,9 @@ const MOST_FIELDS: usize = 6;
 /// The longest value that is shown of one, in characters.
 const FIELD_CHARS: usize = 80;
 
+/// The event that a function sees which was invoked.
+const INVOKED: &str = "inngest/function.invoked";
+
 /// What is known of an event when it is asked what became of it.
 pub(crate) struct Facts<'a> {
     pub(crate) event: &'a Event,
@@ -185,6 +188,9 @@ fn brought_about(facts: &Facts<'_>, scope: &Scope, run: &Run) -> String {
     }
     if let Some((parent, _)) = run.parent {
         return format!("run {parent} invoked it");
+    }
+    if &*facts.event.name == INVOKED {
+        return "an operator invoked it".to_owned();
     }
     if let Some(cron) = &run.cron {
         return format!("its schedule `{cron}` came due");

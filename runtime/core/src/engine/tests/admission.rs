@@ -414,3 +414,45 @@ fn a_run_that_sends_the_event_of_its_own_singleton_is_replaced_by_what_it_starte
     assert_eq!(world.status(), [Cancelled, Completed]);
     world.check_quiet();
 }
+
+#[test]
+fn what_an_operator_invokes_starts_whatever_would_drop_an_event_and_queues_behind_limits() {
+    use crate::engine::{Answer, Invocation};
+    use crate::ids::FunctionId;
+    let mut world = world(SECOND_MS, |f| {
+        f.rate_limit = Some(RateLimit {
+            limit: 1,
+            period_ms: HOUR_MS,
+            key: None,
+        });
+        f.concurrency = vec![Concurrency {
+            limit: 1,
+            key: None,
+            scope: ConcurrencyScope::Fn,
+            per: ConcurrencyUnit::Run,
+        }];
+    });
+    let invoke = |world: &mut World, function: &str| {
+        let limits = &world.engine.config.limits;
+        let invocation = Invocation::check(Some("{\"n\":7}".into()), None, limits);
+        world.input(Input::Invoke {
+            function: FunctionId::new("app", function),
+            invocation: invocation.expect("it is an object"),
+            reply: 1,
+        });
+        world.answers.pop()
+    };
+    world.send_all([start("{}")]);
+    let answer = invoke(&mut world, "f");
+    assert!(matches!(answer, Some(Answer::Invoked { .. })), "{answer:?}");
+    assert_eq!(world.status(), [Sleeping, RunStatus::Queued]);
+    world.crash();
+    world.settle();
+    world.advance(SECOND_MS);
+    world.advance(SECOND_MS);
+    assert_eq!(world.status(), [Completed, Completed]);
+    assert_eq!(world.event_of(world.runs()[1]), "{\"n\":7}");
+    assert_eq!(invoke(&mut world, "g"), Some(Answer::NoSuchFunction));
+    let no_object = Invocation::check(Some("[]".into()), None, &world.engine.config.limits);
+    assert_eq!(no_object.expect_err("it is a list").field, "data");
+}

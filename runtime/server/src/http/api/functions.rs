@@ -1,18 +1,24 @@
 //! Functions: shown, paused, resumed.
 
-use abide_core::engine::Answer;
+use abide_core::engine::{Answer, Invocation};
 use abide_core::function::FunctionConfig;
-use abide_core::ids::FunctionId;
+use abide_core::ids::{EventId, FunctionId, RunId};
 use abide_core::state::{App, Control, ControlKind, LaneKey, Read, ReadError};
 use abide_store::View;
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
-use crate::http::Api;
+use crate::http::{Api, body};
 use crate::http::error::{ApiError, Problem};
 use crate::http::page::All;
 use crate::view::{
-    FunctionDetail, FunctionScheduleView, FunctionView, Paused, QueuedView, functions_of,
+    FunctionDetail, FunctionScheduleView, FunctionView, Id, Paused, QueuedView, functions_of,
     schedules_of,
 };
 
@@ -96,12 +102,7 @@ pub(super) async fn pause(
     State(api): State<Api>,
     Path((app, function)): Path<(String, String)>,
 ) -> Result<Json<FunctionDetail>, Problem> {
-    let before = api.function(app.clone(), &function).await?;
-    let id = FunctionId::new(app.as_str(), function.as_str());
-    match api.node.pause_function(id).await? {
-        Answer::Paused => Ok(Json(api.function(app, &function).await?)),
-        other => Err(refused(&other, &before).into()),
-    }
+    Ok(Json(api.pause_function(app, &function).await?))
 }
 
 /// Resume a function.
@@ -123,12 +124,69 @@ pub(super) async fn resume(
     State(api): State<Api>,
     Path((app, function)): Path<(String, String)>,
 ) -> Result<Json<FunctionDetail>, Problem> {
-    let before = api.function(app.clone(), &function).await?;
-    let id = FunctionId::new(app.as_str(), function.as_str());
-    match api.node.resume_function(id).await? {
-        Answer::Resumed => Ok(Json(api.function(app, &function).await?)),
-        other => Err(refused(&other, &before).into()),
-    }
+    Ok(Json(api.resume_function(app, &function).await?))
+}
+
+/// What a function is invoked with.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Invocation)]
+pub(super) struct NewInvocation {
+    /// The `data` of the event that the function sees: an object.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Box<RawValue>>,
+    /// Its `user`: an object.
+    #[schema(value_type = Option<Object>)]
+    user: Option<Box<RawValue>>,
+}
+
+/// What an invocation started.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Invoked)]
+pub(in crate::http) struct InvokedView {
+    #[schema(value_type = Id)]
+    pub(in crate::http) run_id: RunId,
+    /// The event that the function sees.
+    #[schema(value_type = Id)]
+    event_id: EventId,
+    function_id: String,
+}
+
+/// Invoke a function.
+///
+/// It starts one run, whatever the function's triggers say, with an event `inngest/function.invoked`. Controls that drop or collect events
+/// have no say; limits on what goes on at once have.
+#[utoipa::path(
+    post,
+    path = "/api/v1/functions/{app}/{function}/invoke",
+    tag = "apps",
+    params(
+        ("app" = String, Path, description = "The app's id"),
+        ("function" = String, Path, description = "The function's id within its app"),
+    ),
+    request_body = NewInvocation,
+    responses(
+        (status = 201, description = "The run is created", body = InvokedView),
+        (status = 400, description = "The body is wrong"),
+        (status = 404, description = "There is no such app, or it has no such function"),
+    )
+)]
+pub(super) async fn invoke(
+    State(api): State<Api>,
+    Path((app, function)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let bytes = body::read(&headers, body, api.config.body_bytes).await?;
+    let wanted: NewInvocation = serde_json::from_slice(&bytes).map_err(|error| {
+        let detail = format!("the body must be {{\"data\":{{…}},\"user\"?:{{…}}}}: {error}");
+        ApiError::invalid("invalid_body", detail)
+    })?;
+    let json = |raw: Option<Box<RawValue>>| raw.map(|raw| raw.get().into());
+    let invoked = api
+        .invoke_function(app, &function, json(wanted.data), json(wanted.user))
+        .await?;
+    Ok((StatusCode::CREATED, Json(invoked)).into_response())
 }
 
 fn refused(answer: &Answer, function: &FunctionDetail) -> ApiError {
@@ -143,8 +201,58 @@ fn refused(answer: &Answer, function: &FunctionDetail) -> ApiError {
 }
 
 impl Api {
+    /// Pauses a function.
+    pub(in crate::http) async fn pause_function(
+        &self,
+        app: String,
+        function: &str,
+    ) -> Result<FunctionDetail, ApiError> {
+        let before = self.function(app.clone(), function).await?;
+        let id = FunctionId::new(app.as_str(), function);
+        match self.node.pause_function(id).await? {
+            Answer::Paused => self.function(app, function).await,
+            other => Err(refused(&other, &before)),
+        }
+    }
+
+    /// Resumes a function.
+    pub(in crate::http) async fn resume_function(
+        &self,
+        app: String,
+        function: &str,
+    ) -> Result<FunctionDetail, ApiError> {
+        let before = self.function(app.clone(), function).await?;
+        let id = FunctionId::new(app.as_str(), function);
+        match self.node.resume_function(id).await? {
+            Answer::Resumed => self.function(app, function).await,
+            other => Err(refused(&other, &before)),
+        }
+    }
+
+    /// Starts a function, whatever its triggers say.
+    pub(in crate::http) async fn invoke_function(
+        &self,
+        app: String,
+        function: &str,
+        data: Option<abide_core::Json>,
+        user: Option<abide_core::Json>,
+    ) -> Result<InvokedView, ApiError> {
+        let invocation = Invocation::check(data, user, self.node.limits())
+            .map_err(|fault| ApiError::invalid("invalid_event", fault.to_string()))?;
+        let before = self.function(app.clone(), function).await?;
+        let id = FunctionId::new(app.as_str(), function);
+        match self.node.invoke_function(id, invocation).await? {
+            Answer::Invoked { run, event } => Ok(InvokedView {
+                run_id: run,
+                event_id: event,
+                function_id: before.id().to_owned(),
+            }),
+            other => Err(refused(&other, &before)),
+        }
+    }
+
     /// A function with everything that is known of it.
-    async fn function(&self, app: String, function: &str) -> Result<FunctionDetail, ApiError> {
+    pub(in crate::http) async fn function(&self, app: String, function: &str) -> Result<FunctionDetail, ApiError> {
         let app = super::apps::find(self, app).await?;
         let config = config(&app, function)?;
         let id = FunctionId::new(app.id.clone(), function);

@@ -34,6 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(functions::show))
         .routes(routes!(functions::pause))
         .routes(routes!(functions::resume))
+        .routes(routes!(functions::invoke))
         .routes(routes!(events::list))
         .routes(routes!(events::show))
         .routes(routes!(stream::event))

@@ -94,6 +94,7 @@ pub(super) const ROWS: &[Row] = &[
     look("/api/v1/events/{id}/stream", Read),
     look("/api/v1/functions", Read),
     look("/api/v1/functions/{app}/{function}", Read),
+    change("POST", "/api/v1/functions/{app}/{function}/invoke", Operate),
     change("POST", "/api/v1/functions/{app}/{function}/pause", Operate),
     change("POST", "/api/v1/functions/{app}/{function}/resume", Operate),
     change("POST", "/api/v1/import", Operate),
