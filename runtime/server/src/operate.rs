@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use abide_core::engine::{Answer, FromStep, Input, Invocation};
+use abide_core::engine::{Answer, FromStep, Input, Invocation, Usage};
 use abide_core::ids::{Digest, FunctionId, RunId};
 use abide_core::machine::Divergence;
 use abide_core::state::{EventSchema, JobAction, Read as _, ReadError, RunFilter};
@@ -72,6 +72,15 @@ impl Node {
             reply,
         })
         .await
+    }
+
+    /// What is held of a function's limits, and who waits for them; nothing from a node that stops.
+    pub(crate) async fn usage(&self, function: FunctionId) -> Vec<Usage> {
+        let (reply, answer) = oneshot::channel();
+        if !self.inner.shard.send(Message::Usage(function, reply)) {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
     }
 
     /// Does a run that ended again. The answer is [`Answer::Replayed`], [`Answer::NoSuchRun`] or [`Answer::Refused`].

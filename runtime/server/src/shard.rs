@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use abide_core::engine::{Effect, Engine, Input, Output, Token};
-use abide_core::ids::RunId;
+use abide_core::engine::{Effect, Engine, Input, Output, Token, Usage};
+use abide_core::ids::{FunctionId, RunId};
 use abide_core::state::ReadError;
 use abide_store::{Keep, Store, Ticket, View};
 use tokio::sync::oneshot;
@@ -33,6 +33,8 @@ pub(crate) enum Message {
     Forget(Vec<bytes::Bytes>, Keep, oneshot::Sender<Ticket>),
     /// Write a run that was exported elsewhere, and answer with a ticket for that, and whether it is new.
     Import(Box<Export>, oneshot::Sender<Result<(bool, Ticket), Unfit>>),
+    /// Answer with what is held of a function's limits.
+    Usage(FunctionId, oneshot::Sender<Vec<Usage>>),
     /// The clock moved: look at it.
     ClockMoved,
     /// Give no instances to further runs.
@@ -183,6 +185,10 @@ impl Shard {
                     };
                     // Nobody to tell: the node is stopping.
                     let _ = done.send(written);
+                }
+                Message::Usage(function, reply) => {
+                    // Nobody to tell: whoever asked went away.
+                    let _ = reply.send(self.engine.usage(&function));
                 }
                 Message::ClockMoved => {}
                 Message::Drain => *draining = true,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::admission::{NewRun, Via};
 use super::internal::INVOKED;
 use super::{Answer, Context, Engine, ReplyId};
+use crate::Json;
 use crate::event::{EventSource, InvalidEvent, NewEvent};
 use crate::failure::{Failure, Origin};
 use crate::ids::{EventId, FunctionId, RunId};
@@ -12,7 +13,6 @@ use crate::journal::{OpNumber, Outcome};
 use crate::limits::Limits;
 use crate::operation::Invoke;
 use crate::state::{ReadError, Registration, Run, WaitKey};
-use crate::Json;
 use crate::trace::TraceContext;
 
 /// What somebody outside gives to a function that he invokes, checked.

@@ -70,6 +70,7 @@ pub use jobs::{Counted, Selection};
 pub use once::request_key;
 pub use output::{Answer, Effect, Notice, Output, Request};
 use overlay::Step;
+pub use queue::Usage;
 use served::Served;
 
 /// How long an external event id keeps a second event from starting the same function. SEMANTICS, section 1.

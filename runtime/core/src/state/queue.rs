@@ -54,6 +54,13 @@ pub struct Queue {
     pub throttle: Option<Arc<str>>,
 }
 
+impl Concurrency {
+    /// Whether this limit of the function counts by a counter of this name.
+    pub fn counts(&self, function: &FunctionId, counter: &str) -> bool {
+        counter.starts_with(&Counter::family(function, self))
+    }
+}
+
 impl Counter {
     /// What a run of the function counts against under one of its limits, for this canonical value of the limit's key (empty without a key).
     /// The value is part of keys of the store: it must not be long.
@@ -75,6 +82,12 @@ impl Counter {
     /// Whether it is one of the counters that this limit of the function makes, whatever the limit is now.
     pub fn is_of(&self, function: &FunctionId, option: &Concurrency) -> bool {
         self.per == option.per && self.name.starts_with(&Self::family(function, option))
+    }
+
+    /// The value of the limit's key that its name ends with, as canonical text; empty without a key.
+    pub fn key_of(name: &str) -> &str {
+        let parts = if name.starts_with("fn\t") { 5 } else { 3 };
+        name.splitn(parts, '\t').nth(parts - 1).unwrap_or_default()
     }
 
     /// How the names of an option's counters begin. Neither ids nor canonical values hold tabs or line ends; the key's expression, which

@@ -47,16 +47,7 @@ impl From<&Queue> for QueueView {
 
 /// A counter's name ends with the value of its key.
 fn key_of(counter: &Counter) -> &str {
-    let parts = if counter.name.starts_with("fn\t") {
-        5
-    } else {
-        3
-    };
-    counter
-        .name
-        .splitn(parts, '\t')
-        .nth(parts - 1)
-        .unwrap_or_default()
+    Counter::key_of(&counter.name)
 }
 
 /// What keeps a queued run from starting, as far as the store tells it.

@@ -116,6 +116,16 @@ impl State {
         self.held == 0 && self.awaited == 0 && self.lanes.is_idle() && self.steps.is_idle()
     }
 
+    /// Everybody who waits there.
+    pub(super) fn who_wait(&self) -> impl Iterator<Item = &Who> {
+        let lines = self
+            .lanes
+            .waiting
+            .values()
+            .chain(self.steps.waiting.values());
+        lines.flat_map(BTreeMap::values)
+    }
+
     fn line(&mut self, who: &Who) -> &mut Line {
         match who {
             Who::Lane(_) => &mut self.lanes,

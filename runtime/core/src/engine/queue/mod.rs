@@ -19,6 +19,7 @@
 //! - [`discovery`]: how lanes are found in the store
 //! - [`dispatch`]: who goes on
 //! - [`throttle`]: how fast
+//! - [`usage`]: what is held, for people
 
 mod discovery;
 mod dispatch;
@@ -26,6 +27,7 @@ mod gates;
 mod lane;
 mod queues;
 mod throttle;
+mod usage;
 
 use std::sync::Arc;
 
@@ -39,6 +41,7 @@ use lane::Lane;
 use queues::{START, Step};
 
 pub(super) use queues::Queues;
+pub use usage::Usage;
 
 impl Engine {
     /// Makes a run that was just created start at `at_ms`, and records it.

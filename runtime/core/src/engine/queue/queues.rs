@@ -102,6 +102,11 @@ impl Queues {
         self.gates.entry(gate.clone()).or_default()
     }
 
+    /// All gates, with how they stand.
+    pub(super) fn gates(&self) -> impl Iterator<Item = (&Gate, &State)> {
+        self.gates.iter()
+    }
+
     pub(super) fn has_candidates(&self, room: bool) -> bool {
         let mut apps = self.apps.values();
         apps.any(|app| !app.steps.is_empty() || room && !app.lanes.is_empty())

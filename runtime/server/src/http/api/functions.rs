@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::http::{Api, body};
 use crate::http::error::{ApiError, Problem};
 use crate::http::page::All;
+use crate::http::{Api, body};
 use crate::view::{
     FunctionDetail, FunctionScheduleView, FunctionView, Id, Paused, QueuedView, functions_of,
     schedules_of,
@@ -252,7 +252,11 @@ impl Api {
     }
 
     /// A function with everything that is known of it.
-    pub(in crate::http) async fn function(&self, app: String, function: &str) -> Result<FunctionDetail, ApiError> {
+    pub(in crate::http) async fn function(
+        &self,
+        app: String,
+        function: &str,
+    ) -> Result<FunctionDetail, ApiError> {
         let app = super::apps::find(self, app).await?;
         let config = config(&app, function)?;
         let id = FunctionId::new(app.id.clone(), function);
