@@ -10,6 +10,7 @@ use abide_core::machine::Divergence;
 use abide_core::state::{EventSchema, JobAction, Read as _, ReadError, RunFilter};
 use tokio::sync::oneshot;
 
+use crate::anatomy::Anatomy;
 use crate::components::MissingCode;
 use crate::executions;
 use crate::export::{Export, Unfit};
@@ -168,6 +169,11 @@ impl Node {
             }
             Err(unfit) => Ok(Err(unfit)),
         }
+    }
+
+    /// What a component is made of; `None` if it is no longer on the disk.
+    pub(crate) async fn anatomy(&self, digest: Digest) -> Option<Arc<Anatomy>> {
+        self.inner.components.anatomy(digest).await
     }
 
     /// The bytes of a component that is on the disk.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::value::Time;
+use crate::anatomy::Anatomy;
 use crate::http::Deployment;
 
 /// One deployment.
@@ -24,6 +25,10 @@ pub(crate) struct DeploymentView {
     /// Whether new runs start with it.
     pub(crate) served: bool,
     pub(crate) pinned: PinnedView,
+    /// The language that it was written in, as far as its compilers left word: `Rust`, `JavaScript`, `Python`, `C`, `Go`.
+    pub(crate) language: Option<&'static str>,
+    /// The interfaces that it imports. Empty if the component is no longer there, and of all but the latest deployments.
+    pub(crate) imports: Vec<String>,
 }
 
 /// Runs that have not ended and are on the code of a deployment.
@@ -36,7 +41,12 @@ pub(crate) struct PinnedView {
 }
 
 impl DeploymentView {
-    pub(crate) fn new(deployment: &Deployment, served: bool, pinned: PinnedView) -> Self {
+    pub(crate) fn new(
+        deployment: &Deployment,
+        served: bool,
+        pinned: PinnedView,
+        anatomy: Option<&Anatomy>,
+    ) -> Self {
         Self {
             number: deployment.number,
             digest: deployment.digest.clone(),
@@ -46,6 +56,8 @@ impl DeploymentView {
             functions: deployment.functions.clone(),
             served,
             pinned,
+            language: anatomy.and_then(|it| it.language),
+            imports: anatomy.map(|it| it.imports.clone()).unwrap_or_default(),
         }
     }
 }

@@ -23,15 +23,15 @@ const MOST: usize = 200;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditLine)]
 pub(crate) struct AuditView {
-    id: String,
-    at: Time,
+    pub(in crate::http) id: String,
+    pub(in crate::http) at: Time,
     /// `null`: of the whole server.
-    environment: Option<String>,
-    who: String,
-    key_id: Option<String>,
-    action: String,
-    subject: String,
-    outcome: String,
+    pub(in crate::http) environment: Option<String>,
+    pub(in crate::http) who: String,
+    pub(in crate::http) key_id: Option<String>,
+    pub(in crate::http) action: String,
+    pub(in crate::http) subject: String,
+    pub(in crate::http) outcome: String,
 }
 
 impl From<&Located<AuditLine>> for AuditView {
@@ -68,33 +68,44 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Listed<AuditView>>, Problem> {
     let params = Params::parse(query.as_deref(), &["limit", "cursor", "scope"])?;
-    let limit = match params.get("limit").map(str::parse) {
-        None => USUAL,
-        Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
-        Some(_) => {
-            let detail = format!("limit: must be 1 to {MOST}");
-            return Err(ApiError::invalid("invalid_limit", detail).into());
-        }
-    };
-    let scope = match params.get("scope") {
-        None | Some("environment") => &*api.environment,
-        Some("server") if principal.environment.is_none() => EVERYWHERE,
-        Some("server") => {
-            let detail = "the lines of the whole server need an admin key for all environments";
-            return Err(ApiError::new(StatusCode::FORBIDDEN, "role_missing", detail).into());
-        }
-        Some(_) => {
-            let detail = "scope: must be environment or server";
-            return Err(ApiError::invalid("invalid_query", detail).into());
-        }
-    };
-    let lines = api
-        .admin
-        .audit_lines(scope, params.get("cursor"), limit + 1);
-    let mut lines = lines.await.map_err(ApiError::from)?;
-    let more = lines.len() > limit;
-    lines.truncate(limit);
-    let next = lines.last().filter(|_| more).map(|line| line.id.clone());
-    let page = Page { items: lines, next };
+    let page = api.audit(&principal, &params).await?;
     Ok(Json(Listed::new(&page, |line| AuditView::from(line))))
+}
+
+impl Api {
+    /// A page of the audit log, as a query asks for it.
+    pub(in crate::http) async fn audit(
+        &self,
+        principal: &Principal,
+        params: &Params,
+    ) -> Result<Page<Located<AuditLine>, String>, ApiError> {
+        let limit = match params.get("limit").map(str::parse) {
+            None => USUAL,
+            Some(Ok(limit)) if (1..=MOST).contains(&limit) => limit,
+            Some(_) => {
+                let detail = format!("limit: must be 1 to {MOST}");
+                return Err(ApiError::invalid("invalid_limit", detail));
+            }
+        };
+        let scope = match params.get("scope") {
+            None | Some("environment") => &*self.environment,
+            Some("server") if principal.environment.is_none() => EVERYWHERE,
+            Some("server") => {
+                let detail = "the lines of the whole server need an admin key for all environments";
+                return Err(ApiError::new(StatusCode::FORBIDDEN, "role_missing", detail));
+            }
+            Some(_) => {
+                let detail = "scope: must be environment or server";
+                return Err(ApiError::invalid("invalid_query", detail));
+            }
+        };
+        let lines = self
+            .admin
+            .audit_lines(scope, params.get("cursor"), limit + 1);
+        let mut lines = lines.await.map_err(ApiError::from)?;
+        let more = lines.len() > limit;
+        lines.truncate(limit);
+        let next = lines.last().filter(|_| more).map(|line| line.id.clone());
+        Ok(Page { items: lines, next })
+    }
 }

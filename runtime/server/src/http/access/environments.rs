@@ -24,13 +24,13 @@ use crate::view::Time;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Environment)]
 pub(crate) struct EnvironmentView {
-    name: String,
+    pub(in crate::http) name: String,
     /// When it was made; `null` for `default`, which is always there.
-    created_at: Option<Time>,
+    pub(in crate::http) created_at: Option<Time>,
     /// Deployed apps.
-    apps: usize,
+    pub(in crate::http) apps: usize,
     /// Runs that execute now.
-    executing: usize,
+    pub(in crate::http) executing: usize,
 }
 
 impl From<&Environment> for EnvironmentView {
@@ -72,17 +72,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     Extension(principal): Extension<Principal>,
 ) -> Result<Json<All<EnvironmentView>>, Problem> {
-    let data: Vec<EnvironmentView> = site(&api)?
-        .environments()
-        .iter()
-        .filter(|it| {
-            principal
-                .environment
-                .as_ref()
-                .is_none_or(|own| *own == it.name)
-        })
-        .map(EnvironmentView::from)
-        .collect();
+    let data = api.environments(&principal)?;
     Ok(Json(All { data }))
 }
 
@@ -110,9 +100,8 @@ pub(super) async fn create(
             format!("the body must be {{\"name\":\"NAME\"}}: {error}"),
         )
     })?;
-    let made = site(&api)?.create_once(&wanted.name, once.request()).await;
-    let made = made.map_err(problem)?;
-    let mut answer = (StatusCode::CREATED, Json(EnvironmentView::from(&made))).into_response();
+    let made = api.create_environment(&wanted.name, &once).await?;
+    let mut answer = (StatusCode::CREATED, Json(made)).into_response();
     answer.extensions_mut().insert(Subject(wanted.name));
     Ok(answer)
 }
@@ -145,11 +134,45 @@ pub(super) async fn remove(
             return Err(ApiError::invalid("invalid_query", "force: must be true or false").into());
         }
     };
-    site(&api)?.remove(&name, force).await.map_err(problem)?;
+    api.remove_environment(&name, force).await?;
     Ok(Json(RemovedEnvironment {
         name,
         removed: true,
     }))
+}
+
+impl Api {
+    /// The environments that the caller may see, by name.
+    pub(in crate::http) fn environments(
+        &self,
+        principal: &Principal,
+    ) -> Result<Vec<EnvironmentView>, ApiError> {
+        let own = principal.environment.as_ref();
+        let all = site(self)?.environments();
+        let seen = all
+            .iter()
+            .filter(|it| own.is_none_or(|own| *own == it.name));
+        Ok(seen.map(EnvironmentView::from).collect())
+    }
+
+    /// Makes an environment.
+    pub(in crate::http) async fn create_environment(
+        &self,
+        name: &str,
+        once: &Once,
+    ) -> Result<EnvironmentView, ApiError> {
+        let made = site(self)?.create_once(name, once.request()).await;
+        Ok(EnvironmentView::from(&made.map_err(problem)?))
+    }
+
+    /// Removes an environment, which must be empty unless `force` says otherwise.
+    pub(in crate::http) async fn remove_environment(
+        &self,
+        name: &str,
+        force: bool,
+    ) -> Result<(), ApiError> {
+        site(self)?.remove(name, force).await.map_err(problem)
+    }
 }
 
 fn site(api: &Api) -> Result<&Site, ApiError> {

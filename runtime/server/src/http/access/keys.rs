@@ -25,22 +25,22 @@ const LONGEST_S: u64 = 100 * 365 * 86_400;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Key)]
 pub(crate) struct KeyView {
-    id: String,
-    name: String,
-    role: Role,
+    pub(in crate::http) id: String,
+    pub(in crate::http) name: String,
+    pub(in crate::http) role: Role,
     /// `null`: all environments.
-    environment: Option<String>,
+    pub(in crate::http) environment: Option<String>,
     /// `live`, `expired` or `revoked`.
     #[schema(value_type = KeyStatus)]
-    status: &'static str,
+    pub(in crate::http) status: &'static str,
     /// The last characters of the key.
-    ending: String,
-    created_at: Time,
-    created_by: String,
-    expires_at: Option<Time>,
-    revoked_at: Option<Time>,
+    pub(in crate::http) ending: String,
+    pub(in crate::http) created_at: Time,
+    pub(in crate::http) created_by: String,
+    pub(in crate::http) expires_at: Option<Time>,
+    pub(in crate::http) revoked_at: Option<Time>,
     /// As exactly as it is known: to the minute after a restart.
-    last_used_at: Option<Time>,
+    pub(in crate::http) last_used_at: Option<Time>,
 }
 
 /// Whether a key lets in.
@@ -80,10 +80,10 @@ impl KeyView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MadeKey {
     #[serde(flatten)]
-    view: KeyView,
-    key: String,
+    pub(in crate::http) view: KeyView,
+    pub(in crate::http) key: String,
     /// The same key as Inngest's clients take it; `null` for event keys.
-    inngest_signing_key: Option<String>,
+    pub(in crate::http) inngest_signing_key: Option<String>,
 }
 
 /// A key to make.
@@ -92,13 +92,13 @@ pub(crate) struct MadeKey {
 pub(crate) struct WantedKey {
     /// For people: up to 100 characters.
     #[schema(example = "deploys of the pipeline")]
-    name: String,
+    pub(in crate::http) name: String,
     /// `send` makes an event key.
-    role: Role,
+    pub(in crate::http) role: Role,
     /// Seconds; without it, the key is good until it is revoked.
-    expires_in_s: Option<u64>,
+    pub(in crate::http) expires_in_s: Option<u64>,
     /// Whether it is for all environments; otherwise for that of the request.
-    all_environments: Option<bool>,
+    pub(in crate::http) all_environments: Option<bool>,
 }
 
 /// List keys, revoked and expired ones included: those of the key's environment, or of all.
@@ -115,15 +115,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Json<All<KeyView>>, Problem> {
     let params = Params::parse(query.as_deref(), &["environment"])?;
-    let environment = match (&principal.environment, params.get("environment")) {
-        (Some(own), None) => Some(&**own),
-        (Some(own), Some(asked)) if **own == *asked => Some(asked),
-        (Some(own), Some(_)) => return Err(elsewhere(own).into()),
-        (None, asked) => asked,
-    };
-    let now_ms = api.node.clock().now_ms();
-    let keys = api.keys.list(environment);
-    let data = keys.iter().map(|key| KeyView::of(key, now_ms)).collect();
+    let data = api.list_keys(&principal, params.get("environment"))?;
     Ok(Json(All { data }))
 }
 
@@ -169,40 +161,10 @@ pub(super) async fn create(
         let shape = "the body must be {\"name\",\"role\":\"send|read|operate|deploy|admin\",\"expires_in_s\"?,\"all_environments\"?}";
         ApiError::invalid("invalid_body", format!("{shape}: {error}"))
     })?;
-    let everywhere = wanted.all_environments.unwrap_or(false);
-    if everywhere && principal.environment.is_some() {
-        let detail =
-            "a key for all environments can be made with an admin key for all environments only";
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "role_missing", detail).into());
-    }
-    if let Some(seconds) = wanted.expires_in_s
-        && !(1..=LONGEST_S).contains(&seconds)
-    {
-        let detail = format!(
-            "expires_in_s: must be 1 to {LONGEST_S}; leave it out for a key that does not expire"
-        );
-        return Err(ApiError::invalid("invalid_key", detail).into());
-    }
-    let asked = NewKey {
-        name: wanted.name,
-        role: wanted.role,
-        environment: (!everywhere).then(|| api.environment.clone()),
-        expires_in: wanted.expires_in_s.map(Duration::from_secs),
-    };
-    let (key, secret) = api.keys.create(asked, &principal).await.map_err(problem)?;
-    let made = MadeKey {
-        view: KeyView::of(&key, api.node.clock().now_ms()),
-        key: secret.expose().to_owned(),
-        inngest_signing_key: (key.role != Role::Send).then(|| secret.as_signing_key()),
-    };
+    let made = api.make_key(&principal, wanted).await?;
+    let subject = subject_of(&made.view);
     let no_store = [("cache-control", "no-store")];
     let mut answer = (StatusCode::CREATED, no_store, Json(made)).into_response();
-    let subject = format!(
-        "{} ({}, {})",
-        key.id,
-        key.role,
-        key.environment.as_deref().unwrap_or("all environments")
-    );
     answer.extensions_mut().insert(Subject(subject));
     Ok(answer)
 }
@@ -223,9 +185,76 @@ pub(super) async fn revoke(
     Extension(principal): Extension<Principal>,
     Path(id): Path<String>,
 ) -> Result<Json<KeyView>, Problem> {
-    let key = known(&api, &principal, &id)?;
-    api.keys.revoke(&key).await.map_err(ApiError::from)?;
-    Ok(Json(KeyView::of(&key, api.node.clock().now_ms())))
+    Ok(Json(api.revoke_key(&principal, &id).await?))
+}
+
+/// What the audit log calls a key that was made.
+pub(in crate::http) fn subject_of(key: &KeyView) -> String {
+    let environment = key.environment.as_deref().unwrap_or("all environments");
+    format!("{} ({}, {environment})", key.id, key.role)
+}
+
+impl Api {
+    /// The keys of an environment, or of all; as far as the caller may see them.
+    pub(in crate::http) fn list_keys(
+        &self,
+        principal: &Principal,
+        environment: Option<&str>,
+    ) -> Result<Vec<KeyView>, ApiError> {
+        let environment = match (&principal.environment, environment) {
+            (Some(own), None) => Some(&**own),
+            (Some(own), Some(asked)) if **own == *asked => Some(asked),
+            (Some(own), Some(_)) => return Err(elsewhere(own)),
+            (None, asked) => asked,
+        };
+        let now_ms = self.node.clock().now_ms();
+        let keys = self.keys.list(environment);
+        Ok(keys.iter().map(|key| KeyView::of(key, now_ms)).collect())
+    }
+
+    /// Makes a key.
+    pub(in crate::http) async fn make_key(
+        &self,
+        principal: &Principal,
+        wanted: WantedKey,
+    ) -> Result<MadeKey, ApiError> {
+        let everywhere = wanted.all_environments.unwrap_or(false);
+        if everywhere && principal.environment.is_some() {
+            let detail = "a key for all environments can be made with an admin key for all environments only";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "role_missing", detail));
+        }
+        if let Some(seconds) = wanted.expires_in_s
+            && !(1..=LONGEST_S).contains(&seconds)
+        {
+            let detail = format!(
+                "expires_in_s: must be 1 to {LONGEST_S}; leave it out for a key that does not expire"
+            );
+            return Err(ApiError::invalid("invalid_key", detail));
+        }
+        let asked = NewKey {
+            name: wanted.name,
+            role: wanted.role,
+            environment: (!everywhere).then(|| self.environment.clone()),
+            expires_in: wanted.expires_in_s.map(Duration::from_secs),
+        };
+        let (key, secret) = self.keys.create(asked, principal).await.map_err(problem)?;
+        Ok(MadeKey {
+            view: KeyView::of(&key, self.node.clock().now_ms()),
+            key: secret.expose().to_owned(),
+            inngest_signing_key: (key.role != Role::Send).then(|| secret.as_signing_key()),
+        })
+    }
+
+    /// Revokes a key that the caller may see.
+    pub(in crate::http) async fn revoke_key(
+        &self,
+        principal: &Principal,
+        id: &str,
+    ) -> Result<KeyView, ApiError> {
+        let key = known(self, principal, id)?;
+        self.keys.revoke(&key).await.map_err(ApiError::from)?;
+        Ok(KeyView::of(&key, self.node.clock().now_ms()))
+    }
 }
 
 /// A key that the caller may see.

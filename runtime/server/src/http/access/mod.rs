@@ -4,6 +4,10 @@ mod audit;
 mod environments;
 mod keys;
 
+pub(super) use audit::AuditView;
+pub(super) use environments::EnvironmentView;
+pub(super) use keys::{KeyView, MadeKey, WantedKey, subject_of};
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -123,7 +123,7 @@ fn variables(pairs: &[String]) -> Result<BTreeMap<String, String>, ApiError> {
 }
 
 /// An app that is deployed.
-pub(super) async fn find(api: &Api, id: String) -> Result<App, ApiError> {
+pub(in crate::http) async fn find(api: &Api, id: String) -> Result<App, ApiError> {
     let name = id.clone();
     let app = api.read(move |view| Ok(view.get_app(&id)?)).await?;
     app.ok_or_else(|| {

@@ -19,6 +19,9 @@ use crate::view::{DeploymentView, PinnedView};
 /// Deployments of one app that are remembered.
 const REMEMBERED: u32 = 100;
 
+/// Deployments whose components are looked into: each may have many megabytes.
+const LOOKED_INTO: usize = 20;
+
 /// Runs that have not ended that are counted, and read at once.
 const MOST_RUNS: usize = 10_000;
 const READ_AT_ONCE: usize = 500;
@@ -59,6 +62,48 @@ fn current(app: &App, by: Option<&Principal>) -> Deployment {
 }
 
 impl Api {
+    /// The deployments of an app, newest first.
+    pub(in crate::http) async fn deployments(
+        &self,
+        app: String,
+    ) -> Result<Vec<DeploymentView>, ApiError> {
+        let app = find(self, app).await?;
+        let known = self.admin.list::<Deployment>(&self.environment).await;
+        let known = known.map_err(ApiError::admin)?.into_iter();
+        let mut deployments: Vec<_> = known
+            .map(|it| it.record)
+            .filter(|it| *it.app == *app.id && it.number <= app.deployments)
+            .collect();
+        if deployments
+            .last()
+            .is_none_or(|it| it.number < app.deployments)
+        {
+            deployments.push(current(&app, None));
+        }
+        let wanted = app.id.to_string();
+        let digests = self.read(move |view| pinned(view, wanted)).await?;
+        let mut views = Vec::new();
+        for (n, deployment) in deployments.iter().rev().enumerate() {
+            let runs = digests.0.iter().filter(|it| **it == deployment.digest);
+            let pinned = PinnedView {
+                runs: runs.count(),
+                at_least: digests.1,
+            };
+            let anatomy = match deployment.digest.parse() {
+                Ok(digest) if n < LOOKED_INTO => self.node.anatomy(digest).await,
+                Ok(_) | Err(_) => None,
+            };
+            let served = deployment.number == app.deployments;
+            views.push(DeploymentView::new(
+                deployment,
+                served,
+                pinned,
+                anatomy.as_deref(),
+            ));
+        }
+        Ok(views)
+    }
+
     /// Remembers what an app serves now, unless it is remembered already.
     pub(super) async fn remember_deployment(
         &self,
@@ -97,32 +142,8 @@ pub(super) async fn of_app(
     State(api): State<Api>,
     Path(app): Path<String>,
 ) -> Result<Json<All<DeploymentView>>, Problem> {
-    let app = find(&api, app).await?;
-    let known = api.admin.list::<Deployment>(&api.environment).await;
-    let known = known.map_err(ApiError::admin)?.into_iter();
-    let mut deployments: Vec<_> = known
-        .map(|it| it.record)
-        .filter(|it| *it.app == *app.id && it.number <= app.deployments)
-        .collect();
-    if deployments
-        .last()
-        .is_none_or(|it| it.number < app.deployments)
-    {
-        deployments.push(current(&app, None));
-    }
-    let wanted = app.id.to_string();
-    let digests = api.read(move |view| pinned(view, wanted)).await?;
-    let views = deployments.iter().rev().map(|deployment| {
-        let runs = digests.0.iter().filter(|it| **it == deployment.digest);
-        let pinned = PinnedView {
-            runs: runs.count(),
-            at_least: digests.1,
-        };
-        DeploymentView::new(deployment, deployment.number == app.deployments, pinned)
-    });
-    Ok(Json(All {
-        data: views.collect(),
-    }))
+    let data = api.deployments(app).await?;
+    Ok(Json(All { data }))
 }
 
 /// What the runs of an app that have not ended are pinned to, and whether there may be more of them.

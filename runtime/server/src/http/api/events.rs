@@ -1,15 +1,18 @@
 //! Events.
 
+use abide_core::event::Event;
 use abide_core::ids::EventId;
+use abide_core::state::{Run, RunStatus};
+use abide_store::Page;
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 
 use super::Params;
-use crate::http::error::Problem;
+use crate::http::error::{ApiError, Problem};
 use crate::http::page::{Listed, Wanted};
 use crate::http::runs::{read_event_pending, read_event_runs, standing};
 use crate::http::{Api, event_id, no_such_event};
-use crate::view::{EventView, RunView};
+use crate::view::{EventView, PendingView, RunView};
 
 /// List events, newest first.
 #[utoipa::path(
@@ -30,14 +33,7 @@ pub(super) async fn list(
     let params = Params::parse(query.as_deref(), &["name", "limit", "cursor"])?;
     let wanted = Wanted::<EventId>::parse(params.get("limit"), params.get("cursor"))?;
     let name = params.get("name").map(str::to_owned);
-    let page = api
-        .read(move |view| {
-            wanted.gather(
-                |before, limit| Ok(view.list_events(before, name.as_deref(), limit)?),
-                |event| (event.id, event.data.len()),
-            )
-        })
-        .await?;
+    let page = api.list_events(name, wanted).await?;
     Ok(Json(Listed::new(&page, |event| EventView::from(event))))
 }
 
@@ -58,23 +54,63 @@ pub(super) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
 ) -> Result<Json<EventView>, Problem> {
-    let id = event_id(&id)?;
-    let read = api
-        .read(move |view| {
-            // In this order: a run that is created in between is seen twice rather than not at all.
-            let pending = read_event_pending(view, id)?;
-            Ok((view.get_event(id)?, read_event_runs(view, id)?, pending))
-        })
-        .await?;
-    let (Some(event), runs, pending) = read else {
-        return Err(no_such_event(id).into());
-    };
+    let Followed {
+        event,
+        runs,
+        pending,
+    } = api.follow_event(event_id(&id)?).await?;
     let mut shown = EventView::from(&event);
-    shown.runs = Some(
-        runs.iter()
-            .map(|run| RunView::new(run, standing(&api.node, run)))
-            .collect(),
-    );
+    let runs = runs.iter().map(|(run, status)| RunView::new(run, *status));
+    shown.runs = Some(runs.collect());
     shown.pending = Some(pending);
     Ok(Json(shown))
+}
+
+/// An event, and what came of it.
+pub(in crate::http) struct Followed {
+    pub(in crate::http) event: Event,
+    /// Its runs, oldest first, with where they stand.
+    pub(in crate::http) runs: Vec<(Run, RunStatus)>,
+    /// What collects it for runs to come.
+    pub(in crate::http) pending: Vec<PendingView>,
+}
+
+impl Api {
+    /// A page of events, newest first, of this name if one is given.
+    pub(in crate::http) async fn list_events(
+        &self,
+        name: Option<String>,
+        wanted: Wanted<EventId>,
+    ) -> Result<Page<Event, EventId>, ApiError> {
+        self.read(move |view| {
+            wanted.gather(
+                |before, limit| Ok(view.list_events(before, name.as_deref(), limit)?),
+                |event| (event.id, event.data.len()),
+            )
+        })
+        .await
+    }
+
+    /// An event, and what came of it.
+    pub(in crate::http) async fn follow_event(&self, id: EventId) -> Result<Followed, ApiError> {
+        let read = self
+            .read(move |view| {
+                // In this order: a run that is created in between is seen twice rather than not at all.
+                let pending = read_event_pending(view, id)?;
+                Ok((view.get_event(id)?, read_event_runs(view, id)?, pending))
+            })
+            .await?;
+        let (Some(event), runs, pending) = read else {
+            return Err(no_such_event(id));
+        };
+        let stands = |run: Run| {
+            let status = standing(&self.node, &run);
+            (run, status)
+        };
+        Ok(Followed {
+            event,
+            runs: runs.into_iter().map(stands).collect(),
+            pending,
+        })
+    }
 }

@@ -251,6 +251,16 @@ impl Api {
         }
     }
 
+    /// The configuration of a function, as its author gave it.
+    pub(in crate::http) async fn function_config(
+        &self,
+        app: String,
+        function: &str,
+    ) -> Result<FunctionConfig, ApiError> {
+        let app = super::apps::find(self, app).await?;
+        config(&app, function).cloned()
+    }
+
     /// A function with everything that is known of it.
     pub(in crate::http) async fn function(
         &self,

@@ -19,7 +19,9 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::{Api, live, stream};
 
+pub(super) use apps::find as find_app;
 pub(crate) use deployments::Deployment;
+pub(super) use events::Followed;
 pub(super) use functions::paused;
 pub(super) use jobs::{job_id, selection};
 

@@ -96,13 +96,7 @@ pub(super) async fn put(
         v,
         schema: text.into(),
     };
-    match api.node.put_schema(schema.clone()).await? {
-        Answer::SchemaChanged => Ok(Json(SchemaView::of_operator(&schema))),
-        Answer::Refused(reason) => {
-            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_schema", reason).into())
-        }
-        other => Err(ApiError::unexpected(&other).into()),
-    }
+    Ok(Json(api.put_schema(schema).await?))
 }
 
 /// What was removed.
@@ -137,19 +131,12 @@ pub(super) async fn delete(
     RawQuery(query): RawQuery,
 ) -> Result<Json<DeletedSchema>, Problem> {
     let v = version(query.as_deref())?;
-    let operators = api.read(<View as Read>::schemas).await?;
-    if !operators.iter().any(|it| it.event == event && it.v == v) {
-        return Err(no_such_schema(&event, v.as_deref()).into());
-    }
-    match api.node.delete_schema(event.clone(), v.clone()).await? {
-        Answer::SchemaChanged => Ok(Json(DeletedSchema {
-            event,
-            v,
-            deleted: true,
-        })),
-        Answer::Refused(reason) => Err(ApiError::conflict("refused", reason).into()),
-        other => Err(ApiError::unexpected(&other).into()),
-    }
+    api.delete_schema(event.clone(), v.clone()).await?;
+    Ok(Json(DeletedSchema {
+        event,
+        v,
+        deleted: true,
+    }))
 }
 
 fn version(query: Option<&str>) -> Result<Option<String>, ApiError> {
@@ -165,7 +152,41 @@ fn no_such_schema(event: &str, v: Option<&str>) -> ApiError {
 }
 
 impl Api {
-    async fn schemas(&self) -> Result<Vec<SchemaView>, ApiError> {
+    /// Sets an operator's schema.
+    pub(in crate::http) async fn put_schema(
+        &self,
+        schema: EventSchema,
+    ) -> Result<SchemaView, ApiError> {
+        match self.node.put_schema(schema.clone()).await? {
+            Answer::SchemaChanged => Ok(SchemaView::of_operator(&schema)),
+            Answer::Refused(reason) => Err(ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_schema",
+                reason,
+            )),
+            other => Err(ApiError::unexpected(&other)),
+        }
+    }
+
+    /// Removes an operator's schema.
+    pub(in crate::http) async fn delete_schema(
+        &self,
+        event: String,
+        v: Option<String>,
+    ) -> Result<(), ApiError> {
+        let operators = self.read(<View as Read>::schemas).await?;
+        if !operators.iter().any(|it| it.event == event && it.v == v) {
+            return Err(no_such_schema(&event, v.as_deref()));
+        }
+        match self.node.delete_schema(event, v).await? {
+            Answer::SchemaChanged => Ok(()),
+            Answer::Refused(reason) => Err(ApiError::conflict("refused", reason)),
+            other => Err(ApiError::unexpected(&other)),
+        }
+    }
+
+    /// All schemas, by event and version.
+    pub(in crate::http) async fn schemas(&self) -> Result<Vec<SchemaView>, ApiError> {
         let (operators, apps) = self
             .read(|view| Ok((view.schemas()?, view.apps()?)))
             .await?;

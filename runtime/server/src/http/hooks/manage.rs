@@ -41,12 +41,8 @@ const BODY_BYTES: usize = 64 << 10;
     responses((status = 200, description = "All webhooks of the environment", body = All<WebhookView>)),
 )]
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<WebhookView>>, Problem> {
-    let all = api.admin.list::<WebhookRecord>(&api.environment).await;
-    let all = all.map_err(broken)?;
-    let views = all.iter().map(|it| api.view(&it.id, &it.record));
-    Ok(Json(All {
-        data: views.collect(),
-    }))
+    let data = api.webhooks().await?;
+    Ok(Json(All { data }))
 }
 
 /// Show a webhook.
@@ -61,7 +57,7 @@ pub(super) async fn show(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<WebhookView>, Problem> {
-    Ok(Json(api.view(&name, &api.webhook(&name).await?)))
+    Ok(Json(api.show_webhook(&name).await?))
 }
 
 /// Make a webhook.
@@ -84,30 +80,10 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut fields: Map<String, Value> = read(&headers, body).await?;
-    let Some(Value::String(name)) = fields.remove("name") else {
-        return Err(ApiError::invalid("invalid_webhook", "name: is required").into());
-    };
-    let mut record = api.record(&name, fields)?;
-    record.request = once.request().map(str::to_owned);
-    let inserted = api.admin.insert(&api.environment, &name, &record).await;
-    let made_before = async || {
-        let found = api.find(&name).await?;
-        Ok::<_, ApiError>(found.filter(|it| it.request.is_some() && it.request == record.request))
-    };
-    if inserted.map_err(broken)? {
-        // It is as it was asked for.
-    } else if let Some(made) = made_before().await? {
-        record = made;
-    } else {
-        return Err(ApiError::conflict(
-            "webhook_exists",
-            format!("there is a webhook `{name}` already; replace it with PUT, or with `abide webhooks add --replace`"),
-        )
-        .into());
-    }
-    let mut answer = (StatusCode::CREATED, Json(api.view(&name, &record))).into_response();
-    answer.extensions_mut().insert(Subject(name));
+    let made = api.create_webhook(read(&headers, body).await?, &once).await?;
+    let subject = Subject(made.name.clone());
+    let mut answer = (StatusCode::CREATED, Json(made)).into_response();
+    answer.extensions_mut().insert(subject);
     Ok(answer)
 }
 
@@ -182,10 +158,7 @@ pub(super) async fn delete(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<Deleted>, Problem> {
-    let deleted = api.admin.delete::<WebhookRecord>(&api.environment, &name);
-    if !deleted.await.map_err(broken)? {
-        return Err(unknown(&name).into());
-    }
+    api.delete_webhook(&name).await?;
     Ok(Json(Deleted {
         name,
         deleted: true,
@@ -204,7 +177,7 @@ pub(super) async fn enable(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<WebhookView>, Problem> {
-    api.set_enabled(&name, true).await
+    Ok(Json(api.enable_webhook(&name, true).await?))
 }
 
 /// Disable a webhook.
@@ -221,7 +194,7 @@ pub(super) async fn disable(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<WebhookView>, Problem> {
-    api.set_enabled(&name, false).await
+    Ok(Json(api.enable_webhook(&name, false).await?))
 }
 
 /// A new secret for a webhook.
@@ -257,34 +230,112 @@ pub(super) async fn rotate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<WebhookView>, Problem> {
-    let body: NewSecret = read(&headers, body).await?;
-    let overlap_s = body.overlap_s.unwrap_or(OVERLAP_S);
-    if overlap_s > MOST_OVERLAP_S {
-        let detail = format!("overlap_s: must be at most {MOST_OVERLAP_S}, which is 30 days");
-        return Err(ApiError::invalid("invalid_webhook", detail).into());
-    }
-    let settings = api.webhook(&name).await?.settings;
-    if !settings.is_verified() {
-        let detail = format!("the webhook `{name}` verifies nothing, so it has no secret");
-        return Err(ApiError::conflict("invalid_webhook", detail).into());
-    }
-    let secret = Secret::check(settings.provider, &body.secret).map_err(|error| invalid(&error))?;
-    let until_ms = api.now_ms().saturating_add(overlap_s * 1_000);
-    let record = api
-        .changed(&name, |old| WebhookRecord {
-            // The current one once more is the same request: it must not drive out the one before.
-            secrets: if old.secrets.is_current(&secret) {
-                old.secrets.clone()
-            } else {
-                old.secrets.clone().rotate(secret.clone(), until_ms)
-            },
-            ..old.clone()
-        })
-        .await?;
-    Ok(Json(api.view(&name, &record)))
+    let secret: NewSecret = read(&headers, body).await?;
+    let rotated = api.rotate_webhook(&name, &secret.secret, secret.overlap_s);
+    Ok(Json(rotated.await?))
 }
 
 impl Api {
+    /// All webhooks of the environment.
+    pub(in crate::http) async fn webhooks(&self) -> Result<Vec<WebhookView>, ApiError> {
+        let all = self.admin.list::<WebhookRecord>(&self.environment).await;
+        let all = all.map_err(broken)?;
+        let views = all.iter().map(|it| self.view(&it.id, &it.record));
+        Ok(views.collect())
+    }
+
+    /// A webhook by its name.
+    pub(in crate::http) async fn show_webhook(&self, name: &str) -> Result<WebhookView, ApiError> {
+        Ok(self.view(name, &self.webhook(name).await?))
+    }
+
+    /// Makes a webhook of a name that is free.
+    pub(in crate::http) async fn create_webhook(
+        &self,
+        mut fields: Map<String, Value>,
+        once: &Once,
+    ) -> Result<WebhookView, ApiError> {
+        let Some(Value::String(name)) = fields.remove("name") else {
+            return Err(ApiError::invalid("invalid_webhook", "name: is required"));
+        };
+        let mut record = self.record(&name, fields)?;
+        record.request = once.request().map(str::to_owned);
+        let inserted = self.admin.insert(&self.environment, &name, &record).await;
+        let made_before = async || {
+            let found = self.find(&name).await?;
+            Ok::<_, ApiError>(found.filter(|it| it.request.is_some() && it.request == record.request))
+        };
+        if inserted.map_err(broken)? {
+            // It is as it was asked for.
+        } else if let Some(made) = made_before().await? {
+            record = made;
+        } else {
+            return Err(ApiError::conflict(
+                "webhook_exists",
+                format!("there is a webhook `{name}` already; replace it with PUT, or with `abide webhooks add --replace`"),
+            ));
+        }
+        Ok(self.view(&name, &record))
+    }
+
+    /// Removes a webhook.
+    pub(in crate::http) async fn delete_webhook(&self, name: &str) -> Result<(), ApiError> {
+        let deleted = self.admin.delete::<WebhookRecord>(&self.environment, name);
+        if deleted.await.map_err(broken)? {
+            Ok(())
+        } else {
+            Err(unknown(name))
+        }
+    }
+
+    /// Gives a webhook a new secret; the one before stays good for a time.
+    pub(in crate::http) async fn rotate_webhook(
+        &self,
+        name: &str,
+        secret: &str,
+        overlap_s: Option<u64>,
+    ) -> Result<WebhookView, ApiError> {
+        let overlap_s = overlap_s.unwrap_or(OVERLAP_S);
+        if overlap_s > MOST_OVERLAP_S {
+            let detail = format!("overlap_s: must be at most {MOST_OVERLAP_S}, which is 30 days");
+            return Err(ApiError::invalid("invalid_webhook", detail));
+        }
+        let settings = self.webhook(name).await?.settings;
+        if !settings.is_verified() {
+            let detail = format!("the webhook `{name}` verifies nothing, so it has no secret");
+            return Err(ApiError::conflict("invalid_webhook", detail));
+        }
+        let secret = Secret::check(settings.provider, secret).map_err(|error| invalid(&error))?;
+        let until_ms = self.now_ms().saturating_add(overlap_s * 1_000);
+        let record = self
+            .changed(name, |old| WebhookRecord {
+                // The current one once more is the same request: it must not drive out the one before.
+                secrets: if old.secrets.is_current(&secret) {
+                    old.secrets.clone()
+                } else {
+                    old.secrets.clone().rotate(secret.clone(), until_ms)
+                },
+                ..old.clone()
+            })
+            .await?;
+        Ok(self.view(name, &record))
+    }
+
+    /// Lets a webhook take requests, or not.
+    pub(in crate::http) async fn enable_webhook(
+        &self,
+        name: &str,
+        enabled: bool,
+    ) -> Result<WebhookView, ApiError> {
+        let record = self
+            .changed(name, |old| WebhookRecord {
+                enabled,
+                ..old.clone()
+            })
+            .await?;
+        Ok(self.view(name, &record))
+    }
+
     fn now_ms(&self) -> u64 {
         self.node.clock().now_ms()
     }
@@ -349,16 +400,6 @@ impl Api {
             })
         });
         changed.await.map_err(broken)?.ok_or_else(|| unknown(name))
-    }
-
-    async fn set_enabled(&self, name: &str, enabled: bool) -> Result<Json<WebhookView>, Problem> {
-        let record = self
-            .changed(name, |old| WebhookRecord {
-                enabled,
-                ..old.clone()
-            })
-            .await?;
-        Ok(Json(self.view(name, &record)))
     }
 }
 

@@ -8,6 +8,9 @@ mod manage;
 mod receive;
 mod view;
 
+pub(super) use receive::WebhookTest;
+pub(super) use view::{Outcome, Status, WebhookView};
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

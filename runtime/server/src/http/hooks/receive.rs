@@ -97,7 +97,7 @@ pub(super) async fn receive(
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookTest)]
-pub(super) struct WebhookTest {
+pub(in crate::http) struct WebhookTest {
     /// The body of the request; one such as the provider sends unless given.
     #[schema(value_type = Option<serde_json::Value>)]
     body: Option<Box<RawValue>>,
@@ -138,36 +138,47 @@ pub(super) async fn test(
         serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::invalid("invalid_body", format!("the body: {error}")))?
     };
-    let record = api.webhook(&name).await?;
-    let webhook = compiled(&name, &record)?;
-    let now_ms = api.node.clock().now_ms();
-    let id = match once.request() {
-        Some(request) => format!("test_{}", abide_host::digest_of(request.as_bytes())),
-        None => format!("test_{:016x}", rand::random::<u64>()),
-    };
-    let body = test.body.map(|body| body.get().to_owned());
-    let mut sample = webhook.sample(&record.secrets, body, &id, now_ms);
-    for (name, value) in test.headers.iter().flatten() {
-        let invalid = || ApiError::invalid("invalid_body", format!("headers: `{name}` is none"));
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
-        let value = HeaderValue::from_str(value).map_err(|_| invalid())?;
-        sample.headers.insert(header, value);
-    }
-    let received = webhook.receive(
-        &record.secrets,
-        &sample.headers,
-        sample.body.as_bytes(),
-        now_ms,
-    );
-    let received = received.map_err(|rejection| refuse(&name, &rejection))?;
-    Ok(Json(if test.dry_run == Some(true) {
-        Outcome::of(&received)
-    } else {
-        api.take(&name, received, (trace, once.seed())).await?
-    }))
+    Ok(Json(api.test_webhook(&name, test, (trace, &once)).await?))
 }
 
 impl Api {
+    /// Lets a webhook receive a signed sample.
+    pub(in crate::http) async fn test_webhook(
+        &self,
+        name: &str,
+        test: WebhookTest,
+        (trace, once): (Option<TraceContext>, &Once),
+    ) -> Result<Outcome, ApiError> {
+        let record = self.webhook(name).await?;
+        let webhook = compiled(name, &record)?;
+        let now_ms = self.node.clock().now_ms();
+        let id = match once.request() {
+            Some(request) => format!("test_{}", abide_host::digest_of(request.as_bytes())),
+            None => format!("test_{:016x}", rand::random::<u64>()),
+        };
+        let body = test.body.map(|body| body.get().to_owned());
+        let mut sample = webhook.sample(&record.secrets, body, &id, now_ms);
+        for (name, value) in test.headers.iter().flatten() {
+            let invalid =
+                || ApiError::invalid("invalid_body", format!("headers: `{name}` is none"));
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+            let value = HeaderValue::from_str(value).map_err(|_| invalid())?;
+            sample.headers.insert(header, value);
+        }
+        let received = webhook.receive(
+            &record.secrets,
+            &sample.headers,
+            sample.body.as_bytes(),
+            now_ms,
+        );
+        let received = received.map_err(|rejection| refuse(name, &rejection))?;
+        if test.dry_run == Some(true) {
+            Ok(Outcome::of(&received))
+        } else {
+            self.take(name, received, (trace, once.seed())).await
+        }
+    }
+
     /// Stores what was received. When this returns it is durable.
     async fn take(
         &self,

@@ -12,28 +12,28 @@ use crate::webhooks::{Provider, Scheme, WebhookRecord};
 /// A webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Webhook)]
-pub(super) struct WebhookView {
-    name: String,
-    environment: String,
+pub(in crate::http) struct WebhookView {
+    pub(in crate::http) name: String,
+    pub(in crate::http) environment: String,
     /// Where the provider sends, on this server.
-    path: String,
-    provider: Provider,
+    pub(in crate::http) path: String,
+    pub(in crate::http) provider: Provider,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scheme: Option<Scheme>,
-    event_name: Option<String>,
+    pub(in crate::http) scheme: Option<Scheme>,
+    pub(in crate::http) event_name: Option<String>,
     /// A path into the body, or an expression; the whole body if absent.
-    data: Option<String>,
-    id: Option<String>,
+    pub(in crate::http) data: Option<String>,
+    pub(in crate::http) id: Option<String>,
     #[serde(rename = "if")]
-    condition: Option<String>,
-    challenge: Option<String>,
-    enabled: bool,
+    pub(in crate::http) condition: Option<String>,
+    pub(in crate::http) challenge: Option<String>,
+    pub(in crate::http) enabled: bool,
     /// Whether requests must be signed.
-    verified: bool,
+    pub(in crate::http) verified: bool,
     /// Until when the secret before the current one is good too.
-    previous_secret_until: Option<Time>,
-    created_at: Time,
-    updated_at: Time,
+    pub(in crate::http) previous_secret_until: Option<Time>,
+    pub(in crate::http) created_at: Time,
+    pub(in crate::http) updated_at: Time,
 }
 
 impl WebhookView {
@@ -68,25 +68,25 @@ impl WebhookView {
 /// What became of a request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookOutcome)]
-pub(super) struct Outcome {
-    pub(super) status: Status,
+pub(in crate::http) struct Outcome {
+    pub(in crate::http) status: Status,
     /// The event's internal id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Id>)]
-    pub(super) id: Option<EventId>,
+    pub(in crate::http) id: Option<EventId>,
     /// What the provider is answered, where it only asks whether somebody listens.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) challenge: Option<String>,
+    pub(in crate::http) challenge: Option<String>,
     /// What was made of the request; only shown to operators.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) event: Option<EventView>,
+    pub(in crate::http) event: Option<EventView>,
 }
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = WebhookStatus)]
-pub(super) enum Status {
+pub(in crate::http) enum Status {
     /// The event is stored.
     Accepted,
     /// It was before: the delivery is a repetition.
@@ -102,7 +102,7 @@ pub(super) enum Status {
 /// An event that a request would be.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookEvent)]
-pub(super) struct EventView {
+pub(in crate::http) struct EventView {
     id: Option<String>,
     name: String,
     data: Option<Embedded>,
