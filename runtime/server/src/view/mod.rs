@@ -27,7 +27,9 @@ mod waiting;
 pub(crate) use app::AppView;
 pub(crate) use deployment::{DeploymentView, PinnedView};
 pub(crate) use event::{EventView, InngestEvent};
-pub(crate) use function::{FunctionDetail, FunctionView, Paused, QueuedView, functions_of};
+pub(crate) use function::{
+    FunctionDetail, FunctionView, Paused, QueuedView, TriggerView, functions_of,
+};
 pub(crate) use inngest_job::InngestJob;
 pub(crate) use job::{InngestCancellation, JobView, interval_of};
 pub(crate) use journal::{EntryView, LogView, StepNames};

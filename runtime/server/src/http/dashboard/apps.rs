@@ -142,7 +142,10 @@ fn facts(visit: &Visit, app: &AppView, current: Option<&DeploymentView>) -> Mark
         ("Size", html! { (bytes(app.bytes)) }),
         ("Deployed", ui::time(app.deployed_at, visit.now_ms)),
         ("Variables", list(&app.variables, "none")),
-        ("May reach, besides public addresses", list(&app.allow_net, "nothing")),
+        (
+            "May reach, besides public addresses",
+            list(&app.allow_net, "nothing"),
+        ),
     ])
 }
 

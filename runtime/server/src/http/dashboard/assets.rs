@@ -13,6 +13,7 @@ use crate::http::error::{ApiError, PageError};
 const STYLE: &str = concat!(
     include_str!("assets/base.css"),
     include_str!("assets/components.css"),
+    include_str!("assets/charts.css"),
     include_str!("assets/run.css"),
 );
 

@@ -9,19 +9,27 @@
 //! - A page is a handler that takes a `visit::Visit` and returns what its `page` shows. Its route is here, its row in the gate's table.
 //! - `components` has what pages are made of, `forms` what actions need, `paths` the only addresses that links have.
 
+mod apps;
 mod assets;
+mod audit;
 mod charts;
 pub(super) mod components;
+mod environments;
+mod events;
 mod fault;
 mod forms;
+mod functions;
+mod keys;
 mod paths;
 mod preferences;
 mod respond;
 mod run;
 mod runs;
+mod schemas;
 mod session;
 mod shell;
 mod visit;
+mod webhooks;
 
 use axum::Router;
 use axum::http::{HeaderMap, header};
@@ -56,6 +64,31 @@ pub(super) fn routes() -> Router<Api> {
         .route("/", get(runs::home))
         .route("/assets/{name}", get(assets::show))
         .route("/preferences", post(preferences::set))
+        .route("/apps", get(apps::list))
+        .route("/apps/{app}", get(apps::show))
+        .route("/audit", get(audit::list))
+        .route("/environments", get(environments::list))
+        .route("/environments/create", post(environments::create))
+        .route("/environments/{name}/delete", post(environments::delete))
+        .route("/events", get(events::list))
+        .route("/events/new", get(events::new))
+        .route("/events/send", post(events::send))
+        .route("/events/{id}", get(events::show))
+        .route("/events/{id}/resend", post(events::resend))
+        .route("/functions", get(functions::list))
+        .route("/functions/{app}/{function}", get(functions::show))
+        .route(
+            "/functions/{app}/{function}/invoke",
+            post(functions::invoke),
+        )
+        .route("/functions/{app}/{function}/pause", post(functions::pause))
+        .route(
+            "/functions/{app}/{function}/resume",
+            post(functions::resume),
+        )
+        .route("/keys", get(keys::list))
+        .route("/keys/create", post(keys::create))
+        .route("/keys/{id}/revoke", post(keys::revoke))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(run::show))
         .route(run::actions::CANCEL, post(run::actions::cancel))
@@ -64,8 +97,18 @@ pub(super) fn routes() -> Router<Api> {
         .route(run::actions::REPLAY, post(run::actions::replay))
         .route(run::actions::SEND, post(run::actions::send_event))
         .route(run::actions::SIGNAL, post(run::actions::send_signal))
+        .route("/schemas", get(schemas::list))
+        .route("/schemas/delete", post(schemas::delete))
+        .route("/schemas/set", post(schemas::set))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
+        .route("/webhooks", get(webhooks::list))
+        .route("/webhooks/create", post(webhooks::create))
+        .route("/webhooks/{name}/delete", post(webhooks::delete))
+        .route("/webhooks/{name}/disable", post(webhooks::disable))
+        .route("/webhooks/{name}/enable", post(webhooks::enable))
+        .route("/webhooks/{name}/rotate", post(webhooks::rotate))
+        .route("/webhooks/{name}/test", post(webhooks::test))
 }
 
 /// Whether a path is the dashboard's, known or not.

@@ -28,8 +28,13 @@ pub(in crate::http) fn action(ask: &Ask<'_>) -> Markup {
 
 /// A button that opens what it is about: what is asked, further fields, and the button that does it.
 pub(in crate::http) fn confirm(ask: &Ask<'_>, content: &Markup) -> Markup {
+    confirm_of(ask, "", content)
+}
+
+/// The same, one of several on a page: `of` tells them apart.
+pub(in crate::http) fn confirm_of(ask: &Ask<'_>, of: &str, content: &Markup) -> Markup {
     html! {
-        details.confirm #(format!("confirm-{}", ask.name)) data-testid=(format!("confirm-{}", ask.name)) {
+        details.confirm #(format!("confirm-{}{of}", ask.name)) data-testid=(format!("confirm-{}", ask.name)) {
             summary.button { (ask.label) "…" }
             form.panel method="post" action=(ask.path) data-testid=(format!("form-{}", ask.name)) {
                 (hidden(ask.fields))

@@ -12,7 +12,7 @@ mod time;
 use maud::{Markup, html};
 
 pub(in crate::http) use failure::{failure, failure_line};
-pub(in crate::http) use form::{Ask, action, area, confirm, field, input, select};
+pub(in crate::http) use form::{Ask, action, area, confirm, confirm_of, field, input, select};
 pub(in crate::http) use json::{MOST_BYTES, block, json};
 pub(in crate::http) use sentence::sentence;
 pub(in crate::http) use text::shown;

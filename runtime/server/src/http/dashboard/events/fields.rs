@@ -55,7 +55,10 @@ pub(super) fn of_schema(schema: &str) -> Option<Vec<Field>> {
         name: name.clone(),
         kind: kind(of),
         required: is_required(name),
-        about: of.get("description").and_then(Value::as_str).map(str::to_owned),
+        about: of
+            .get("description")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         example: example(of),
     });
     Some(fields.collect())
@@ -233,8 +236,17 @@ mod tests {
     fn the_words_of_a_schema_stay_text_and_what_is_no_object_has_no_fields() {
         let fields = of_schema(SCHEMA).expect("an object");
         let shown = render(&fields, &typed(&[("data.id", "\"><script>")])).into_string();
-        assert!(!shown.contains("<b>") && !shown.contains("<script>"), "{shown}");
-        for other in ["true", "{}", r#"{"properties":{}}"#, "{", r#"{"properties":[1]}"#] {
+        assert!(
+            !shown.contains("<b>") && !shown.contains("<script>"),
+            "{shown}"
+        );
+        for other in [
+            "true",
+            "{}",
+            r#"{"properties":{}}"#,
+            "{",
+            r#"{"properties":[1]}"#,
+        ] {
             assert_eq!(of_schema(other), None, "{other}");
         }
     }

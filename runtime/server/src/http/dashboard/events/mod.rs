@@ -36,9 +36,9 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let known = send::known_names(api).await?;
     let first = params.get("cursor").is_some();
     let first = first.then(|| paths::with_query("/events", &[("name", name)]));
-    let next = page.next.map(|id| {
-        paths::with_query("/events", &[("name", name), ("cursor", &id.to_string())])
-    });
+    let next = page
+        .next
+        .map(|id| paths::with_query("/events", &[("name", name), ("cursor", &id.to_string())]));
     let content = html! {
         (ui::heading(&html! { "Events" }, &send::button(&visit, name)))
         (filter(name, &known))

@@ -144,7 +144,12 @@ fn actions(visit: &Visit, event: &EventView) -> Markup {
 }
 
 fn became(matching: &Matching) -> Markup {
-    let columns = [("Function", ""), ("Outcome", ""), ("Why", "grow"), ("Run", "")];
+    let columns = [
+        ("Function", ""),
+        ("Outcome", ""),
+        ("Why", "grow"),
+        ("Run", ""),
+    ];
     let rows = html! {
         @for it in &matching.functions { (one(it)) }
     };

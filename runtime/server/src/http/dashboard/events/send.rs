@@ -38,7 +38,9 @@ struct Typed {
 impl Typed {
     fn of(form: &Fields) -> Self {
         let text = |name: &str| form.raw(name).unwrap_or_default().to_owned();
-        let others = form.pairs().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let others = form
+            .pairs()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {
             name: text("name"),
             v: text("v"),
@@ -89,7 +91,12 @@ pub(super) fn names(known: &[String]) -> Markup {
 
 /// The names of events that functions listen for or schemas are of.
 pub(super) async fn known_names(api: &Api) -> Result<Vec<String>, ApiError> {
-    let mut names: BTreeSet<String> = api.schemas().await?.into_iter().map(|it| it.event).collect();
+    let mut names: BTreeSet<String> = api
+        .schemas()
+        .await?
+        .into_iter()
+        .map(|it| it.event)
+        .collect();
     for app in api.apps().await? {
         for function in app.current.functions {
             names.extend(function.triggers.into_iter().filter_map(|it| match it {
@@ -98,7 +105,9 @@ pub(super) async fn known_names(api: &Api) -> Result<Vec<String>, ApiError> {
             }));
         }
     }
-    let users = names.into_iter().filter(|name| !name.starts_with("inngest/") && !name.starts_with("abide/"));
+    let users = names
+        .into_iter()
+        .filter(|name| !name.starts_with("inngest/") && !name.starts_with("abide/"));
     Ok(users.take(MOST_NAMES).collect())
 }
 
@@ -124,10 +133,16 @@ async fn schema_of(api: &Api, typed: &Typed) -> Result<Option<SchemaView>, ApiEr
     Ok(schemas.find(|it| it.in_force && it.event == typed.name && it.v.as_deref() == v))
 }
 
-async fn page(visit: &Visit, typed: &Typed, fault: Option<&ApiError>) -> Result<Response, PageError> {
+async fn page(
+    visit: &Visit,
+    typed: &Typed,
+    fault: Option<&ApiError>,
+) -> Result<Response, PageError> {
     let schema = schema_of(&visit.api, typed).await?;
     let known = known_names(&visit.api).await?;
-    let own = schema.as_ref().and_then(|it| fields::of_schema(&it.schema.0));
+    let own = schema
+        .as_ref()
+        .and_then(|it| fields::of_schema(&it.schema.0));
     let content = html! {
         (ui::heading(&html! { "Send an event" }, &html! {}))
         @if let Some(fault) = fault {
@@ -183,7 +198,10 @@ fn whose(schema: &SchemaView) -> Markup {
 /// The fields for the data: those of the schema, or JSON.
 fn data(typed: &Typed, own: Option<&[Field]>) -> Markup {
     let other = |form: &str| {
-        paths::with_query("/events/new", &[("name", &typed.name), ("v", &typed.v), ("as", form)])
+        paths::with_query(
+            "/events/new",
+            &[("name", &typed.name), ("v", &typed.v), ("as", form)],
+        )
     };
     html! {
         @match own {
@@ -230,12 +248,17 @@ pub(in crate::http::dashboard) async fn send(
         Err(fault) => Err(ApiError::invalid("invalid_event", fault)),
     };
     match sent {
-        Ok(id) => Ok(forms::done(&paths::event(id), format!("Sent as event {id}."))),
+        Ok(id) => Ok(forms::done(
+            &paths::event(id),
+            format!("Sent as event {id}."),
+        )),
         Err(error) if error.status.is_server_error() => Err(error.into()),
         // What was typed is not lost.
         Err(error) => {
             let mut response = page(&visit, &typed, Some(&error)).await?;
-            response.extensions_mut().insert(crate::http::gate::Ended(error.status));
+            response
+                .extensions_mut()
+                .insert(crate::http::gate::Ended(error.status));
             Ok(response)
         }
     }

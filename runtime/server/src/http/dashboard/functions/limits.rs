@@ -1,8 +1,8 @@
 //! What the limits of a function are used for right now: by the values of their keys.
 
 use abide_core::engine::Usage;
-use abide_core::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
 use abide_core::function::FunctionConfig;
+use abide_core::function::options::{Concurrency, ConcurrencyScope, ConcurrencyUnit};
 use abide_core::ids::FunctionId;
 use abide_core::state::{Counter, LaneKey, Read as _};
 use maud::{Markup, html};
@@ -34,7 +34,11 @@ pub(super) struct Limits {
 }
 
 /// Asks the engine, and counts the runs that wait.
-pub(super) async fn of(api: &Api, id: &FunctionId, config: &FunctionConfig) -> Result<Limits, ApiError> {
+pub(super) async fn of(
+    api: &Api,
+    id: &FunctionId,
+    config: &FunctionConfig,
+) -> Result<Limits, ApiError> {
     let usage = api.node.usage(id.clone()).await;
     let lanes: Vec<Vec<LaneKey>> = usage.iter().map(|it| it.lanes.clone()).collect();
     let counted = api
@@ -55,7 +59,11 @@ pub(super) async fn of(api: &Api, id: &FunctionId, config: &FunctionConfig) -> R
         .zip(counted)
         .map(|(usage, runs)| row(id, config, usage, runs))
         .collect();
-    let throttled = rows.iter().filter(|row| row.held.is_none()).map(|row| row.runs).sum();
+    let throttled = rows
+        .iter()
+        .filter(|row| row.held.is_none())
+        .map(|row| row.runs)
+        .sum();
     Ok(Limits { rows, throttled })
 }
 

@@ -20,7 +20,10 @@ pub(super) use one::show;
 pub(super) async fn list(visit: Visit) -> Result<Response, PageError> {
     let read = visit.api.read(|view| Ok((view.apps()?, paused(view)?)));
     let (apps, paused) = read.await?;
-    let functions: Vec<_> = apps.iter().flat_map(|app| functions_of(app, &paused)).collect();
+    let functions: Vec<_> = apps
+        .iter()
+        .flat_map(|app| functions_of(app, &paused))
+        .collect();
     let content = html! {
         (ui::heading(&html! { "Functions" }, &html! {}))
         #functions data-live {
@@ -39,9 +42,7 @@ fn table(visit: &Visit, functions: &[FunctionView]) -> Markup {
     let columns = [
         ("Function", "grow"),
         ("Started by", ""),
-        ("Runs, 1 h", "number"),
-        ("Failed, 1 h", "number wide"),
-        ("p95, 1 h", "number wide"),
+        ("Deployed", "wide"),
     ];
     let rows = html! {
         @for function in functions { (row(visit, function)) }
@@ -50,7 +51,6 @@ fn table(visit: &Visit, functions: &[FunctionView]) -> Markup {
 }
 
 fn row(visit: &Visit, function: &FunctionView) -> Markup {
-    let totals = one::totals(&visit.api, &function.app, &function.function).map(|(hour, _)| hour);
     html! {
         tr data-testid="function-row" data-function=(function.id) {
             td.grow {
@@ -59,9 +59,7 @@ fn row(visit: &Visit, function: &FunctionView) -> Markup {
                 @if let Some(name) = &function.name { span.note { bdi { (ui::shown(name)) } } }
             }
             td { (triggers(&function.triggers)) }
-            td.number { (one::count(totals.as_ref().map(|it| it.started))) }
-            td.number.wide { (one::count(totals.as_ref().map(|it| it.failed))) }
-            td.number.wide { (one::took(totals.as_ref().and_then(|it| it.duration_p95_ms))) }
+            td.wide { (ui::time(function.deployed_at, visit.now_ms)) }
         }
     }
 }
