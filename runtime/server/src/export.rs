@@ -168,7 +168,11 @@ impl Export {
         if let Some((_, reason)) = fits.iter().find(|(fits, _)| !fits) {
             return Err(form(*reason));
         }
-        let fields = self.logs.iter().flatten().filter_map(|line| line.fields.as_deref());
+        let fields = self
+            .logs
+            .iter()
+            .flatten()
+            .filter_map(|line| line.fields.as_deref());
         if !fields.into_iter().all(is_json_object) {
             return Err(form("the fields of a log line are no JSON object"));
         }

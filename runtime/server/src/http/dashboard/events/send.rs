@@ -1,5 +1,6 @@
 //! Sending an event by hand: a form that knows the schema of its event, where there is one.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use abide_core::Json;
@@ -105,9 +106,14 @@ pub(super) async fn known_names(api: &Api) -> Result<Vec<String>, ApiError> {
             }));
         }
     }
-    let users = names
-        .into_iter()
-        .filter(|name| !name.starts_with("inngest/") && !name.starts_with("abide/"));
+    // Users cannot send the platform's, and what cannot be seen cannot be chosen.
+    let of_users = |name: &String| {
+        !["inngest/", "abide/"]
+            .iter()
+            .any(|own| name.starts_with(own))
+            && matches!(ui::shown(name), Cow::Borrowed(_))
+    };
+    let users = names.into_iter().filter(of_users);
     Ok(users.take(MOST_NAMES).collect())
 }
 
