@@ -123,12 +123,14 @@ fn structured(text: &str) -> Option<Written> {
     let message = take(&mut fields, &["message", "msg"], |json| {
         serde_json::from_str::<String>(json).ok()
     })?;
-    let level = take(&mut fields, &["level", "severity"], |json| {
-        match serde_json::from_str::<String>(json) {
+    let level = take(
+        &mut fields,
+        &["level", "severity"],
+        |json| match serde_json::from_str::<String>(json) {
             Ok(name) => LogLevel::named(&name),
             Err(_) => LogLevel::numbered(json),
-        }
-    });
+        },
+    );
     Some(Written {
         level,
         message,
@@ -220,7 +222,11 @@ mod tests {
             assert_eq!(line(text), (LogLevel::Info, text.to_owned(), None));
         }
         assert_eq!(line("a\nb\n").1, "a\nb");
-        let deep = format!("{{\"msg\":\"a\",\"x\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        let deep = format!(
+            "{{\"msg\":\"a\",\"x\":{}{}}}",
+            "[".repeat(200),
+            "]".repeat(200)
+        );
         assert_eq!(line(&deep).1, deep);
     }
 

@@ -62,7 +62,7 @@ impl Engine {
 fn made(answer: &Answer, keeps: bool) -> Option<Option<RunId>> {
     match answer {
         Answer::Job(job) => Some(Some(job.id)),
-        Answer::Replayed(run) => Some(Some(*run)),
+        Answer::Replayed(run) | Answer::Invoked { run, .. } => Some(Some(*run)),
         Answer::Signalled(None) => keeps.then_some(None),
         Answer::Signalled(run) => Some(*run),
         Answer::Accepted(_)

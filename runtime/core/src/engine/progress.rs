@@ -7,7 +7,9 @@ use crate::event::EventSource;
 use crate::ids::RunId;
 use crate::journal::{Entry, OpNumber};
 use crate::machine::{Change, Position, Progress, Send};
-use crate::state::{JournalChunk, LogLine, Logged, ReadError, Registration, Run, RunEnd, RunStatus, WaitKey, Write};
+use crate::state::{
+    JournalChunk, LogLine, Logged, ReadError, Registration, Run, RunEnd, RunStatus, WaitKey, Write,
+};
 
 impl Engine {
     pub(super) fn progress(
@@ -42,7 +44,13 @@ impl Engine {
         if self.deaths.suspects(id) && super::deaths::gets_on(&progress) {
             self.acquit(id);
         }
-        Self::append(&mut run, progress.entries, progress.logs, progress.logged, cx);
+        Self::append(
+            &mut run,
+            progress.entries,
+            progress.logs,
+            progress.logged,
+            cx,
+        );
         // What it sends may cancel it: the report as a whole comes before that.
         self.step.reporting = Some(id);
         self.watch_and_send(&run, progress.changes, progress.sends, cx)?;

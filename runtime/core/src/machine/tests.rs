@@ -139,7 +139,10 @@ fn the_limit_of_a_log_holds_across_executions_and_is_told_once() {
     };
     let mut first = machine(limits.clone());
     log(&mut first, "a");
-    log(&mut first, r#"{"message":"b","level":"error","fields":{"id":1}}"#);
+    log(
+        &mut first,
+        r#"{"message":"b","level":"error","fields":{"id":1}}"#,
+    );
     start(&mut first, "s").expect("within the limits");
     assert_eq!(first.next(), Ok(Next::Blocked));
     let progress = first.take_progress().expect("something new");

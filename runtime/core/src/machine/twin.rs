@@ -7,8 +7,8 @@ use super::workflow::unknown_ticket;
 use super::{Announced, Divergence, Machine, OpState, Phase, Stop, Ticket};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, step_hash};
-use crate::operation::{Operation, RunOptions};
 use crate::log::Written;
+use crate::operation::{Operation, RunOptions};
 use crate::state::{LogLevel, LogLine, Registration};
 use crate::{Json, is_json};
 

@@ -16,8 +16,8 @@ pub use job::{Job, JobAction, JobState, RunFilter};
 pub use queue::{Counter, LaneKey, Place, Queue};
 pub use read::{Read, ReadError};
 pub use records::{
-    App, BufferedSignal, Deployed, EventSchema, JournalChunk, LogLevel, LogLine, Logged, PendingBatch,
-    PendingDebounce, Registration, Run, RunEnd, RunStatus, StepInput, TimeoutKind, TimerKey,
-    WaitKey,
+    App, BufferedSignal, Deployed, EventSchema, JournalChunk, LogLevel, LogLine, Logged,
+    PendingBatch, PendingDebounce, Registration, Run, RunEnd, RunStatus, StepInput, TimeoutKind,
+    TimerKey, WaitKey,
 };
 pub use write::Write;

@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::function::FunctionConfig;
 use crate::ids::{Digest, EventId, FunctionId, RunId};
 use crate::journal::{Entry, OpNumber};
-use crate::operation::{AiInfer, Fetch, Invoke};
 use crate::limits::Limits;
+use crate::operation::{AiInfer, Fetch, Invoke};
 use crate::retry::RetryPolicy;
 use crate::state::Queue;
 

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::http::error::{ApiError, Problem};
+use crate::http::idempotency::Once;
 use crate::http::page::All;
 use crate::http::{Api, body};
 use crate::view::{
@@ -174,6 +175,7 @@ pub(in crate::http) struct InvokedView {
 pub(super) async fn invoke(
     State(api): State<Api>,
     Path((app, function)): Path<(String, String)>,
+    once: Once,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -183,7 +185,8 @@ pub(super) async fn invoke(
         ApiError::invalid("invalid_body", detail)
     })?;
     let json = |raw: Option<Box<RawValue>>| raw.map(|raw| raw.get().into());
-    let invoked = api
+    let invoked = once
+        .api(&api)
         .invoke_function(app, &function, json(wanted.data), json(wanted.user))
         .await?;
     Ok((StatusCode::CREATED, Json(invoked)).into_response())
@@ -241,14 +244,16 @@ impl Api {
             .map_err(|fault| ApiError::invalid("invalid_event", fault.to_string()))?;
         let before = self.function(app.clone(), function).await?;
         let id = FunctionId::new(app.as_str(), function);
-        match self.node.invoke_function(id, invocation).await? {
-            Answer::Invoked { run, event } => Ok(InvokedView {
-                run_id: run,
-                event_id: event,
-                function_id: before.id().to_owned(),
-            }),
-            other => Err(refused(&other, &before)),
-        }
+        let (run_id, event_id) = match self.node.invoke_function(id, invocation).await? {
+            Answer::Invoked { run, event } => (run, event),
+            Answer::DoneBefore(Some(run)) => (run, self.run(run).await?.event),
+            other => return Err(refused(&other, &before)),
+        };
+        Ok(InvokedView {
+            run_id,
+            event_id,
+            function_id: before.id().to_owned(),
+        })
     }
 
     /// The configuration of a function, as its author gave it.

@@ -13,6 +13,7 @@ use crate::DEFAULT_ENVIRONMENT;
 use crate::http::access::EnvironmentView;
 use crate::http::error::PageError;
 use crate::http::gate::Subject;
+use crate::http::idempotency::Once;
 
 const CREATE: &str = "/environments/create";
 const DELETE: &str = "/environments/{name}/delete";
@@ -118,7 +119,7 @@ pub(super) async fn create(
 ) -> Result<Response, PageError> {
     let form = Fields::read(&visit, &headers, body).await?;
     let name = form.get("name").unwrap_or_default();
-    let made = visit.api.create_environment(name).await;
+    let made = visit.api.create_environment(name, &Once::default()).await;
     let made = made.map(|it| format!("The environment {} takes work.", it.name));
     let mut response = forms::outcome("/environments", made);
     response.extensions_mut().insert(Subject(name.to_owned()));

@@ -13,6 +13,7 @@ use super::{Section, components as ui, paths};
 use crate::http::error::{ApiError, PageError};
 use crate::http::gate::Subject;
 use crate::http::hooks::{Outcome, Status, WebhookTest, WebhookView};
+use crate::http::idempotency::Once;
 
 const CREATE: &str = "/webhooks/create";
 const DELETE: &str = "/webhooks/{name}/delete";
@@ -231,7 +232,10 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, PageError> {
     let form = Fields::read(&visit, &headers, body).await?;
-    let made = visit.api.create_webhook(settings(&form)).await;
+    let made = visit
+        .api
+        .create_webhook(settings(&form), &Once::default())
+        .await;
     let made = made.map(|it| format!("The webhook {} takes requests at {}.", it.name, it.path));
     let mut response = forms::outcome("/webhooks", made);
     let name = form.get("name").unwrap_or_default();
@@ -288,7 +292,10 @@ pub(super) async fn rotate(
 
 /// Sends one a sample.
 pub(super) async fn test(visit: Visit, Path(name): Path<String>) -> Response {
-    match visit.api.test_webhook(&name, WebhookTest::default()).await {
+    let once = Once::default();
+    let sample = WebhookTest::default();
+    let tested = visit.api.test_webhook(&name, sample, (None, &once));
+    match tested.await {
         Ok(Outcome {
             status: Status::Accepted,
             id: Some(id),

@@ -80,7 +80,9 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let made = api.create_webhook(read(&headers, body).await?, &once).await?;
+    let made = api
+        .create_webhook(read(&headers, body).await?, &once)
+        .await?;
     let subject = Subject(made.name.clone());
     let mut answer = (StatusCode::CREATED, Json(made)).into_response();
     answer.extensions_mut().insert(subject);
@@ -263,7 +265,9 @@ impl Api {
         let inserted = self.admin.insert(&self.environment, &name, &record).await;
         let made_before = async || {
             let found = self.find(&name).await?;
-            Ok::<_, ApiError>(found.filter(|it| it.request.is_some() && it.request == record.request))
+            Ok::<_, ApiError>(
+                found.filter(|it| it.request.is_some() && it.request == record.request),
+            )
         };
         if inserted.map_err(broken)? {
             // It is as it was asked for.
@@ -272,7 +276,9 @@ impl Api {
         } else {
             return Err(ApiError::conflict(
                 "webhook_exists",
-                format!("there is a webhook `{name}` already; replace it with PUT, or with `abide webhooks add --replace`"),
+                format!(
+                    "there is a webhook `{name}` already; replace it with PUT, or with `abide webhooks add --replace`"
+                ),
             ));
         }
         Ok(self.view(&name, &record))
