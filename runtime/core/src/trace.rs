@@ -2,14 +2,19 @@
 //!
 //! It is carried from an event to its runs, and from these to whatever they send, start and call. Nothing of it is ever shown to a
 //! function, and nothing that a run does depends on it. The ids of spans follow from what they are spans of, so that a body that executes
-//! again under the same number has the same one. This module must not decide who is traced: a trace that nobody sent is not begun.
+//! again under the same number has the same one, and so has a run after a restart. A trace that nobody sent is begun only where the node
+//! records traces: then it follows from the run.
+
+mod sampling;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::Json;
 use crate::ids::RunId;
-use crate::journal::OpNumber;
+use crate::journal::{OpNumber, WORKFLOW_OP};
+
+pub use sampling::{InvalidSampler, Sampling};
 
 /// The name of the header that says which trace and which span.
 pub const TRACEPARENT: &str = "traceparent";
@@ -62,18 +67,67 @@ impl TraceContext {
         })
     }
 
+    /// Where a run stands: what its event says, or, where traces are recorded and the event says nothing, a trace that follows from the run.
+    /// `sampling` is absent where none are recorded: then what a caller said is only handed on.
+    pub fn of_run(given: Option<&Self>, run: RunId, sampling: Option<Sampling>) -> Option<Self> {
+        let Some(sampling) = sampling else {
+            return given.cloned();
+        };
+        Some(match given {
+            Some(given) => Self {
+                sampled: sampling.samples(given.trace_id, Some(given.sampled)),
+                ..given.clone()
+            },
+            None => {
+                let trace_id = trace_of(run);
+                Self {
+                    trace_id,
+                    parent_id: run_span(run),
+                    sampled: sampling.samples(trace_id, None),
+                    state: None,
+                }
+            }
+        })
+    }
+
     /// The place of what an attempt of a run's operation sends, starts or calls: the same trace, and a span of its own.
     #[must_use]
     pub fn of_attempt(&self, run: RunId, op: OpNumber, attempt: u32) -> Self {
-        let mut name = Vec::with_capacity(24);
-        name.extend_from_slice(&run.0.to_be_bytes());
-        name.extend_from_slice(&op.to_be_bytes());
-        name.extend_from_slice(&attempt.to_be_bytes());
+        self.at_span(attempt_span(run, op, attempt))
+    }
+
+    /// The same trace, at this span.
+    #[must_use]
+    pub fn at_span(&self, span_id: u64) -> Self {
         Self {
-            // 0 is no span.
-            parent_id: xxh3_64(&name).max(1),
+            parent_id: span_id,
             ..self.clone()
         }
+    }
+
+    /// A trace that begins here.
+    pub fn begin(trace_id: u128, span_id: u64, sampled: bool) -> Self {
+        Self {
+            trace_id: trace_id.max(1),
+            parent_id: span_id.max(1),
+            sampled,
+            state: None,
+        }
+    }
+
+    /// The trace.
+    pub fn trace_id(&self) -> u128 {
+        self.trace_id
+    }
+
+    /// The span of whoever sent it.
+    pub fn parent_id(&self) -> u64 {
+        self.parent_id
+    }
+
+    /// Whether the trace is recorded.
+    pub fn is_sampled(&self) -> bool {
+        self.sampled
     }
 
     /// The header `traceparent`.
@@ -87,6 +141,41 @@ impl TraceContext {
     pub fn tracestate(&self) -> Option<&str> {
         self.state.as_deref()
     }
+}
+
+/// The trace of a run whose event is part of none.
+fn trace_of(run: RunId) -> u128 {
+    xxh3_128(&run.0.to_be_bytes()).max(1)
+}
+
+/// The span of a whole run.
+pub fn run_span(run: RunId) -> u64 {
+    attempt_span(run, WORKFLOW_OP, 0)
+}
+
+/// The span of an attempt at an operation's body; of the operation itself where it was attempted once, or is nothing that is attempted.
+pub fn attempt_span(run: RunId, op: OpNumber, attempt: u32) -> u64 {
+    let mut name = [0; 24];
+    name[..16].copy_from_slice(&run.0.to_be_bytes());
+    name[16..20].copy_from_slice(&op.to_be_bytes());
+    name[20..].copy_from_slice(&attempt.to_be_bytes());
+    // 0 is no span.
+    xxh3_64(&name).max(1)
+}
+
+/// The span of an operation that was attempted more than once.
+pub fn step_span(run: RunId, op: OpNumber) -> u64 {
+    attempt_span(run, op, u32::MAX)
+}
+
+/// The span of a run's time in the queue.
+pub fn queue_span(run: RunId) -> u64 {
+    attempt_span(run, WORKFLOW_OP, u32::MAX)
+}
+
+/// The span of a stretch in which a run's code executed; its first entry has this index in the journal.
+pub fn episode_span(run: RunId, first_entry: u32) -> u64 {
+    attempt_span(run, WORKFLOW_OP, first_entry.saturating_add(1))
 }
 
 /// A number of exactly so many hexadecimal digits, in small letters.
@@ -194,6 +283,29 @@ mod tests {
         assert!(state(32).is_some() && state(33).is_none());
         let long = format!("a={}", "x".repeat(257));
         assert_eq!(trace(PARENT, &[&long]).unwrap().tracestate(), None);
+    }
+
+    #[test]
+    fn a_run_without_a_trace_has_one_that_follows_from_it_where_traces_are_recorded() {
+        let run = RunId(7);
+        let all = Sampling::parse("always_on", None).expect("a sampler");
+        assert_eq!(TraceContext::of_run(None, run, None), None);
+        let own = TraceContext::of_run(None, run, Some(all)).expect("a trace");
+        assert_eq!(
+            TraceContext::of_run(None, run, Some(all)),
+            Some(own.clone())
+        );
+        assert_eq!(own.parent_id(), run_span(run));
+        assert_ne!(
+            TraceContext::of_run(None, RunId(8), Some(all)).map(|it| it.trace_id),
+            Some(own.trace_id)
+        );
+        let given = trace(&PARENT.replace("-01", "-00"), &["a=1"]).expect("it is well-formed");
+        let kept = TraceContext::of_run(Some(&given), run, None).expect("a trace");
+        assert_eq!(kept, given);
+        let sampled = TraceContext::of_run(Some(&given), run, Some(all)).expect("a trace");
+        assert_eq!(sampled.trace_id, given.trace_id);
+        assert!(sampled.is_sampled() && sampled.tracestate() == Some("a=1"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The node's settings, each with its reason.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use abide_core::engine::EngineConfig;
@@ -8,6 +9,8 @@ use abide_host::{EgressPolicy, HostConfig};
 use abide_store::MemoryDisk;
 
 use crate::clock::Clock;
+use crate::environments::DEFAULT_ENVIRONMENT;
+use crate::telemetry::Telemetry;
 
 /// Where a node keeps what must survive.
 #[derive(Debug, Clone)]
@@ -60,6 +63,10 @@ pub struct NodeConfig {
     pub max_queued_inputs: usize,
     /// Rows that may wait for the disk before events are refused as overload: a bound on memory.
     pub max_pending_rows: usize,
+    /// The environment that the node is, as traces name it.
+    pub environment: Arc<str>,
+    /// What records traces, if anything does.
+    pub telemetry: Option<Telemetry>,
 }
 
 impl NodeConfig {
@@ -82,6 +89,8 @@ impl NodeConfig {
             keep_house_every: KEEP_HOUSE_EVERY,
             max_queued_inputs: 50_000,
             max_pending_rows: 400_000,
+            environment: DEFAULT_ENVIRONMENT.into(),
+            telemetry: None,
         }
     }
 

@@ -214,6 +214,11 @@ fn events(node: &Inner, run: &Run) -> Result<Events, Failure> {
     let mut events = Vec::with_capacity(ids.len());
     for id in ids {
         match node.view.event(id).map_err(broken)? {
+            Some(event) if id == run.event => {
+                // What the run's bodies reach stands where the run does.
+                let trace = node.trace_of(event.trace.as_deref(), run.id);
+                events.push(event.traced(trace.map(Box::new)));
+            }
             Some(event) => events.push(event),
             None => {
                 return Err(broken(format!(

@@ -34,6 +34,7 @@ use crate::health::Health;
 use crate::requests::Requests;
 use crate::shard::{Message, Shard, ShardHandle};
 use crate::steps::Steps;
+use crate::telemetry::Tracer;
 use crate::warnings::Warnings;
 
 /// Notices that a slow watcher may fall behind before it misses some.
@@ -85,6 +86,8 @@ pub(crate) struct Inner {
     max_pending_rows: usize,
     pub(crate) keep_runs: Duration,
     pub(crate) keep_events: Duration,
+    /// What records traces, if anything does.
+    pub(crate) tracer: Option<Tracer>,
     started: Instant,
 }
 
@@ -164,13 +167,22 @@ impl Node {
     }
 
     /// Everything but what moves it.
-    fn assemble(config: NodeConfig, store: Store, host: Host) -> Result<(Self, Shard), OpenError> {
+    fn assemble(
+        mut config: NodeConfig,
+        store: Store,
+        host: Host,
+    ) -> Result<(Self, Shard), OpenError> {
         let directory = config.storage.directory();
         let components = Components::open(host.clone(), directory.join("components"))
             .map_err(|source| cannot_create(directory, source))?;
         let seed = config.seed.unwrap_or_else(|| host.surroundings().random());
         let view = store.view();
         let (handle, receiver) = ShardHandle::new();
+        let tracer = config
+            .telemetry
+            .take()
+            .map(|telemetry| telemetry.tracer(config.environment.clone(), store.view()));
+        config.engine.sampling = tracer.as_ref().map(Tracer::sampling);
         let inner = Arc::new(Inner {
             clock: config.clock,
             limits: config.engine.limits.clone(),
@@ -199,6 +211,7 @@ impl Node {
             max_pending_rows: config.max_pending_rows,
             keep_runs: config.keep_runs,
             keep_events: config.keep_events,
+            tracer: tracer.clone(),
             started: Instant::now(),
         });
         let apps = view.apps()?;
@@ -216,6 +229,7 @@ impl Node {
             receiver,
             handle,
             act: Arc::new(Actor(Arc::downgrade(&inner))),
+            tracer,
         };
         let request = None;
         Ok((Self { inner, request }, shard))
@@ -581,6 +595,16 @@ impl Inner {
             Some(settings) => (settings.variables.clone(), settings.egress.clone()),
             None => (Arc::default(), Arc::new(Egress::new(self.egress.clone()))),
         }
+    }
+
+    /// Where a run stands in a trace, if it is part of one.
+    pub(crate) fn trace_of(
+        &self,
+        given: Option<&TraceContext>,
+        run: RunId,
+    ) -> Option<TraceContext> {
+        let sampling = self.tracer.as_ref().map(Tracer::sampling);
+        TraceContext::of_run(given, run, sampling)
     }
 
     /// Resolves once everything that was reported to the shard is durable.

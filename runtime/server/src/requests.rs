@@ -39,7 +39,6 @@ impl Requests {
             run: id,
             event: run.event,
             op,
-            attempt,
         };
         let surroundings = node.host.surroundings().clone();
         let node = Arc::downgrade(node);
@@ -78,16 +77,17 @@ struct Place {
     run: RunId,
     event: EventId,
     op: OpNumber,
-    attempt: u32,
 }
 
 impl Place {
-    /// Where the request stands in a trace, if the run's event is part of one. A trace that cannot be read keeps no request from leaving.
+    /// Where the request stands in a trace, if its run is part of one. A trace that cannot be read keeps no request from leaving.
     async fn trace(&self, node: &Inner) -> Option<TraceContext> {
         let (view, event) = (node.view.clone(), self.event);
         let event = node.blocking(move || view.get_event(event)).await;
-        let trace = event.ok()?.ok()??.trace?;
-        Some(trace.of_attempt(self.run, self.op, self.attempt))
+        let given = event.ok()?.ok()??.trace;
+        let trace = node.trace_of(given.as_deref(), self.run)?;
+        // All attempts are one span: the journal tells only how the last one ended.
+        Some(trace.of_attempt(self.run, self.op, 0))
     }
 }
 

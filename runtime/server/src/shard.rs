@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::export::{Export, Unfit};
+use crate::telemetry::Tracer;
 
 /// Inputs handled before timers and executions have their turn.
 const INPUTS_IN_TURN: usize = 256;
@@ -105,6 +106,8 @@ pub(crate) struct Shard {
     pub receiver: Receiver<Message>,
     pub handle: ShardHandle,
     pub act: Arc<dyn Act>,
+    /// What records traces, if anything does.
+    pub tracer: Option<Tracer>,
 }
 
 impl Shard {
@@ -255,9 +258,16 @@ impl Shard {
             let batch = abide_store::encode(&out.writes)?;
             let act = self.act.clone();
             let durable = out.durable;
+            let tracer = self.tracer.as_ref();
+            let sights = tracer.and_then(|it| Some((it.clone(), it.watch(&out.writes)?)));
             // The effects are the listener: nobody waits for the ticket.
             let _ticket = self.store.submit_then(batch, move |result| match result {
-                Ok(()) => durable.into_iter().for_each(|effect| act.durable(effect)),
+                Ok(()) => {
+                    durable.into_iter().for_each(|effect| act.durable(effect));
+                    if let Some((tracer, sights)) = sights {
+                        tracer.seen(sights);
+                    }
+                }
                 Err(error) => act.fail(error.to_string()),
             });
         }

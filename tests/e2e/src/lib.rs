@@ -9,11 +9,13 @@ mod api;
 mod built;
 mod command;
 mod lines;
+mod receiver;
 mod server;
 mod wait;
 
 pub use api::{Answer, Api};
 pub use built::{abide, guest, repository};
 pub use command::{Ran, Run};
+pub use receiver::{Received, Receiver};
 pub use server::{Server, Starting};
 pub use wait::{eventually, holds_for, until};

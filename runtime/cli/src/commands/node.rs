@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use abide_host::{AllowRule, EgressPolicy};
 use abide_server::http::{self, Access, HttpConfig, Server};
-use abide_server::{NodeConfig, Site, SiteConfig};
+use abide_server::{NodeConfig, Site, SiteConfig, Telemetry};
 use anyhow::{Context, Result, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,6 +27,8 @@ pub(crate) struct Options<'a> {
     pub(crate) code_cache: Option<PathBuf>,
     /// The most environments, if not as many as usual.
     pub(crate) max_environments: Option<usize>,
+    /// The collector of traces, if the settings name one.
+    pub(crate) otlp_endpoint: Option<&'a str>,
 }
 
 /// Opens the node of every environment.
@@ -42,6 +44,11 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Site> {
     config.check_replay = options.check_replay;
     if options.code_cache.is_some() {
         config.host.code_cache.clone_from(&options.code_cache);
+    }
+    config.telemetry = Telemetry::from_environment(options.otlp_endpoint)
+        .map_err(|error| Usage(error.to_string()))?;
+    if let Some(telemetry) = &config.telemetry {
+        tracing::info!(collector = telemetry.endpoint(), "traces are recorded");
     }
     let mut config = SiteConfig::new(config);
     options.keep.apply(&mut config);

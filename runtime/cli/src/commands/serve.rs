@@ -59,6 +59,7 @@ impl Serve {
             keep: &settings.keep,
             code_cache: settings.code_cache.clone(),
             max_environments: usize::try_from(settings.max_environments).ok(),
+            otlp_endpoint: settings.otlp_endpoint.as_deref(),
         };
         let configured = admin_key(settings)?;
         let site = node::open(&options).await?;

@@ -133,6 +133,15 @@ pub(crate) struct Settings {
     pub(crate) serving: Serving,
     #[command(flatten)]
     pub(crate) keep: Keep,
+    /// Send traces of runs to this OpenTelemetry collector, by OTLP over HTTP: its address, like `http://127.0.0.1:4318`. Without it the variables
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` count; without all of them there are no traces.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "ABIDE_OTLP_ENDPOINT",
+        hide_env_values = true
+    )]
+    pub(crate) otlp_endpoint: Option<String>,
     /// Which log lines are written: `info`, `warn`, `warn,abide_server=debug`.
     #[arg(
         long,

@@ -121,7 +121,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The place in a trace of what an operation of the run sends or starts, if the run's event has one.
+    /// The place in a trace of what an operation of the run sends or starts, if the run has one.
     pub(super) fn trace_of(
         &self,
         run: &Run,
@@ -129,7 +129,8 @@ impl Engine {
         cx: &Context<'_>,
     ) -> Result<Option<Box<TraceContext>>, ReadError> {
         let event = self.event(run.event, cx)?;
-        let trace = event.and_then(|event| event.trace.clone());
+        let given = event.and_then(|event| event.trace.clone());
+        let trace = TraceContext::of_run(given.as_deref(), run.id, self.config.sampling);
         Ok(trace.map(|trace| Box::new(trace.of_attempt(run.id, op, 0))))
     }
 

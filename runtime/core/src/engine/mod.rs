@@ -58,6 +58,7 @@ use crate::schema::Schemas;
 use crate::state::{
     App, EventSchema, JobAction, Read, ReadError, Run, RunFilter, TimerKey, WaitKey,
 };
+use crate::trace::Sampling;
 use crate::{DAY_MS, Json};
 
 use arriving::Arriving;
@@ -285,6 +286,8 @@ pub struct EngineConfig {
     pub timers_per_step: usize,
     /// Runs that a job looks at in one step, for the same reason.
     pub runs_per_portion: usize,
+    /// Which traces are recorded, if any are: what a run sends and starts then says so.
+    pub sampling: Option<Sampling>,
 }
 
 impl Default for EngineConfig {
@@ -295,6 +298,7 @@ impl Default for EngineConfig {
             max_requests: 256,
             timers_per_step: 256,
             runs_per_portion: 256,
+            sampling: None,
         }
     }
 }

@@ -151,7 +151,9 @@ impl Site {
     /// Opens the admin store and every environment, which begin to work. Needs a tokio runtime.
     pub async fn open(config: SiteConfig) -> Result<Self, OpenError> {
         // First: of two servers on one directory, the second one is told so before it touches anything else.
-        let default = Node::open(config.node.clone()).await?;
+        let mut node = config.node.clone();
+        node.environment = DEFAULT_ENVIRONMENT.into();
+        let default = Node::open(node).await?;
         let directory = config.node.storage.directory().join("admin");
         let opened = match &config.node.storage {
             Storage::Directory(_) => tokio::task::spawn_blocking(move || Admin::open(&directory))
@@ -350,6 +352,9 @@ impl Site {
             .iter()
             .map(|environment| environment.node.shutdown());
         futures::future::join_all(stopping).await;
+        if let Some(telemetry) = &self.inner.config.node.telemetry {
+            telemetry.flush().await;
+        }
         let admin = self.inner.admin.clone();
         match tokio::task::spawn_blocking(move || admin.close()).await {
             Ok(Ok(())) => {}
@@ -392,6 +397,7 @@ impl Site {
         };
         config.cache_bytes = config.cache_bytes.min(CACHE_BYTES);
         config.seed = None;
+        config.environment = name.into();
         self.default_node()?.open_beside(config).await
     }
 }

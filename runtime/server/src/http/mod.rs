@@ -33,7 +33,7 @@ mod runs;
 mod select;
 mod serve;
 mod stream;
-mod trace;
+pub(crate) mod trace;
 mod v1;
 
 use std::sync::Arc;
@@ -52,6 +52,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::admin::{Admin, Keys};
 use crate::environments::DEFAULT_ENVIRONMENT;
+use crate::telemetry::record_request;
 use crate::{Node, Site};
 pub(crate) use api::Deployment;
 use error::{ApiError, Dialect};
@@ -122,6 +123,10 @@ fn routes(api: Api) -> Router {
     let once = axum::middleware::from_fn_with_state(api.clone(), idempotency::once);
     // The role first: who may not do something is told nothing of an earlier answer either.
     let authorise = axum::middleware::from_fn_with_state(api.clone(), authorise);
+    if let Some(tracer) = api.node.inner.tracer.clone() {
+        let record = axum::middleware::from_fn_with_state(tracer, record_request);
+        router = router.route_layer(record);
+    }
     router
         .route_layer(once)
         .route_layer(authorise)

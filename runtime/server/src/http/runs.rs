@@ -59,7 +59,11 @@ fn read_in_full<T>(
                 _ => view.run_events(id)?,
             },
             hold: hold(view, &run)?,
-            trace: view.get_event(run.event)?.and_then(|event| event.trace),
+            trace: {
+                let given = view.get_event(run.event)?.and_then(|event| event.trace);
+                let trace = node.inner.trace_of(given.as_deref(), id);
+                trace.map(Box::new)
+            },
         };
         match view.get_run(id)? {
             Some(now) if now != run && reads < MOST_READS => run = now,

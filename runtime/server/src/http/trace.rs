@@ -4,7 +4,7 @@ use abide_core::trace::{TRACEPARENT, TRACESTATE, TraceContext};
 use axum::http::HeaderMap;
 
 /// The place that a request names; none if it names none, several, or a malformed one.
-pub(super) fn of_request(headers: &HeaderMap) -> Option<TraceContext> {
+pub(crate) fn of_request(headers: &HeaderMap) -> Option<TraceContext> {
     let mut parents = headers.get_all(TRACEPARENT).iter();
     let (Some(parent), None) = (parents.next(), parents.next()) else {
         return None;

@@ -97,7 +97,7 @@ pub(crate) struct Surroundings {
     pub(crate) events: Vec<EventId>,
     /// What keeps it from starting, while it is queued.
     pub(crate) hold: Option<Hold>,
-    /// The place in a trace that its event has.
+    /// Its place in a trace: that of its event, or its own where traces are recorded.
     pub(crate) trace: Option<Box<TraceContext>>,
 }
 
@@ -118,7 +118,7 @@ pub(crate) struct RunDetail {
     /// All events that started it.
     #[schema(value_type = Vec<Id>)]
     pub(crate) event_ids: Vec<EventId>,
-    /// The place in a distributed trace of the event that it has as `event`.
+    /// Its place in a distributed trace: that of the event that it has as `event`, or its own where traces are recorded.
     pub(crate) traceparent: Option<String>,
     /// Why it does not go on right now, in one sentence.
     pub(crate) waiting_for: Option<String>,

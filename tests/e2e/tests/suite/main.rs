@@ -18,4 +18,5 @@ mod repeated;
 mod retention;
 mod stopping;
 mod support;
+mod traces;
 mod webhooks;

@@ -1,0 +1,215 @@
+//! The thread that makes spans of what was written.
+//!
+//! It reads the store where a trail has to be taken up, so it must not be the shard's or the committer's. What comes faster than it
+//! works waits in a bounded queue, and what does not fit there is dropped and counted: the spans of such runs have gaps.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use abide_core::event::Event;
+use abide_core::ids::{EventId, RunId};
+use abide_core::journal::Entry;
+use abide_core::state::{Read as _, ReadError, Run};
+use abide_core::trace::Sampling;
+use abide_store::View;
+
+use super::Source;
+use super::export::{Exporter, Now};
+use super::observe::Sight;
+use super::settings::TelemetryError;
+use super::trail::{Lookup, Trail};
+
+/// Batches of writes that may wait: about a second of a busy node, and some ten megabytes.
+const WAITING: usize = 16_384;
+
+/// Runs whose trails are kept between two looks at them. More are taken up from their journals.
+const TRAILS: usize = 20_000;
+
+/// What was written in an environment.
+pub(super) struct Seen {
+    pub source: Arc<Source>,
+    pub sights: Vec<Sight>,
+}
+
+enum Message {
+    Seen(Seen),
+    Flush(SyncSender<Now>),
+}
+
+/// The way to the thread.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    sender: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Watcher {
+    /// Starts the thread; it ends with the last handle.
+    pub(super) fn start(exporter: Exporter, sampling: Sampling) -> Result<Self, TelemetryError> {
+        let (sender, receiver) = sync_channel(WAITING);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let trails = Trails {
+            sampling,
+            exporter,
+            dropped: dropped.clone(),
+            told: 0,
+            by_run: HashMap::new(),
+        };
+        std::thread::Builder::new()
+            .name("abide-traces".into())
+            .spawn(move || trails.work(&receiver))
+            .map_err(TelemetryError::Thread)?;
+        Ok(Self { sender, dropped })
+    }
+
+    /// Hands on what was written; never blocks.
+    pub(super) fn tell(&self, seen: Seen) {
+        match self.sender.try_send(Message::Seen(seen)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How many batches of writes were dropped.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until spans were made of everything that came before.
+    pub(super) fn flush(&self, within: Duration) {
+        let (done, wait) = sync_channel(1);
+        let mut message = Message::Flush(done);
+        let began = std::time::Instant::now();
+        while let Err(TrySendError::Full(again)) = self.sender.try_send(message) {
+            if began.elapsed() >= within {
+                return;
+            }
+            message = again;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Late: then the last spans are lost, which is said in the count.
+        let _ = wait.recv_timeout(within.saturating_sub(began.elapsed()));
+    }
+}
+
+/// What the thread knows.
+struct Trails {
+    sampling: Sampling,
+    exporter: Exporter,
+    dropped: Arc<AtomicU64>,
+    /// How many of those the log has told.
+    told: u64,
+    by_run: HashMap<(u64, RunId), Trail>,
+}
+
+impl Trails {
+    fn work(mut self, receiver: &Receiver<Message>) {
+        loop {
+            match receiver.recv_timeout(Duration::from_secs(60)) {
+                Ok(Message::Seen(seen)) => {
+                    let spans = self.follow(&seen);
+                    self.exporter.offer(spans);
+                }
+                Ok(Message::Flush(done)) => drop(done.try_send(Now)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.warn();
+        }
+    }
+
+    fn warn(&mut self) {
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        // The first, and then each time that it has doubled.
+        if dropped > 0 && dropped >= self.told.saturating_mul(2).max(1) {
+            self.told = dropped;
+            tracing::warn!(
+                dropped,
+                "traces have gaps: more happens than spans can be made of; record fewer traces (OTEL_TRACES_SAMPLER=parentbased_traceidratio, OTEL_TRACES_SAMPLER_ARG=0.1)"
+            );
+        }
+    }
+
+    fn follow(&mut self, seen: &Seen) -> Vec<opentelemetry_sdk::trace::SpanData> {
+        let source = &*seen.source;
+        let store = Store(&source.view);
+        let mut out = Vec::new();
+        for (place, sight) in seen.sights.iter().enumerate() {
+            match sight {
+                Sight::Entries {
+                    run: id,
+                    first,
+                    entries,
+                } => {
+                    // The record of the same step, which follows.
+                    let run = seen.sights[place..].iter().find_map(|sight| match sight {
+                        Sight::Run(run) if run.id == *id => Some(run.clone()),
+                        Sight::Run(_) | Sight::Entries { .. } => None,
+                    });
+                    let Some(run) = run.or_else(|| store.run(*id).map(Arc::new)) else {
+                        continue;
+                    };
+                    let trail = self.trail(source, &run, *first, &store);
+                    for (index, entry) in entries {
+                        trail.entry(*index, entry, &run, &mut out);
+                    }
+                }
+                Sight::Run(run) => {
+                    let key = (source.number, run.id);
+                    if !run.status.is_final() && !self.by_run.contains_key(&key) {
+                        continue;
+                    }
+                    let trail = self.trail(source, run, run.entries, &store);
+                    if trail.stands(run, &store, &mut out) {
+                        self.by_run.remove(&key);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn trail(&mut self, source: &Source, run: &Run, first: u32, store: &Store<'_>) -> &mut Trail {
+        let key = (source.number, run.id);
+        if self.by_run.len() >= TRAILS && !self.by_run.contains_key(&key) {
+            // Runs that are not recorded first: they cost only one look at an event.
+            self.by_run.retain(|_, trail| !trail.is_silent());
+            if self.by_run.len() >= TRAILS {
+                self.by_run.clear();
+            }
+        }
+        self.by_run.entry(key).or_insert_with(|| {
+            Trail::take_up(run, first, &source.environment, self.sampling, store)
+        })
+    }
+}
+
+/// The store, for a trail. What cannot be read is as good as absent: the node itself says that its store fails.
+struct Store<'a>(&'a View);
+
+impl Lookup for Store<'_> {
+    fn event(&self, id: EventId) -> Option<Event> {
+        found(self.0.event(id))
+    }
+
+    fn journal(&self, run: RunId) -> Vec<Entry> {
+        self.0.journal(run).unwrap_or_default()
+    }
+
+    fn events(&self, run: RunId) -> Vec<EventId> {
+        self.0.run_events(run).unwrap_or_default()
+    }
+
+    fn run(&self, id: RunId) -> Option<Run> {
+        found(self.0.run(id))
+    }
+}
+
+fn found<T>(read: Result<Option<T>, ReadError>) -> Option<T> {
+    read.ok().flatten()
+}
