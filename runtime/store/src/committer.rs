@@ -269,6 +269,7 @@ impl Committer {
             tap.record(&rows);
         }
         self.counters.record_time(started.elapsed());
+        self.counters.record_size(group.len());
         self.counters.groups.fetch_add(1, Ordering::Relaxed);
         self.counters
             .batches

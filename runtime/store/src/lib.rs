@@ -42,5 +42,5 @@ pub use sled::{AuditReport, Compacted, OpenReport, Progress, SledBackend, SledOp
 pub use stats::{Histogram, Stats};
 pub use store::{Commits, Store};
 pub use sweep::Sweep;
-pub use typed::{Expired, Keep, Page, encode};
+pub use typed::{Expired, Keep, Page, PendingRow, encode};
 pub use view::View;

@@ -8,6 +8,9 @@ use std::{
 /// One bucket for each power of two of microseconds: the last one holds everything above half an hour.
 const BUCKETS: usize = 32;
 
+/// One bucket for each power of two of batches.
+const SIZES: usize = 16;
+
 /// What the committer did since the store was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {
@@ -25,12 +28,14 @@ pub struct Stats {
     pub queued: u64,
     /// How long groups took from the first write to the end of the sync.
     pub commit_time: Histogram,
+    /// `group_sizes[n]`: groups of at most `2^n` batches that did not fit the bucket before; the last one holds all larger ones.
+    pub group_sizes: [u64; SIZES],
 }
 
 /// Durations by powers of two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// `counts[n]`: durations below `2^n` microseconds that did not fit the bucket before.
+    /// `counts[n]`: durations of at most `2^n` microseconds that did not fit the bucket before.
     pub counts: [u64; BUCKETS],
     /// The sum of all durations.
     pub sum: Duration,
@@ -67,6 +72,7 @@ pub(crate) struct Counters {
     pub(crate) bytes: AtomicU64,
     pub(crate) payloads: AtomicU64,
     times: [AtomicU64; BUCKETS],
+    sizes: [AtomicU64; SIZES],
     sum_us: AtomicU64,
     last_us: AtomicU64,
 }
@@ -74,10 +80,14 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn record_time(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let bucket = (u64::BITS - us.leading_zeros()) as usize;
-        self.times[bucket.min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
+        self.times[bucket_of(us).min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
         self.sum_us.fetch_add(us, Ordering::Relaxed);
         self.last_us.store(us, Ordering::Relaxed);
+    }
+
+    pub(crate) fn record_size(&self, batches: usize) {
+        let bucket = bucket_of(batches as u64).min(SIZES - 1);
+        self.sizes[bucket].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self, queued: u64) -> Stats {
@@ -94,8 +104,14 @@ impl Counters {
                 sum: Duration::from_micros(load(&self.sum_us)),
                 last: Duration::from_micros(load(&self.last_us)),
             },
+            group_sizes: std::array::from_fn(|bucket| load(&self.sizes[bucket])),
         }
     }
+}
+
+/// The bucket whose bound is the first power of two that is not smaller.
+fn bucket_of(value: u64) -> usize {
+    (u64::BITS - value.saturating_sub(1).leading_zeros()) as usize
 }
 
 #[cfg(test)]
@@ -113,5 +129,16 @@ mod tests {
         assert_eq!(times.quantile(1.0), Duration::from_micros(1024));
         assert_eq!(times.last, Duration::from_micros(900));
         assert_eq!(Histogram::default().quantile(0.5), Duration::ZERO);
+    }
+
+    #[test]
+    fn groups_are_counted_by_their_size() {
+        let counters = Counters::default();
+        for batches in [1, 2, 3, 4, 5, 1 << 20] {
+            counters.record_size(batches);
+        }
+        let sizes = counters.read(0).group_sizes;
+        assert_eq!(sizes[..4], [1, 1, 2, 1]);
+        assert_eq!(sizes[SIZES - 1], 1);
     }
 }

@@ -196,6 +196,16 @@ impl Store {
         })
     }
 
+    /// What log and payload files take on the disk; `None` in memory. Looks at every payload file: not for hot paths.
+    pub fn bytes_on_disk(&self) -> Result<Option<u64>> {
+        let Some(dir) = &self.inner.dir else {
+            return Ok(None);
+        };
+        let log = dir.join("log/db");
+        let metadata = std::fs::metadata(&log).map_err(|error| Error::io("read", &log, error))?;
+        Ok(Some(bytes_on_disk(&metadata) + payload_bytes(dir)?))
+    }
+
     /// Makes everything submitted durable and closes the store. Later submissions are refused.
     pub fn close(&self) -> Result<()> {
         let inner = &self.inner;
@@ -211,6 +221,19 @@ impl Store {
         inner.committer.backend.close()?;
         failure.map_or(Ok(()), Err)
     }
+}
+
+/// What the payload files take. One that goes away meanwhile takes nothing.
+fn payload_bytes(dir: &Path) -> Result<u64> {
+    let root = dir.join("blobs");
+    let reading = |error| Error::io("read", &root, error);
+    let mut bytes = 0;
+    for folder in std::fs::read_dir(&root).map_err(reading)?.flatten() {
+        let files = std::fs::read_dir(folder.path()).into_iter().flatten();
+        let sizes = files.flatten().filter_map(|file| file.metadata().ok());
+        bytes += sizes.map(|file| bytes_on_disk(&file)).sum::<u64>();
+    }
+    Ok(bytes)
 }
 
 impl Inner {

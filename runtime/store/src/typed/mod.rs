@@ -6,6 +6,7 @@ mod encode;
 mod expiry;
 mod flow;
 mod list;
+mod pending;
 mod read;
 mod versions;
 
@@ -13,6 +14,7 @@ pub use encode::encode;
 pub(crate) use encode::index_rows;
 pub use expiry::{Expired, Keep};
 pub use list::Page;
+pub use pending::PendingRow;
 
 #[cfg(test)]
 mod tests;
