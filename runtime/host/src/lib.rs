@@ -41,6 +41,7 @@ mod port;
 mod residency;
 mod runtime;
 mod surroundings;
+mod timings;
 mod trace;
 mod wasi;
 
@@ -55,6 +56,7 @@ pub use http_client::{FetchError, FetchRequest, FetchResponse, HttpClient};
 pub use port::{BarrierBroken, Port};
 pub use runtime::runtime;
 pub use surroundings::{Network, Panicked, Process, Surroundings, Task};
+pub use timings::{Spent, Timings};
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -1,7 +1,12 @@
 //! What the host needs of the node around it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use abide_core::machine::Progress;
 use futures::future::BoxFuture;
+
+use crate::timings::Timings;
 
 /// The store could not make something durable: the execution ends, and the node will say why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,4 +23,12 @@ pub trait Port: Send + Sync + 'static {
 
     /// The node's clock: milliseconds since the Unix epoch.
     fn now_ms(&self) -> u64;
+
+    /// Where the execution's times are to be noted, if anywhere.
+    fn timings(&self) -> Option<Arc<Timings>> {
+        None
+    }
+
+    /// A replay took so long since the execution began, and came to where the journal ends.
+    fn caught_up(&self, _took: Duration) {}
 }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use abide_core::engine::{Input, Token};
 use abide_core::failure::{Failure, Origin};
@@ -12,12 +13,13 @@ use abide_core::ids::RunId;
 use abide_core::journal::{Entry, OpNumber};
 use abide_core::machine::{Arrival, Divergence, Machine, Progress, RunInfo};
 use abide_core::state::{Read, Run, RunStatus};
-use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port, Recorded};
+use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port, Recorded, Timings};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::metrics::{NodeMetrics, Tally};
 use crate::node::Inner;
 use crate::shard::{Message, ShardHandle};
 
@@ -178,6 +180,7 @@ async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure
 
 /// Everything that the execution needs: code, journal, events.
 async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRequest, Failure> {
+    let began = Instant::now();
     let app = match node.components.loaded(run.digest) {
         Some(app) => app,
         None => node.components.get(run.digest).await.map_err(broken)?,
@@ -189,8 +192,17 @@ async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRe
     let events = events(node, run)?;
     let info = Arc::new(info(node, run, &events));
     let now_ms = node.clock.now_ms();
+    if run.started_ms.is_none() {
+        node.metrics.started(run, events.main().ts, now_ms);
+    }
+    let replays = !entries.is_empty();
+    node.metrics.executions[usize::from(replays)].one();
+    let tally = Tally::of(&entries);
     let machine = Machine::load(info, entries, now_ms).map_err(broken)?;
     let (variables, egress) = node.app_settings(&run.function.app);
+    let timings = node.metrics.timings.begin(run.id);
+    let prepared = began.elapsed();
+    timings.prepared(prepared, replays);
     Ok(ExecuteRequest {
         app,
         machine,
@@ -200,6 +212,10 @@ async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRe
             token,
             shard: node.shard.clone(),
             clock: node.clock.clone(),
+            metrics: node.metrics.clone(),
+            tally,
+            timings,
+            prepared,
         }),
         variables,
         egress,
@@ -301,10 +317,16 @@ struct RunPort {
     token: Token,
     shard: ShardHandle,
     clock: crate::clock::Clock,
+    metrics: Arc<NodeMetrics>,
+    tally: Tally,
+    timings: Arc<Timings>,
+    /// What the journal took to be read.
+    prepared: Duration,
 }
 
 impl Port for RunPort {
     fn progress(&self, progress: Progress) {
+        self.tally.count(&progress.entries, &self.metrics.steps);
         self.shard.input(Input::Progress {
             run: self.run,
             token: self.token,
@@ -318,6 +340,14 @@ impl Port for RunPort {
 
     fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    fn timings(&self) -> Option<Arc<Timings>> {
+        Some(self.timings.clone())
+    }
+
+    fn caught_up(&self, took: Duration) {
+        self.metrics.replay.observe(self.prepared + took);
     }
 }
 

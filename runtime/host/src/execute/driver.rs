@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use abide_core::machine::{Divergence, Phase};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -19,6 +20,7 @@ use super::twin::Twin;
 use super::{Exit, Mailbox, Message};
 use crate::guest::{Halt, Role};
 use crate::residency::Parked;
+use crate::timings::{Lap, Stopwatch};
 
 /// See the [module](self).
 pub(crate) struct Driver {
@@ -31,6 +33,9 @@ pub(crate) struct Driver {
     extras: Extras,
     parked: Option<Parked>,
     evicting: bool,
+    watch: Stopwatch,
+    /// Since when the workflow code repeats what the journal has; none once it is through.
+    replaying: Option<Instant>,
 }
 
 /// Which instances had their turn in this call of `poll` and still go on: they must not be polled again before others had theirs.
@@ -43,6 +48,7 @@ struct Yielded {
 impl Driver {
     pub(crate) fn new(run: Arc<Run>, mailbox: UnboundedReceiver<Message>, own: &Mailbox) -> Self {
         let workflow = Instance::new(run.clone(), Role::Workflow);
+        let replaying = run.state().machine.replaying().then(Instant::now);
         Self {
             run,
             mailbox,
@@ -52,6 +58,8 @@ impl Driver {
             extras: Extras::default(),
             parked: None,
             evicting: false,
+            watch: Stopwatch::start(),
+            replaying,
         }
     }
 
@@ -67,6 +75,11 @@ impl Driver {
                 state.driver = Some(cx.waker().clone());
             }
         }
+        self.lap(if self.parked.is_some() {
+            Lap::Parked
+        } else {
+            Lap::Host
+        });
         if let Some(exit) = self.read_mail(cx) {
             return Poll::Ready(exit);
         }
@@ -97,6 +110,22 @@ impl Driver {
             return self.evict();
         }
         Poll::Pending
+    }
+
+    fn lap(&mut self, lap: Lap) {
+        self.watch.lap(self.run.timings(), lap);
+    }
+
+    /// The workflow instance had its turn.
+    fn lap_of_workflow(&mut self) {
+        let Some(since) = self.replaying else {
+            return self.lap(Lap::Guest);
+        };
+        self.lap(Lap::Replay);
+        if !self.run.state().machine.replaying() {
+            self.replaying = None;
+            self.run.port.caught_up(since.elapsed());
+        }
     }
 
     /// Takes in what arrived.
@@ -134,7 +163,9 @@ impl Driver {
         if !news {
             return None;
         }
-        match self.workflow.poll(cx) {
+        let polled = self.workflow.poll(cx);
+        self.lap_of_workflow();
+        match polled {
             Poll::Pending => {
                 yielded.workflow = !self.workflow.signal.waiting();
                 None
@@ -169,7 +200,9 @@ impl Driver {
         if !goes_on {
             return;
         }
-        if twin.poll(cx).is_ready() {
+        let over = twin.poll(cx).is_ready();
+        self.watch.lap(self.run.timings(), Lap::Guest);
+        if over {
             self.twin = None;
             return;
         }
@@ -270,6 +303,11 @@ impl Future for Driver {
     type Output = Exit;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Exit> {
-        self.advance(cx)
+        let polled = self.advance(cx);
+        // The time after the run parked is nobody's.
+        if self.parked.is_none() {
+            self.lap(Lap::Host);
+        }
+        polled
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -95,7 +96,10 @@ impl Extras {
                     if twin.signal().in_body() && own.body_cancelled(twin.slot()) {
                         return Poll::Ready(());
                     }
-                    twin.poll(cx)
+                    let began = Instant::now();
+                    let over = twin.poll(cx);
+                    own.timings().beside(began.elapsed());
+                    over
                 })
                 .await;
             }));

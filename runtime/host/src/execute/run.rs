@@ -25,6 +25,7 @@ use crate::events::Events;
 use crate::execute::ExecuteRequest;
 use crate::guest::{Halt, Role, Signal};
 use crate::port::Port;
+use crate::timings::Timings;
 use crate::wasi::Seeded;
 
 /// How often a fresh twin may fail before it comes to the body that it was made for.
@@ -38,6 +39,7 @@ pub(crate) struct Run {
     variables: Arc<Vec<(String, String)>>,
     egress: Arc<Egress>,
     events: Events,
+    timings: Arc<Timings>,
     state: Mutex<State>,
 }
 
@@ -67,6 +69,7 @@ struct Twin {
 impl Run {
     pub(crate) fn new(host: Arc<Inner>, request: ExecuteRequest) -> Self {
         let ids = IdGenerator::new(host.surroundings.random());
+        let timings = request.port.timings().unwrap_or_default();
         Self {
             host,
             app: request.app,
@@ -74,6 +77,7 @@ impl Run {
             variables: request.variables,
             egress: request.egress,
             events: request.events,
+            timings,
             state: Mutex::new(State {
                 machine: request.machine,
                 ids,
@@ -103,6 +107,11 @@ impl Run {
 
     pub(crate) fn egress(&self) -> &Egress {
         &self.egress
+    }
+
+    /// Where the times of the execution are noted.
+    pub(crate) fn timings(&self) -> &Timings {
+        &self.timings
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use abide_core::state::LogLevel;
 use http_body_util::BodyExt;
@@ -101,10 +101,12 @@ impl WasiHttpHooks for Outgoing {
                 crate::trace::add(&trace, request.headers_mut());
             }
             if !reached_out.load(Ordering::Relaxed) {
+                let began = Instant::now();
                 let barrier = run.flush_for_barrier(slot);
                 barrier.await.map_err(|broken| {
                     wasmtime_wasi_http::Error::InternalError(Some(broken.to_string()))
                 })?;
+                run.timings().synced(began.elapsed());
                 reached_out.store(true, Ordering::Relaxed);
             }
             let host = run.host();

@@ -64,6 +64,7 @@ fn read_in_full<T>(
                 let trace = node.inner.trace_of(given.as_deref(), id);
                 trace.map(Box::new)
             },
+            spent: node.inner.metrics.timings.of(id),
         };
         match view.get_run(id)? {
             Some(now) if now != run && reads < MOST_READS => run = now,

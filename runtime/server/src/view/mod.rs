@@ -21,6 +21,7 @@ pub(crate) mod shapes;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod timings;
 mod value;
 mod waiting;
 

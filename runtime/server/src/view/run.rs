@@ -6,12 +6,14 @@ use abide_core::ids::{EventId, RunId};
 use abide_core::journal::{Entry, OpNumber, is_guard};
 use abide_core::state::{Registration, Run, RunEnd, RunStatus};
 use abide_core::trace::TraceContext;
+use abide_host::Spent;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::queued::{Hold, QueueView, queued_because};
 use super::shapes;
 use super::steps::{AttemptView, StepView, Waterfall};
+use super::timings::TimingsView;
 use super::value::{Embedded, ErrorView, Id, Time, in_short};
 use super::waiting::waiting_for;
 
@@ -99,6 +101,8 @@ pub(crate) struct Surroundings {
     pub(crate) hold: Option<Hold>,
     /// Its place in a trace: that of its event, or its own where traces are recorded.
     pub(crate) trace: Option<Box<TraceContext>>,
+    /// Where its time went, if this process knows.
+    pub(crate) spent: Option<Spent>,
 }
 
 impl Surroundings {
@@ -125,6 +129,8 @@ pub(crate) struct RunDetail {
     /// The attempts at the workflow code.
     pub(crate) attempts: Vec<AttemptView>,
     pub(crate) steps: Vec<StepView>,
+    /// Where its time went.
+    pub(crate) timings: TimingsView,
 }
 
 impl RunDetail {
@@ -152,6 +158,7 @@ impl RunDetail {
             waiting_for,
             attempts: waterfall.workflow_attempts(),
             steps: waterfall.steps(run, status, &registrations),
+            timings: TimingsView::new(run, surroundings.spent),
         }
     }
 }
