@@ -4,6 +4,7 @@
 //! - `shard` is the one thread that decides; `executions` and `requests` carry out what takes time; `components` keeps code.
 //! - [`Site`] holds a node for each environment, and [`admin::Admin`], what operators set up.
 //! - [`http`] is the API.
+//! - `metrics` is what a node counts of itself, `series` how that went over time.
 //!
 //! It must not decide anything about runs: that is the engine's affair.
 
@@ -22,9 +23,11 @@ mod export;
 mod health;
 pub mod http;
 mod maintenance;
+mod metrics;
 mod node;
 mod operate;
 mod requests;
+mod series;
 mod shard;
 mod steps;
 mod telemetry;
@@ -38,6 +41,8 @@ pub use config::{NodeConfig, Storage};
 pub use environments::{ChangeError, DEFAULT_ENVIRONMENT, Environment, Site, SiteConfig};
 pub use error::{DeployError, OpenError, SendError};
 pub use health::Health;
+pub use metrics::FunctionTotals;
 pub use node::{DeployOptions, Node};
+pub use series::{Kind as MeasureKind, Measure, Range, Series, SeriesPoints};
 pub use steps::{NodeFailed, Steps};
 pub use telemetry::{Exported, Telemetry, TelemetryError};

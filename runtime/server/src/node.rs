@@ -1,7 +1,7 @@
 //! The node: store, host, shard and everything between them, behind one cheap handle.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -12,7 +12,7 @@ use abide_core::engine::{
 };
 use abide_core::event::{EventIdSeed, NewEvent};
 use abide_core::function::is_kebab_case;
-use abide_core::ids::{Digest, EventId, RunId};
+use abide_core::ids::{Digest, EventId, FunctionId, RunId};
 use abide_core::limits::Limits;
 use abide_core::operation::SendSignal;
 use abide_core::schema::Schemas;
@@ -31,7 +31,9 @@ use crate::config::{NodeConfig, Storage};
 use crate::error::{DeployError, OpenError, SendError};
 use crate::executions::{self, Executions};
 use crate::health::Health;
+use crate::metrics::{Census, FunctionTotals, NodeMetrics};
 use crate::requests::Requests;
+use crate::series::{self, Series};
 use crate::shard::{Message, Shard, ShardHandle};
 use crate::steps::Steps;
 use crate::telemetry::Tracer;
@@ -88,6 +90,9 @@ pub(crate) struct Inner {
     pub(crate) keep_events: Duration,
     /// What records traces, if anything does.
     pub(crate) tracer: Option<Tracer>,
+    pub(crate) metrics: Arc<NodeMetrics>,
+    pub(crate) series: Series,
+    directory: PathBuf,
     started: Instant,
 }
 
@@ -145,6 +150,8 @@ impl Node {
         let house =
             crate::maintenance::keep(Arc::downgrade(&node.inner), surroundings.clone(), every);
         surroundings.spawn(Box::pin(house));
+        let sampling = series::sample(Arc::downgrade(&node.inner), surroundings.clone());
+        surroundings.spawn(Box::pin(sampling));
         Ok(node)
     }
 
@@ -183,6 +190,8 @@ impl Node {
             .take()
             .map(|telemetry| telemetry.tracer(config.environment.clone(), store.view()));
         config.engine.sampling = tracer.as_ref().map(Tracer::sampling);
+        let metrics = Arc::new(NodeMetrics::default());
+        let census = Census::new(metrics.pending.clone());
         let inner = Arc::new(Inner {
             clock: config.clock,
             limits: config.engine.limits.clone(),
@@ -212,6 +221,9 @@ impl Node {
             keep_runs: config.keep_runs,
             keep_events: config.keep_events,
             tracer: tracer.clone(),
+            metrics: metrics.clone(),
+            series: Series::default(),
+            directory: config.storage.directory().clone(),
             started: Instant::now(),
         });
         let apps = view.apps()?;
@@ -230,6 +242,8 @@ impl Node {
             handle,
             act: Arc::new(Actor(Arc::downgrade(&inner))),
             tracer,
+            metrics,
+            census,
         };
         let request = None;
         Ok((Self { inner, request }, shard))
@@ -246,6 +260,17 @@ impl Node {
 
     /// As [`Node::send_events`], for events that have these places in distributed traces, in their order.
     pub async fn send_traced_events(
+        &self,
+        events: Vec<NewEvent>,
+        traces: Vec<Option<TraceContext>>,
+        seed: Option<EventIdSeed>,
+    ) -> Result<Vec<EventId>, SendError> {
+        self.inner
+            .metered(self.take_events(events, traces, seed))
+            .await
+    }
+
+    async fn take_events(
         &self,
         events: Vec<NewEvent>,
         traces: Vec<Option<TraceContext>>,
@@ -273,6 +298,17 @@ impl Node {
         id: String,
         event: NewEvent,
         trace: Option<TraceContext>,
+    ) -> Result<(EventId, bool), SendError> {
+        self.inner
+            .metered(self.take_delivery(source, id, event))
+            .await
+    }
+
+    async fn take_delivery(
+        &self,
+        source: String,
+        id: String,
+        event: NewEvent,
     ) -> Result<(EventId, bool), SendError> {
         let delivery =
             Delivery::check(source, id, event, &self.inner.limits, &self.inner.schemas())
@@ -413,8 +449,8 @@ impl Node {
         Health {
             status,
             version: env!("CARGO_PKG_VERSION"),
-            uptime_ms: u64::try_from(inner.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            apps: inner.settings.read().len(),
+            uptime_ms: u64::try_from(inner.uptime().as_millis()).unwrap_or(u64::MAX),
+            apps: inner.apps(),
             executing: gauges.executing.load(Ordering::Relaxed),
             resident: gauges.resident.load(Ordering::Relaxed),
             queued: gauges.queued.load(Ordering::Relaxed),
@@ -433,6 +469,26 @@ impl Node {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// What the node counted lately, as points in time.
+    pub fn series(&self) -> &Series {
+        &self.inner.series
+    }
+
+    /// Does at once what the node does by itself every ten seconds: makes points of what it counted.
+    pub async fn measure_series(&self) {
+        series::look_up(&self.inner).await;
+        series::measure(&self.inner);
+    }
+
+    /// What runs of a function did in the last hour and in the last day, since the server started; `None` of a function that started none, or
+    /// that is one of so many that it is not counted by itself.
+    pub fn function_totals(
+        &self,
+        function: &FunctionId,
+    ) -> Option<(FunctionTotals, FunctionTotals)> {
+        self.inner.metrics.functions.totals(function)
     }
 
     /// The platform's limits.
@@ -575,6 +631,20 @@ fn unexpected<T>(answer: &Answer) -> Result<T, SendError> {
 }
 
 impl Inner {
+    /// Measures how events are taken.
+    async fn metered<T>(
+        &self,
+        taking: impl Future<Output = Result<T, SendError>>,
+    ) -> Result<T, SendError> {
+        let began = Instant::now();
+        let taken = taking.await;
+        match &taken {
+            Ok(_) => self.metrics.ingestion.observe(began.elapsed()),
+            Err(error) => self.metrics.refused(error),
+        }
+        taken
+    }
+
     /// Does something where blocking holds up nobody.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
@@ -582,6 +652,21 @@ impl Inner {
     ) -> Result<T, ReadError> {
         let done = self.host.surroundings().blocking(work).await;
         done.map_err(|error| ReadError(error.to_string()))
+    }
+
+    /// How long the node has been up.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Where its data is.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Deployed apps.
+    pub(crate) fn apps(&self) -> usize {
+        self.settings.read().len()
     }
 
     /// Whether the node is about to end.

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::export::{Export, Unfit};
 use crate::telemetry::Tracer;
+use crate::metrics::{Census, NodeMetrics};
 
 /// Inputs handled before timers and executions have their turn.
 const INPUTS_IN_TURN: usize = 256;
@@ -108,6 +109,8 @@ pub(crate) struct Shard {
     pub act: Arc<dyn Act>,
     /// What records traces, if anything does.
     pub tracer: Option<Tracer>,
+    pub metrics: Arc<NodeMetrics>,
+    pub census: Census,
 }
 
 impl Shard {
@@ -121,6 +124,7 @@ impl Shard {
         });
         while result.is_ok() {
             self.publish();
+            self.census.go_on(&self.view);
             let message = match self.wait(draining) {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -216,7 +220,8 @@ impl Shard {
     }
 
     fn wait(&self, draining: bool) -> Result<Message, RecvTimeoutError> {
-        let received = if !draining && self.engine.wants_dispatch() {
+        let busy = !draining && self.engine.wants_dispatch();
+        let received = if busy || self.census.is_behind() {
             self.receiver.recv_timeout(Duration::ZERO)
         } else {
             let until_due = self
@@ -253,8 +258,10 @@ impl Shard {
         self.commit(out)
     }
 
-    fn commit(&self, out: Output) -> Result<(), ReadError> {
+    fn commit(&mut self, out: Output) -> Result<(), ReadError> {
         if !out.writes.is_empty() || !out.durable.is_empty() {
+            self.metrics.decided(&out.writes);
+            self.census.note(&out.writes);
             let batch = abide_store::encode(&out.writes)?;
             let act = self.act.clone();
             let durable = out.durable;

@@ -97,6 +97,23 @@ impl Admin {
         self.durable(written).await
     }
 
+    /// Stores records of a kind, each in place of an earlier one: all or none.
+    pub async fn put_all<R: AdminRecord>(
+        &self,
+        environment: &str,
+        records: impl IntoIterator<Item = (String, R)> + Send,
+    ) -> Result<(), AdminError> {
+        let changes = records
+            .into_iter()
+            .map(|(id, record)| Change::put(environment, &id, &record))
+            .collect::<Result<Vec<_>, AdminError>>()?;
+        let written = {
+            let _deciding = self.deciding.lock();
+            self.rows.submit(changes)
+        };
+        self.durable(written).await
+    }
+
     /// Stores a record unless there is one: of several callers at once, one is told `true`.
     pub async fn insert<R: AdminRecord>(
         &self,

@@ -32,6 +32,9 @@ const MOST: usize = 32;
 /// The longest name, in bytes: it is the name of a directory.
 const NAME_BYTES: usize = 63;
 
+/// How often the time series are stored: what is measured in between, a crash forgets.
+const KEEP_SERIES_EVERY: Duration = Duration::from_secs(300);
+
 /// sled's page cache of an environment other than `default`.
 const CACHE_BYTES: u64 = 16 << 20;
 
@@ -186,12 +189,13 @@ impl Site {
                 failure: watch::channel(None).0,
             }),
         };
-        site.serve(DEFAULT_ENVIRONMENT, None, default);
+        site.serve(DEFAULT_ENVIRONMENT, None, default).await;
         if let Err(error) = site.open_others().await {
             site.shutdown().await;
             return Err(error);
         }
         tokio::spawn(keep_audit(Arc::downgrade(&site.inner)));
+        tokio::spawn(keep_series(Arc::downgrade(&site.inner)));
         Ok(site)
     }
 
@@ -210,7 +214,8 @@ impl Site {
                 continue;
             }
             let node = self.open_node(&found.id).await?;
-            self.serve(&found.id, Some(found.record.created_ms), node);
+            self.serve(&found.id, Some(found.record.created_ms), node)
+                .await;
         }
         Ok(())
     }
@@ -288,7 +293,7 @@ impl Site {
             node.shutdown().await;
             return Err(error.into());
         }
-        Ok(self.serve(name, Some(created_ms), node))
+        Ok(self.serve(name, Some(created_ms), node).await)
     }
 
     /// Removes an environment with all that is in it: without `force`, only an empty one.
@@ -348,6 +353,9 @@ impl Site {
     /// Stops all environments at once, each as [`Node::shutdown`] does, then closes the admin store.
     pub async fn shutdown(&self) {
         let environments = self.environments();
+        for environment in &environments {
+            environment.node.measure_series().await;
+        }
         let stopping = environments
             .iter()
             .map(|environment| environment.node.shutdown());
@@ -355,6 +363,7 @@ impl Site {
         if let Some(telemetry) = &self.inner.config.node.telemetry {
             telemetry.flush().await;
         }
+        save_series(&self.inner).await;
         let admin = self.inner.admin.clone();
         match tokio::task::spawn_blocking(move || admin.close()).await {
             Ok(Ok(())) => {}
@@ -363,7 +372,9 @@ impl Site {
         }
     }
 
-    fn serve(&self, name: &str, created_ms: Option<u64>, node: Node) -> Environment {
+    async fn serve(&self, name: &str, created_ms: Option<u64>, node: Node) -> Environment {
+        let now_ms = node.clock().now_ms();
+        node.series().restore(&self.inner.admin, name, now_ms).await;
         let environment = Environment {
             name: name.into(),
             created_ms,
@@ -422,6 +433,30 @@ async fn keep_audit(site: Weak<Inner>) {
         let pause = inner.config.node.keep_house_every;
         drop(inner);
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Stores the time series of all environments now and then, until the site is gone.
+async fn keep_series(site: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(KEEP_SERIES_EVERY).await;
+        let Some(inner) = site.upgrade() else { return };
+        save_series(&inner).await;
+    }
+}
+
+async fn save_series(inner: &Inner) {
+    let environments: Vec<_> = inner.environments.read().values().cloned().collect();
+    for Environment { name, node, .. } in environments {
+        // No environment is made or removed meanwhile: what one that is gone had must not come back.
+        let _turn = inner.changing.lock().await;
+        if !inner.environments.read().contains_key(&name) {
+            continue;
+        }
+        let now_ms = node.clock().now_ms();
+        if let Err(error) = node.series().save(&inner.admin, &name, now_ms).await {
+            tracing::warn!(environment = %name, %error, "the time series were not stored");
+        }
     }
 }
 

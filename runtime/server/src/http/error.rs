@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::dashboard;
+use super::measured::Told;
 use crate::admin::AdminError;
 use crate::{DeployError, SendError};
 
@@ -268,6 +269,7 @@ impl Dialect {
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(Told(error.code));
         response
     }
 

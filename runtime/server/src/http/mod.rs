@@ -26,6 +26,8 @@ mod ingest;
 mod limits;
 mod live;
 mod logs;
+mod measured;
+mod metrics;
 mod openapi;
 mod page;
 mod pages;
@@ -53,6 +55,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::admin::{Admin, Keys};
 use crate::environments::DEFAULT_ENVIRONMENT;
 use crate::telemetry::record_request;
+use crate::metrics::HttpMetrics;
 use crate::{Node, Site};
 pub(crate) use api::Deployment;
 use error::{ApiError, Dialect};
@@ -100,14 +103,18 @@ pub fn router(node: Node, config: HttpConfig) -> Router {
         keys: Keys::none(admin.clone()),
         admin,
         site: None,
+        measured: gate::new_http_metrics(),
     };
-    surrounded(routes(api).layer(axum::Extension(Caller::Anybody)))
+    let http = api.measured.clone();
+    surrounded(routes(api).layer(axum::Extension(Caller::Anybody)), http)
 }
 
 /// All routes of all environments, behind the gate.
 pub fn site_router(site: Site, config: HttpConfig) -> Router {
     let gate = gate::Gate::new(site, config);
-    surrounded(Router::new().fallback(gate::Gate::pass).with_state(gate))
+    let http = gate.measured();
+    let router = Router::new().fallback(gate::Gate::pass).with_state(gate);
+    surrounded(router, http)
 }
 
 /// The routes of one environment.
@@ -130,18 +137,23 @@ fn routes(api: Api) -> Router {
     router
         .route_layer(once)
         .route_layer(authorise)
+        .route_layer(axum::middleware::from_fn(measured::route))
         .fallback(unknown_path)
         .with_state(api)
 }
 
 /// What every request goes through first.
-fn surrounded(router: Router) -> Router {
+fn surrounded(router: Router, http: Arc<HttpMetrics>) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(ids::span)
         .on_failure(ids::failed);
     router
         .layer(trace)
         .layer(axum::middleware::from_fn(ids::assign))
+        .layer(axum::middleware::from_fn_with_state(
+            http,
+            measured::request,
+        ))
 }
 
 /// The routes, with their descriptions, by the shape in which they answer errors.
@@ -150,6 +162,7 @@ fn groups() -> [(Dialect, OpenApiRouter<Api>); 3] {
         .merge(cloudevents::routes())
         .merge(access::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(openapi::routes())
         .merge(pages::routes())
         .merge(hooks::routes());
@@ -187,6 +200,8 @@ struct Api {
     keys: Keys,
     /// The server's environments; `None` for one node without a gate.
     site: Option<Site>,
+    /// What is counted of requests.
+    measured: Arc<HttpMetrics>,
 }
 
 impl Api {

@@ -9,6 +9,7 @@ mod jobs;
 mod run_actions;
 mod runs;
 mod schemas;
+mod series;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
         .routes(routes!(schemas::list))
+        .routes(routes!(series::show))
         .routes(routes!(schemas::show, schemas::put, schemas::delete))
 }
 

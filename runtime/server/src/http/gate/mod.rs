@@ -25,11 +25,13 @@ use super::{Api, HttpConfig, cookies, hooks};
 use crate::admin::Key;
 use crate::admin::keys::Refused;
 use crate::environments::{DEFAULT_ENVIRONMENT, Environment};
+use crate::metrics::HttpMetrics;
 use crate::{Node, Site};
 pub(super) use pass::{Caller, Ended, Subject, authorise, unknown};
 pub(super) use table::may;
 #[cfg(test)]
 pub(super) use table::routes as routes_in_table;
+pub(super) use table::{counted as routes_of_table, place as place_of_route};
 
 /// Which environment a request is for.
 const ENVIRONMENT_HEADER: &str = "x-abide-environment";
@@ -56,6 +58,12 @@ pub(super) struct Gate {
     config: Arc<HttpConfig>,
     routers: Arc<RwLock<Routers>>,
     limits: Arc<RateLimits>,
+    measured: Arc<HttpMetrics>,
+}
+
+/// Nothing counted, of the routes that there are.
+pub(super) fn new_http_metrics() -> Arc<HttpMetrics> {
+    Arc::new(HttpMetrics::new(table::ROWS.len()))
 }
 
 /// The router of each environment, with the node that it is for.
@@ -68,7 +76,13 @@ impl Gate {
             limits: Arc::new(RateLimits::new(config.rate_per_key)),
             config: Arc::new(config),
             routers: Arc::default(),
+            measured: new_http_metrics(),
         }
+    }
+
+    /// What is counted of requests.
+    pub(super) fn measured(&self) -> Arc<HttpMetrics> {
+        self.measured.clone()
     }
 
     /// Hands a request on.
@@ -234,6 +248,7 @@ impl Gate {
             forgotten_before: Arc::default(),
             keys: self.site.keys().clone(),
             site: Some(self.site.clone()),
+            measured: self.measured.clone(),
         };
         let router = super::routes(api)
             .layer(axum::Extension(self.site.clone()))

@@ -121,6 +121,7 @@ pub(super) const ROWS: &[Row] = &[
     look("/api/v1/schemas/{*event}", Read),
     change("DELETE", "/api/v1/schemas/{*event}", Deploy),
     change("PUT", "/api/v1/schemas/{*event}", Deploy),
+    look("/api/v1/series", Read),
     look("/api/v1/stream", Read),
     look("/api/v1/webhooks", Read),
     change("POST", "/api/v1/webhooks", Deploy),
@@ -138,6 +139,7 @@ pub(super) const ROWS: &[Row] = &[
     open("GET", "/docs/errors/{code}"),
     data("POST", "/e/{key}", Send),
     open("GET", "/health"),
+    look("/metrics", Read),
     // What a browser remembers of how somebody likes the dashboard.
     data("POST", "/preferences", Read),
     open("GET", "/ready"),
@@ -241,6 +243,22 @@ pub(in crate::http) fn may(principal: &Principal, method: &Method, path: &str) -
 pub(in crate::http) fn routes() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     ROWS.iter()
         .map(|row| (row.method, row.path, row.need != Need::Nothing))
+}
+
+/// The place of a route in the table, by which it is counted.
+pub(in crate::http) fn place(method: &Method, path: &str) -> Option<usize> {
+    let method = if *method == Method::HEAD {
+        "GET"
+    } else {
+        method.as_str()
+    };
+    ROWS.iter()
+        .position(|row| row.path == path && row.method == method)
+}
+
+/// The method and the pattern of each route, by its place.
+pub(in crate::http) fn counted() -> Vec<(&'static str, &'static str)> {
+    ROWS.iter().map(|row| (row.method, row.path)).collect()
 }
 
 /// Whether anybody may use some method of a path.

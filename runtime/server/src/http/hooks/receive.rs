@@ -23,6 +23,9 @@ use crate::webhooks::{Received, Rejection, Webhook, WebhookRecord};
 /// After how many seconds a sender may try a disabled webhook again: senders wait longer by themselves.
 const DISABLED_RETRY_S: u32 = 300;
 
+/// The place at which refused requests are counted.
+const REFUSED: usize = crate::metrics::WEBHOOKS.len() - 1;
+
 /// Receive a third party's request.
 ///
 /// It becomes an event once its signature is found to be right; a repeated delivery is answered and starts nothing. The webhooks of
@@ -65,10 +68,17 @@ pub(super) async fn receive(
     let bytes = body::read(&headers, body, api.config.body_bytes).await?;
     let now_ms = api.node.clock().now_ms();
     let received = webhook.receive(&record.secrets, &headers, &bytes, now_ms);
-    let received = received.map_err(|rejection| refuse(&name, &rejection))?;
-    drop(bytes);
     let trace = trace::of_request(&headers);
-    let outcome = api.take(&name, received, (trace, None)).await?;
+    let taken = match received {
+        Ok(received) => api.take(&name, received, (trace, None)).await,
+        Err(rejection) => Err(refuse(&name, &rejection)),
+    };
+    drop(bytes);
+    let became = taken
+        .as_ref()
+        .map_or(REFUSED, |outcome| outcome.status.place());
+    api.node.inner.metrics.webhooks[became].one();
+    let outcome = taken?;
     Ok(match outcome {
         Outcome {
             status: Status::LeftOut,

@@ -99,6 +99,18 @@ pub(in crate::http) enum Status {
     NotStored,
 }
 
+impl Status {
+    /// The place at which it is counted: see [`WEBHOOKS`](crate::metrics::WEBHOOKS).
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Accepted => 0,
+            Self::Repeated => 1,
+            Self::LeftOut | Self::NotStored => 2,
+            Self::Challenge => 3,
+        }
+    }
+}
+
 /// An event that a request would be.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookEvent)]

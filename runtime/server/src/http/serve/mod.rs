@@ -33,6 +33,7 @@ use bodies::Bodies;
 use certificates::Certificates;
 pub use certificates::TlsError;
 use connection::Connections;
+pub(super) use places::Occupied;
 use places::Places;
 
 /// How long requests that are under way may take once the server stops: with the node's own drain it stays below the 10 s that
@@ -160,9 +161,10 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let (phase, phases) = watch::channel(Phase::Serving);
-        let router = self.surrounded(router, Stopping(phases.clone()));
         let most = self.config.max_connections.unwrap_or(usize::MAX);
         let mut places = Places::new(listener, places::count().min(most));
+        let router = router.layer(Extension(places.occupied()));
+        let router = self.surrounded(router, Stopping(phases.clone()));
         // Every connection holds a receiver: when there is none, there is no connection.
         let (alive, held) = watch::channel(());
         let connections = Connections {

@@ -55,10 +55,26 @@ fn of_limit(limit: Option<u64>) -> usize {
     usize::try_from(places).unwrap_or(MOST).clamp(FEWEST, MOST)
 }
 
+/// How many places are taken, for whoever counts; an extension of every request that came through a socket.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Occupied {
+    free: Arc<Semaphore>,
+    all: usize,
+}
+
+impl Occupied {
+    /// How many are taken, and how many there are.
+    pub(in crate::http) fn count(&self) -> (usize, usize) {
+        let free = self.free.available_permits();
+        (self.all.saturating_sub(free), self.all)
+    }
+}
+
 /// A listener that accepts while there are places.
 pub(super) struct Places {
     listener: TcpListener,
     free: Arc<Semaphore>,
+    all: usize,
     full: bool,
 }
 
@@ -67,7 +83,16 @@ impl Places {
         Self {
             listener,
             free: Arc::new(Semaphore::new(places)),
+            all: places,
             full: false,
+        }
+    }
+
+    /// How many are taken.
+    pub(super) fn occupied(&self) -> Occupied {
+        Occupied {
+            free: Arc::clone(&self.free),
+            all: self.all,
         }
     }
 

@@ -1,0 +1,137 @@
+//! What a node counts of itself, compared with what it did: over the API's time series and over `/metrics`.
+
+mod http_support;
+
+use axum::http::{Method, StatusCode};
+use http_support::{Messages, Served, guest, request};
+use serde_json::{Value, json};
+
+/// How often it is looked until something is so: some minutes.
+const TRIES: usize = 20_000;
+
+async fn served() -> Served {
+    let served = Served::empty().await;
+    let put = request(Method::PUT, "/api/v1/apps/operate", guest("operate"));
+    let answer = served.call(put).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    served
+}
+
+/// Sends an event, and waits until its runs have ended.
+async fn done(served: &Served, event: &Value) {
+    let id = send(served, event).await;
+    let path = format!("/api/v1/events/{id}/stream?steps=false");
+    let mut messages = Messages::new(served.request(request(Method::GET, &path, "")).await);
+    while let Some((name, _)) = messages.next().await {
+        if name == "end" {
+            return;
+        }
+    }
+    panic!("the stream broke");
+}
+
+async fn send(served: &Served, event: &Value) -> String {
+    let answer = served.post("/e/key", event.to_string()).await;
+    answer.json()["ids"][0].as_str().expect("an id").to_owned()
+}
+
+fn order(amount: u64) -> Value {
+    json!({"name": "operate/order", "data": {"amount": amount}})
+}
+
+/// Three runs that complete, two that fail, one that sleeps, and two of which one must wait for the other.
+async fn some_work(served: &Served) {
+    for amount in [1, 2, 3, 51, 52] {
+        done(served, &order(amount)).await;
+    }
+    let sleeps = json!({"n": 1, "sleep_ms": 3_600_000, "tenant": "acme"});
+    send(served, &json!({"name": "operate/remind", "data": sleeps})).await;
+    for _ in 0..2 {
+        send(
+            served,
+            &json!({"name": "operate/one-by-one", "data": sleeps}),
+        )
+        .await;
+    }
+}
+
+/// The sum of a measure's points in the last hour, or the latest of a level's.
+async fn measured(served: &Served, name: &str) -> f64 {
+    let answer = served.get(&format!("/api/v1/series?name={name}")).await;
+    let series = answer.json()["series"][0].clone();
+    assert_eq!(series["name"], name);
+    let values = series["values"].as_array().expect("values");
+    let mut known = values.iter().filter_map(Value::as_f64);
+    match series["kind"].as_str() {
+        Some("count") => known.sum(),
+        _ => known.next_back().unwrap_or(f64::NAN),
+    }
+}
+
+/// Measures until something is so: the shard counts what sleeps a moment after the answer to an event.
+async fn until(served: &Served, name: &str, expected: f64) {
+    let mut found = f64::NAN;
+    for _ in 0..TRIES {
+        served.node.measure_series().await;
+        found = measured(served, name).await;
+        if (found - expected).abs() < 1e-6 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{name} is {found}, not {expected}");
+}
+
+#[tokio::test]
+async fn the_series_say_what_happened() {
+    let served = served().await;
+    some_work(&served).await;
+    for (name, expected) in [
+        ("runs_started", 7.0),
+        ("runs_ended_completed", 3.0),
+        ("runs_ended_failed", 2.0),
+        ("runs_ended_cancelled", 0.0),
+        ("events", 8.0),
+        // Two steps of each order.
+        ("steps", 10.0),
+    ] {
+        until(&served, name, expected).await;
+    }
+    let longest = measured(&served, "run_duration_p99").await;
+    assert!(longest > 0.0, "{longest}");
+    assert!(measured(&served, "memory_bytes").await > 1e6);
+}
+
+#[tokio::test]
+async fn a_range_and_names_are_chosen_and_a_wrong_one_is_refused() {
+    let served = Served::empty().await;
+    served.node.measure_series().await;
+    let all = served.get("/api/v1/series?range=day").await.json();
+    assert_eq!(
+        (&all["range"], &all["step_ms"]),
+        (&json!("day"), &json!(60_000))
+    );
+    assert!(all["series"].as_array().is_some_and(|all| all.len() > 15));
+    let two = served
+        .get("/api/v1/series?name=events,steps&name=events")
+        .await
+        .json();
+    let names = two["series"].as_array().expect("series").iter();
+    let names: Vec<_> = names.map(|it| it["name"].clone()).collect();
+    assert_eq!(names, [json!("events"), json!("steps")]);
+    for (query, word) in [
+        ("range=year", "month"),
+        ("name=evnts", "events"),
+        ("nme=events", "name"),
+    ] {
+        let refused = served.get(&format!("/api/v1/series?{query}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{query}");
+        let problem = refused.json();
+        assert_eq!(problem["code"], "invalid_query");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .is_some_and(|it| it.contains(word))
+        );
+    }
+}
