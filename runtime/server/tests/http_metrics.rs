@@ -2,6 +2,8 @@
 
 mod http_support;
 
+use std::collections::BTreeMap;
+
 use axum::http::{Method, StatusCode};
 use http_support::{Messages, Served, guest, request};
 use serde_json::{Value, json};
@@ -86,17 +88,22 @@ async fn until(served: &Served, name: &str, expected: f64) {
 async fn the_series_say_what_happened() {
     let served = served().await;
     some_work(&served).await;
+    let events = served.get("/api/v1/events?limit=200").await.json();
+    // What the platform tells of ended runs is among them.
+    let events = events["data"].as_array().map_or(0, Vec::len);
+    assert!(events >= 8, "{events}");
     for (name, expected) in [
         ("runs_started", 7.0),
         ("runs_ended_completed", 3.0),
         ("runs_ended_failed", 2.0),
         ("runs_ended_cancelled", 0.0),
-        ("events", 8.0),
         // Two steps of each order.
         ("steps", 10.0),
     ] {
         until(&served, name, expected).await;
     }
+    let events = u32::try_from(events).expect("few");
+    until(&served, "events", f64::from(events)).await;
     let longest = measured(&served, "run_duration_p99").await;
     assert!(longest > 0.0, "{longest}");
     assert!(measured(&served, "memory_bytes").await > 1e6);
@@ -134,4 +141,106 @@ async fn a_range_and_names_are_chosen_and_a_wrong_one_is_refused() {
                 .is_some_and(|it| it.contains(word))
         );
     }
+}
+
+/// The lines of `/metrics`, as what comes before the value and the value.
+async fn lines(served: &Served) -> BTreeMap<String, f64> {
+    let answer = served.get("/metrics").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(
+        answer.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let lines = answer.text.lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.rsplit_once(' '));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.parse().expect("a number")))
+        .collect()
+}
+
+/// What a line says when it says something expected: the shard counts some things a moment after an answer.
+async fn until_line(served: &Served, line: &str, expected: f64) {
+    let mut found = None;
+    for _ in 0..TRIES {
+        found = lines(served).await.get(line).copied();
+        if found.is_some_and(|found| (found - expected).abs() < 1e-6) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{line} is {found:?}, not {expected}");
+}
+
+#[tokio::test]
+async fn prometheus_is_told_what_happened() {
+    let served = served().await;
+    some_work(&served).await;
+    let pay = "environment=\"default\",function=\"operate/pay\"";
+    for (line, expected) in [
+        (format!("abide_runs_started_total{{{pay}}}"), 5.0),
+        (
+            format!("abide_runs_ended_total{{{pay},status=\"completed\"}}"),
+            3.0,
+        ),
+        (
+            format!("abide_runs_ended_total{{{pay},status=\"failed\"}}"),
+            2.0,
+        ),
+        (format!("abide_run_duration_seconds_count{{{pay}}}"), 5.0),
+        (
+            "abide_steps_total{environment=\"default\",kind=\"run\",outcome=\"completed\"}".into(),
+            8.0,
+        ),
+        (
+            "abide_steps_total{environment=\"default\",kind=\"run\",outcome=\"failed\"}".into(),
+            2.0,
+        ),
+        // One waits in its lane for the other, two sleep.
+        ("abide_queued_runs{environment=\"default\"}".into(), 1.0),
+        (
+            "abide_pending_operations{environment=\"default\",kind=\"sleep\"}".into(),
+            2.0,
+        ),
+        (
+            "abide_executions_total{environment=\"default\",journal=\"new\"}".into(),
+            7.0,
+        ),
+        (
+            "abide_http_requests_total{method=\"PUT\",route=\"/api/v1/apps/{app}\",status=\"2xx\"}"
+                .into(),
+            1.0,
+        ),
+        ("abide_apps{environment=\"default\"}".into(), 1.0),
+    ] {
+        until_line(&served, &line, expected).await;
+    }
+    served.get("/api/v1/runs/nonsense").await;
+    until_line(
+        &served,
+        "abide_http_problems_total{code=\"invalid_run_id\"}",
+        1.0,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_says_where_its_time_went() {
+    let served = served().await;
+    let id = send(&served, &order(1)).await;
+    done(&served, &order(2)).await;
+    let event = loop {
+        let event = served.get(&format!("/api/v1/events/{id}")).await.json();
+        if event["runs"][0]["status"] == "Completed" {
+            break event;
+        }
+        tokio::task::yield_now().await;
+    };
+    let run = event["runs"][0]["run_id"].as_str().expect("an id");
+    let run = served.get(&format!("/api/v1/runs/{run}")).await.json();
+    let timings = &run["timings"];
+    assert!(timings["queue_ms"].is_u64(), "{timings}");
+    let of = |part: &str| timings["execution"][part].as_u64().expect("it is known");
+    assert!(of("guest_us") > 0, "{timings}");
+    // It began with an empty journal, and reached out to nothing.
+    assert_eq!((of("replay_us"), of("sync_us")), (0, 0), "{timings}");
 }

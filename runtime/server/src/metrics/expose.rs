@@ -306,7 +306,7 @@ fn standing(page: &mut Page, shown: &[Shown<'_>]) {
     let mut family = page.gauge("abide_pending_operations", none, help);
     for it in shown {
         for (word, watched) in WATCHED.iter().zip(&metrics(it).pending.watched) {
-            let labels = [("environment", it.name), ("for", word)];
+            let labels = [("environment", it.name), ("kind", word)];
             family.value(&labels, watched.get());
         }
     }

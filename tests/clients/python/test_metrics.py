@@ -1,0 +1,106 @@
+"""What Prometheus reads: its own parsers take every line, and dashboards, alerts and documentation name what is there."""
+
+import json
+import re
+import unittest
+import urllib.request
+
+import prometheus_client.parser
+from prometheus_client.openmetrics import parser as openmetrics
+from server import REPOSITORY, Server
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+NAME = re.compile(r"\b(?:abide|process)_[a-z_]*[a-z]\b")
+
+
+class Metrics(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.stop)
+
+    def page(self, accept):
+        request = urllib.request.Request(self.server.url + "/metrics", headers={"accept": accept})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request) as answer:
+            return answer.headers["content-type"], answer.read().decode()
+
+    def families(self):
+        _, text = self.page(OPENMETRICS)
+        return list(openmetrics.text_string_to_metric_families(text))
+
+    def samples(self):
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in self.families()
+            for sample in family.samples
+        }
+
+    def send(self, name, data):
+        status, answer = self.server.call("POST", "/e/key", {"name": name, "data": data})
+        self.assertEqual(status, 200, answer)
+        return answer["ids"][0]
+
+    def test_both_formats_are_read_by_prometheus_own_parsers_and_say_the_same(self):
+        self.server.runs_of(self.send("ledger/sequence", {"key": "formats", "count": 1, "seed": 3}))
+        kind, text = self.page("text/plain")
+        self.assertEqual(kind, "text/plain; version=0.0.4; charset=utf-8")
+        plain = list(prometheus_client.parser.text_string_to_metric_families(text))
+        kind, text = self.page(OPENMETRICS)
+        self.assertEqual(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        self.assertTrue(text.endswith("# EOF\n"))
+        opened = list(openmetrics.text_string_to_metric_families(text))
+        shape = [[(family.name, family.type, bool(family.documentation)) for family in families] for families in (plain, opened)]
+        self.assertEqual(shape[0], shape[1])
+        self.assertTrue(all(documented for _, _, documented in shape[0]))
+        for family in opened:
+            if family.name.endswith(("_seconds", "_bytes")):
+                self.assertEqual(family.unit, family.name.rsplit("_", 1)[1], family.name)
+            for sample in family.samples:
+                own = sample.name.startswith(("process_", "abide_http_", "abide_build_", "abide_connections", "abide_parked_", "abide_disk_"))
+                self.assertEqual("environment" in sample.labels, not own, sample)
+
+    def test_events_runs_and_steps_are_counted(self):
+        before = self.samples()
+        for n in range(3):
+            event = self.send("ledger/sequence", {"key": f"counted-{n}", "count": 4, "seed": n})
+            [run] = self.server.runs_of(event)
+            self.assertEqual(run["status"], "Completed")
+        after = self.samples()
+
+        def more(name, **labels):
+            key = (name, tuple(sorted({"environment": "default", **labels}.items())))
+            return after[key] - before.get(key, 0)
+
+        function = run["function_id"]
+        self.assertEqual(more("abide_events_total", source="api"), 3)
+        self.assertEqual(more("abide_ingestion_seconds_count"), 3)
+        self.assertEqual(more("abide_runs_started_total", function=function), 3)
+        self.assertEqual(more("abide_runs_ended_total", function=function, status="completed"), 3)
+        self.assertEqual(more("abide_run_duration_seconds_count", function=function), 3)
+        self.assertEqual(more("abide_steps_total", kind="run", outcome="completed"), 12)
+        self.assertGreater(more("abide_commit_duration_seconds_count"), 0)
+        status, _ = self.server.call("POST", "/e/key", {"data": {}})
+        self.assertEqual(status, 400)
+        told = ("abide_http_problems_total", (("code", "invalid_event"),))
+        self.assertEqual(self.samples()[told] - after.get(told, 0), 1)
+
+    def test_what_is_documented_drawn_and_watched_is_there_and_the_other_way_round(self):
+        families = self.families()
+        there = set()
+        for family in families:
+            there.add(family.name + "_total" if family.type == "counter" else family.name)
+        documented = set(NAME.findall((REPOSITORY / "docs/metrics.md").read_text()))
+        self.assertEqual(documented, there)
+        series = there | {name + suffix for name in there for suffix in ("_bucket", "_sum", "_count")}
+        dashboard = (REPOSITORY / "deploy/grafana/abide.json").read_text()
+        json.loads(dashboard)
+        rules = (REPOSITORY / "deploy/prometheus/abide.rules.yml").read_text()
+        for name, text in (("dashboard", dashboard), ("rules", rules)):
+            used = set(NAME.findall(text))
+            self.assertGreater(len(used), 5, name)
+            self.assertEqual(used - series, set(), name)
+
+
+if __name__ == "__main__":
+    unittest.main()
