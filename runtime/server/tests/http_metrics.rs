@@ -4,6 +4,8 @@ mod http_support;
 
 use std::collections::BTreeMap;
 
+use abide_core::event::NewEvent;
+use abide_server::{Measure, NodeConfig, Range, Site, SiteConfig};
 use axum::http::{Method, StatusCode};
 use http_support::{Messages, Served, guest, request};
 use serde_json::{Value, json};
@@ -243,4 +245,39 @@ async fn a_run_says_where_its_time_went() {
     assert!(of("guest_us") > 0, "{timings}");
     // It began with an empty journal, and reached out to nothing.
     assert_eq!((of("replay_us"), of("sync_us")), (0, 0), "{timings}");
+}
+
+#[tokio::test]
+async fn the_series_go_on_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = || Site::open(SiteConfig::new(NodeConfig::new(directory.path())));
+    let event = || NewEvent {
+        name: "order/placed".into(),
+        ..NewEvent::default()
+    };
+    let counted = |site: &Site| {
+        let node = site.default_node().expect("it is there");
+        let now_ms = node.clock().now_ms();
+        let points = Range::ALL.map(|range| {
+            let points = node.series().points(Measure::Events, range, now_ms);
+            points.values.into_iter().flatten().sum::<f64>()
+        });
+        (node, points)
+    };
+    let site = open().await.expect("it opens");
+    let (node, _) = counted(&site);
+    let sent = node.send_events(vec![event(), event()], None).await;
+    assert_eq!(sent.expect("they are taken").len(), 2);
+    // What was not made a point yet is measured when the server stops.
+    site.shutdown().await;
+    drop((site, node));
+    let site = open().await.expect("it opens again");
+    let (node, points) = counted(&site);
+    assert_eq!(points, [2.0; 3]);
+    node.send_events(vec![event()], None)
+        .await
+        .expect("it is taken");
+    node.measure_series().await;
+    assert_eq!(counted(&site).1, [3.0; 3]);
+    site.shutdown().await;
 }

@@ -3,6 +3,7 @@
 mod environments;
 #[path = "../http_support/mod.rs"]
 mod http_support;
+mod metrics;
 
 use std::time::Duration;
 

@@ -28,6 +28,7 @@ impl World {
             keys: Keys::none(admin.clone()),
             admin,
             site: None,
+            measured: crate::http::gate::new_http_metrics(),
             under_way: Arc::default(),
             forgotten_before: Arc::default(),
         };
