@@ -300,7 +300,7 @@ impl Node {
         trace: Option<TraceContext>,
     ) -> Result<(EventId, bool), SendError> {
         self.inner
-            .metered(self.take_delivery(source, id, event))
+            .metered(self.take_delivery(source, id, event, trace))
             .await
     }
 
@@ -309,6 +309,7 @@ impl Node {
         source: String,
         id: String,
         event: NewEvent,
+        trace: Option<TraceContext>,
     ) -> Result<(EventId, bool), SendError> {
         let delivery =
             Delivery::check(source, id, event, &self.inner.limits, &self.inner.schemas())
