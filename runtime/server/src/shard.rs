@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::export::{Export, Unfit};
-use crate::telemetry::Tracer;
 use crate::metrics::{Census, NodeMetrics};
+use crate::telemetry::Tracer;
 
 /// Inputs handled before timers and executions have their turn.
 const INPUTS_IN_TURN: usize = 256;

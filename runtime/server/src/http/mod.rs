@@ -54,8 +54,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::admin::{Admin, Keys};
 use crate::environments::DEFAULT_ENVIRONMENT;
-use crate::telemetry::record_request;
 use crate::metrics::HttpMetrics;
+use crate::telemetry::record_request;
 use crate::{Node, Site};
 pub(crate) use api::Deployment;
 use error::{ApiError, Dialect};
