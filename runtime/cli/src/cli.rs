@@ -71,9 +71,10 @@ pub(crate) enum Command {
     Tools(commands::tools::Tools),
     Deploy(commands::deploy::Deploy),
     Send(commands::send::Send),
-    /// Lists runs, shows one step by step, follows its logs, cancels, pauses, resumes and replays it.
+    /// Lists runs, shows one step by step, watches it, follows its logs, cancels, pauses, resumes and replays it.
     #[command(subcommand)]
     Runs(commands::runs::Runs),
+    Top(commands::top::Top),
     Replay(commands::replay::Replay),
     /// Lists, shows, watches and stops what is done to many runs at once.
     #[command(subcommand)]
@@ -131,6 +132,7 @@ impl Command {
             Self::Deploy(command) => command.run().await,
             Self::Send(command) => command.run().await,
             Self::Runs(command) => command.run().await,
+            Self::Top(command) => command.run().await,
             Self::Replay(command) => command.run().await,
             Self::Jobs(command) => command.run().await,
             Self::Schemas(command) => command.run().await,

@@ -145,7 +145,7 @@ async fn round(
     }
     // It begins with all runs as they stand.
     let mut stream = client
-        .stream(&["api", "v1", "events", event, "stream"])
+        .stream(&["api", "v1", "events", event, "stream"], &[])
         .await?;
     while let Some(message) = stream.next().await? {
         if message.name == "run" {

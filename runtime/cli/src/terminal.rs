@@ -108,6 +108,42 @@ pub(crate) fn print_line(text: &str) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
+/// A text on the terminal that is drawn again in its place.
+#[derive(Debug, Default)]
+pub(crate) struct Redrawn {
+    lines: usize,
+}
+
+impl Redrawn {
+    /// What to print so that this text stands there. Of a text that is higher than the terminal its end is shown: what has left the screen cannot be
+    /// drawn again.
+    pub(crate) fn draw(&mut self, text: &str) -> String {
+        let (rows, columns) = console::Term::stdout().size();
+        self.draw_on(text, usize::from(rows), usize::from(columns))
+    }
+
+    fn draw_on(&mut self, text: &str, rows: usize, columns: usize) -> String {
+        let mut out = self.clear();
+        let lines: Vec<_> = text.lines().collect();
+        let first = lines.len().saturating_sub(rows.saturating_sub(1).max(1));
+        for line in &lines[first..] {
+            out.push_str(&shorten(line, columns));
+            out.push('\n');
+        }
+        self.lines = lines.len() - first;
+        out
+    }
+
+    /// What to print so that nothing stands there.
+    pub(crate) fn clear(&mut self) -> String {
+        match std::mem::take(&mut self.lines) {
+            0 => String::new(),
+            // Up, and everything below it away.
+            lines => format!("\x1b[{lines}A\x1b[J"),
+        }
+    }
+}
+
 /// Columns of a text: escapes have none, wide characters have two.
 pub(crate) fn columns(text: &str) -> usize {
     console::measure_text_width(text)
@@ -147,12 +183,39 @@ pub(crate) fn wrap(text: &str, width: usize, lines: usize) -> Vec<String> {
     wrapped.iter().map(|line| shorten(line, width)).collect()
 }
 
+/// The text with every character that would play with the terminal made visible: `␛` for an escape, `‹U+202E›` for what turns text around. Line ends
+/// and tabs stay.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => shown.push(c),
+            '\u{7f}' => shown.push('␡'),
+            // The pictures of the control characters, in their order.
+            '\0'..='\u{1f}' => shown.extend(char::from_u32(0x2400 + u32::from(c))),
+            c if c.is_control() || turns(c) => {
+                shown.push_str(&format!("‹U+{:04X}›", u32::from(c)));
+            }
+            _ => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Whether a character has no form and plays with the line: what turns text around, what ends lines.
+fn turns(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    )
+}
+
 /// One line without control characters, so that data cannot play with the terminal.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let mut spaced = true;
     for c in text.chars() {
-        let c = if c.is_control() { ' ' } else { c };
+        let c = if c.is_control() || turns(c) { ' ' } else { c };
         if c != ' ' || !spaced {
             line.push(c);
         }
@@ -179,6 +242,22 @@ mod tests {
         assert_eq!(wrap("one two three four", 9, 1), ["one two …"]);
         assert_eq!(wrap("abcdefghij k", 5, 9), ["abcd…", "k"]);
         assert_eq!(wrap("", 5, 9), [""]);
+    }
+
+    #[test]
+    fn a_text_is_drawn_again_in_its_place_and_never_higher_than_the_terminal() {
+        let mut place = Redrawn::default();
+        assert_eq!(place.draw_on("a\nb\n", 24, 80), "a\nb\n");
+        assert_eq!(place.draw_on("abcdef\n", 24, 4), "\x1b[2A\x1b[Jabc…\n");
+        assert_eq!(place.draw_on("a\nb\nc\nd\n", 3, 80), "\x1b[1A\x1b[Jc\nd\n");
+        assert_eq!(place.clear(), "\x1b[2A\x1b[J");
+        assert_eq!(place.clear(), "");
+    }
+
+    #[test]
+    fn control_characters_are_made_visible() {
+        let nasty = "a\tb\nc\r\u{1b}[2J\u{0}\u{7f}\u{9b}m\u{202e}x";
+        assert_eq!(visible(nasty), "a\tb\nc␍␛[2J␀␡‹U+009B›m‹U+202E›x");
     }
 
     #[test]

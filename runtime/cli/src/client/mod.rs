@@ -5,12 +5,13 @@
 pub(crate) mod model;
 mod sse;
 
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Body, Certificate, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Usage;
@@ -22,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a deployment may take: the server compiles it.
 const DEPLOY_TIMEOUT: Duration = Duration::from_mins(5);
+/// How much of a body goes out at once.
+const PIECE_BYTES: usize = 64 << 10;
 /// How much of an answer that nobody understands is shown.
 const SHOWN_OF_ANSWER: usize = 300;
 
@@ -142,6 +145,24 @@ impl Client {
         self.text(request).await
     }
 
+    /// `GET` of something large: the answer's text. `came` is told how many bytes came.
+    pub(crate) async fn download(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        mut came: impl FnMut(usize),
+    ) -> Result<String, ClientError> {
+        let request = self.http.get(self.url(path, query)).timeout(DEPLOY_TIMEOUT);
+        let mut answer = self.answer(request).await?;
+        let broken = |error| unreachable(self.base(), &error);
+        let mut bytes = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(broken)? {
+            came(piece.len());
+            bytes.extend_from_slice(&piece);
+        }
+        String::from_utf8(bytes).map_err(|_| self.strange("its answer is no text"))
+    }
+
     /// Sends events as `POST /e/{key}` takes them: one object or an array, as JSON text.
     pub(crate) async fn send_events(
         &self,
@@ -199,28 +220,29 @@ impl Client {
             .await
     }
 
-    /// Deploys a component: the answer's text.
+    /// Deploys a component: the answer's text. `sent` is told how many bytes are on their way.
     pub(crate) async fn deploy(
         &self,
         app: &str,
         options: &[(&str, &str)],
         wasm: Vec<u8>,
+        sent: impl FnMut(u64) + Send + Sync + 'static,
     ) -> Result<String, ClientError> {
         let url = self.url(&["api", "v1", "apps", app], options);
         let request = self
             .http
             .request(Method::PUT, url)
             .header("content-type", "application/wasm")
-            .body(wasm)
             .timeout(DEPLOY_TIMEOUT);
-        self.text(request).await
+        self.text(upload(request, wasm, sent)).await
     }
 
-    /// Imports an exported run: the answer's text.
+    /// Imports an exported run: the answer's text. `sent` is told how many bytes are on their way.
     pub(crate) async fn import(
         &self,
         document: String,
         check: bool,
+        sent: impl FnMut(u64) + Send + Sync + 'static,
     ) -> Result<String, ClientError> {
         let check = if check { "true" } else { "false" };
         let url = self.url(&["api", "v1", "import"], &[("check", check)]);
@@ -228,9 +250,9 @@ impl Client {
             .http
             .post(url)
             .header("content-type", "application/json")
-            .body(document)
             .timeout(DEPLOY_TIMEOUT);
-        self.text(request).await
+        self.text(upload(request, document.into_bytes(), sent))
+            .await
     }
 
     /// Begins a backup: about how many bytes it will have, and where they come from.
@@ -243,10 +265,14 @@ impl Client {
     }
 
     /// Opens a stream of server-sent events.
-    pub(crate) async fn stream(&self, path: &[&str]) -> Result<Stream, ClientError> {
+    pub(crate) async fn stream(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Stream, ClientError> {
         let request = self
             .http
-            .get(self.url(path, &[]))
+            .get(self.url(path, query))
             .header("accept", "text/event-stream");
         Ok(Stream::new(
             self.answer(request).await?,
@@ -340,6 +366,28 @@ fn problem_in(body: &str) -> Option<String> {
         .or(problem.message)
         .or(problem.title)
         .filter(|text| !text.is_empty())
+}
+
+/// A request with this body, in pieces that are told as they go out.
+fn upload(
+    request: RequestBuilder,
+    body: Vec<u8>,
+    mut sent: impl FnMut(u64) + Send + Sync + 'static,
+) -> RequestBuilder {
+    let length = body.len();
+    let mut rest = std::io::Cursor::new(body);
+    let pieces = std::iter::from_fn(move || {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let read = (&mut rest).take(PIECE_BYTES as u64).read_to_end(&mut piece);
+        sent(rest.position());
+        // Reading memory fails nowhere.
+        read.ok()
+            .filter(|read| *read > 0)
+            .map(|_| Ok::<_, std::io::Error>(piece))
+    });
+    request
+        .header("content-length", length)
+        .body(Body::wrap_stream(futures::stream::iter(pieces)))
 }
 
 fn shown(text: &str) -> String {

@@ -244,6 +244,12 @@ pub(crate) struct LogLine {
     #[serde(default)]
     pub(crate) step: Option<String>,
     pub(crate) message: String,
+    /// Names and JSON values, in their order.
+    #[serde(default)]
+    pub(crate) fields: Json,
+    /// How much of it was too long.
+    #[serde(default)]
+    pub(crate) cut_bytes: u64,
 }
 
 /// A function.

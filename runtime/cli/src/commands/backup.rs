@@ -201,7 +201,7 @@ impl<W: Write> Write for Shown<W> {
 }
 
 /// The length is an estimate: the bar never claims to be past its end.
-fn grow(bar: &ProgressBar, bytes: usize) {
+pub(crate) fn grow(bar: &ProgressBar, bytes: usize) {
     bar.inc(bytes as u64);
     if bar.length().is_some_and(|length| length < bar.position()) {
         bar.set_length(bar.position());

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::cli::{Output, Server};
 use crate::client::model::App;
+use crate::commands::backup::bytes_bar;
 use crate::dev::banner::triggers;
 use crate::manifest::{self, Manifest, check_id, kebab_case};
 use crate::outcome::{Outcome, Usage};
@@ -66,10 +67,13 @@ impl Deploy {
                 .iter()
                 .map(|(name, value)| (*name, value.as_str()))
                 .collect();
-            let text = client
-                .deploy(&id, &options, wasm)
-                .await
-                .with_context(|| format!("{} is not deployed", file.display()))?;
+            let bar = bytes_bar("deploying", wasm.len() as u64);
+            let shown = bar.clone();
+            let answer = client
+                .deploy(&id, &options, wasm, move |sent| shown.set_position(sent))
+                .await;
+            bar.finish_and_clear();
+            let text = answer.with_context(|| format!("{} is not deployed", file.display()))?;
             if self.output.json {
                 answers.push(RawValue::from_string(text)?);
             } else {

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use crate::cli::Server;
+use crate::commands::backup::{bytes_bar, grow};
 use crate::outcome::Outcome;
 use crate::terminal::print_line;
 
@@ -48,7 +49,14 @@ impl Run {
         let client = self.server.client()?;
         let component = if self.with_component { "true" } else { "false" };
         let path = ["api", "v1", "runs", &self.id, "export"];
-        let text = client.get(&path, &[("component", component)]).await?;
+        let bar = bytes_bar("exporting", 0);
+        let answer = client
+            .download(&path, &[("component", component)], |bytes| {
+                grow(&bar, bytes);
+            })
+            .await;
+        bar.finish_and_clear();
+        let text = answer?;
         print_line(&text)?;
         Ok(Outcome::Done)
     }

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::cli::{Output, Server};
+use crate::commands::backup::bytes_bar;
 use crate::commands::read_text;
 use crate::outcome::Outcome;
 use crate::terminal::{one_line, print_line};
@@ -60,7 +61,13 @@ impl Import {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let document = read_text(&self.file)?;
         let client = self.server.client()?;
-        let text = client.import(document, self.check).await?;
+        let bar = bytes_bar("importing", document.len() as u64);
+        let shown = bar.clone();
+        let answer = client
+            .import(document, self.check, move |sent| shown.set_position(sent))
+            .await;
+        bar.finish_and_clear();
+        let text = answer?;
         let imported: Imported = client.parse(&text)?;
         let misfit = imported.replay.as_ref().is_some_and(|replay| !replay.fits);
         if self.output.json {

@@ -32,6 +32,7 @@ pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod tools;
+pub(crate) mod top;
 pub(crate) mod webhooks;
 
 use std::io::Read;

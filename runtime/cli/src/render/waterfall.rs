@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::client::model::{Attempt, Json, Run, Step, StepStatus};
 use crate::render::{status, time};
-use crate::terminal::{Look, columns, fit, one_line, shorten, wrap};
+use crate::terminal::{Look, columns, fit, one_line, shorten, visible, wrap};
 
 /// The longest name that is shown whole.
 const NAME_WIDTH: usize = 30;
@@ -104,7 +104,7 @@ fn tail(look: Look, run: &Run) -> String {
             out,
             "\n{} {}",
             look.bad("error"),
-            error.to_string().trim_end()
+            visible(error.to_string().trim_end())
         );
         let stack = error.stack.as_deref().unwrap_or_default().trim_end();
         for line in stack.lines().take(STACK_LINES) {
@@ -115,7 +115,7 @@ fn tail(look: Look, run: &Run) -> String {
         }
     }
     if let Some(output) = text_of(&run.output) {
-        let _ = writeln!(out, "\n{} {output}", look.dim("output"));
+        let _ = writeln!(out, "\n{} {}", look.dim("output"), visible(output));
     }
     out
 }

@@ -19,4 +19,5 @@ mod retention;
 mod stopping;
 mod support;
 mod traces;
+mod watching;
 mod webhooks;

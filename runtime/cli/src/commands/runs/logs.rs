@@ -1,5 +1,7 @@
 //! `abide runs logs`.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use clap::Args;
 use serde::Deserialize;
@@ -9,11 +11,19 @@ use crate::cli::{Output, Server};
 use crate::client::model::{LogLine, Run};
 use crate::client::{Client, ClientError};
 use crate::outcome::Outcome;
-use crate::terminal::{Look, print, print_line};
+use crate::terminal::{Look, print, print_line, visible};
+
+const EXAMPLES: &str = "\
+Examples:
+  abide runs logs 01J8Z6QW3C9G5V2N7T4R0K1M8X
+  abide runs logs 01J8Z6QW3C9G5V2N7T4R0K1M8X --level warn --step charge
+  abide runs logs 01J8Z6QW3C9G5V2N7T4R0K1M8X --follow --json | jq .fields
+
+With --json there is one JSON object a line.";
 
 /// Shows what a run logged, workflow code and steps alike.
 #[derive(Args)]
-#[command(after_help = "With --json there is one JSON object a line.")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Logs {
     /// The run's id; `abide runs list` shows them.
     #[arg(value_name = "RUN")]
@@ -21,6 +31,12 @@ pub(crate) struct Logs {
     /// Keep on until the run has ended.
     #[arg(short, long)]
     follow: bool,
+    /// Only lines that matter at least so much.
+    #[arg(short, long, value_name = "LEVEL", value_parser = ["trace", "debug", "info", "warn", "error"], ignore_case = true)]
+    level: Option<String>,
+    /// Only lines of this step; with '' those of the code between the steps.
+    #[arg(short, long, value_name = "STEP")]
+    step: Option<String>,
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
@@ -41,13 +57,18 @@ impl Logs {
         if !self.follow {
             let any = self.new_lines(&client, &mut after).await?;
             if !any && !self.output.json {
-                eprintln!("the run has logged nothing");
+                let such = if self.level.is_some() || self.step.is_some() {
+                    "no such line"
+                } else {
+                    "nothing"
+                };
+                eprintln!("the run has logged {such}");
             }
             return Ok(Outcome::Done);
         }
         // Opened before the first lines are read: nothing falls in between.
         let mut stream = client
-            .stream(&["api", "v1", "runs", &self.id, "stream"])
+            .stream(&["api", "v1", "runs", &self.id, "stream"], &[])
             .await?;
         self.new_lines(&client, &mut after).await?;
         while let Some(message) = stream.next().await? {
@@ -74,9 +95,14 @@ impl Logs {
         let look = Look::stdout();
         let mut any = false;
         loop {
-            let query: Vec<_> = after
-                .iter()
-                .map(|after| ("after", after.as_str()))
+            let query = [
+                ("after", after.as_deref()),
+                ("level", self.level.as_deref()),
+                ("step", self.step.as_deref()),
+            ];
+            let query: Vec<_> = query
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
                 .collect();
             let text = client
                 .get(&["api", "v1", "runs", &self.id, "logs"], &query)
@@ -114,15 +140,34 @@ fn line(look: Look, line: &LogLine) -> String {
     let step = line
         .step
         .as_ref()
-        .map(|step| format!(" {}", look.live(format!("[{step}]"))))
+        .map(|step| format!(" {}", look.live(format!("[{}]", visible(step)))))
         .unwrap_or_default();
     // The author's own text may have several lines, but must not play with the terminal.
-    let text: String = line
-        .message
-        .chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+    let text = visible(line.message.trim_end());
+    let fields = line.fields.as_deref().map(fields).unwrap_or_default();
+    let fields: String = fields
+        .iter()
+        .map(|(name, value)| format!(" {}{}", look.dim(format!("{name}=")), value))
         .collect();
-    format!("{at} {level}{step} {}\n", text.trim_end())
+    let cut = match line.cut_bytes {
+        0 => String::new(),
+        bytes => look.odd(format!(" ({bytes} bytes were cut)")),
+    };
+    format!("{at} {level}{step} {text}{fields}{cut}\n")
+}
+
+/// Names and values: a text without its quotes where it needs none, everything else as JSON.
+fn fields(json: &RawValue) -> Vec<(String, String)> {
+    let members: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(json.get()).unwrap_or_default();
+    let value = |json: &RawValue| match serde_json::from_str::<String>(json.get()) {
+        Ok(text) if !text.is_empty() && !text.contains([' ', '"', '=', '\n', '\t']) => text,
+        _ => json.get().to_owned(),
+    };
+    let one = |text: &str| visible(text).replace(['\n', '\t'], " ");
+    let each = members.iter();
+    each.map(|(name, json)| (one(name), one(&value(json))))
+        .collect()
 }
 
 #[cfg(test)]
@@ -132,10 +177,16 @@ mod tests {
     #[test]
     fn a_line_says_when_how_grave_and_where() {
         let of = |json| line(Look::plain(80), &serde_json::from_str(json).unwrap());
-        let in_step = r#"{"at":"2026-03-01T12:00:00.123Z","level":"warn","step":"charge","attempt":0,"message":"busy\u001b[2J"}"#;
-        assert_eq!(of(in_step), "12:00:00.123 WARN  [charge] busy[2J\n");
+        let in_step = r#"{"at":"2026-03-01T12:00:00.123Z","level":"warn","step":"charge\u001b","attempt":0,"message":"busy\u001b[2J"}"#;
+        assert_eq!(of(in_step), "12:00:00.123 WARN  [charge␛] busy␛[2J\n");
         let between =
             r#"{"at":"2026-03-01T12:00:00Z","level":"info","step":null,"message":"a\nb\n"}"#;
         assert_eq!(of(between), "12:00:00.000 INFO  a\nb\n");
+        let rich = r#"{"at":"2026-03-01T12:00:00Z","level":"info","step":null,"message":"charged","cut_bytes":12,
+            "fields":{"order":42,"to":"Ann B.","from":"bank\u001b","items":[1, 2]}}"#;
+        assert_eq!(
+            of(rich),
+            "12:00:00.000 INFO  charged from=bank␛ items=[1, 2] order=42 to=\"Ann B.\" (12 bytes were cut)\n"
+        );
     }
 }

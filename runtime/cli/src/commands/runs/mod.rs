@@ -6,6 +6,7 @@ mod logs;
 mod pause;
 mod replay;
 mod show;
+mod watch;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -16,6 +17,7 @@ use crate::outcome::Outcome;
 pub(crate) enum Runs {
     List(list::List),
     Show(show::Show),
+    Watch(watch::Watch),
     Logs(logs::Logs),
     Cancel(cancel::Cancel),
     Pause(pause::Pause),
@@ -30,6 +32,7 @@ impl Runs {
         match self {
             Self::List(command) => command.run().await,
             Self::Show(command) => command.run().await,
+            Self::Watch(command) => command.run().await,
             Self::Logs(command) => command.run().await,
             Self::Cancel(command) => command.run().await,
             Self::Pause(command) => command.run().await,

@@ -1,0 +1,385 @@
+//! One frame of `abide top`: a head, functions, runs, and what was opened above them. Draws what it is given; data cannot play with the terminal,
+//! because cells hold no control characters.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
+
+use super::hour::{Hour, SHOWN};
+use super::model::{Figures, Known};
+use super::view::{Focus, Opened, View};
+use crate::client::model::Status;
+use crate::render::time;
+use crate::render::waterfall::waterfall;
+use crate::terminal::{Look, visible};
+
+const HELP: &str = "\
+ ↑ ↓  j k        the row above, below (PgUp, PgDn, Home, End)
+ Tab             functions, runs
+ Enter  →        the runs of a function; a run step by step
+ Esc  ←          back; no filter
+ s               other order of functions
+ l               other runs: failures, under way, latest
+ /               filter by name of function
+ q  Ctrl-C       quit
+
+ Figures are of the runs that this program knows: those under way
+ and the latest ones. Rates are of the last minute, failures and
+ durations of the last hour.";
+
+const DIM: Style = Style::new().add_modifier(Modifier::DIM);
+const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+
+/// Draws the view as it is at `now`.
+pub(super) fn draw(frame: &mut Frame<'_>, view: &View, now: DateTime<Utc>) {
+    let area = frame.area();
+    let functions = view.functions(now);
+    let wanted = u16::try_from(functions.len().max(1)).unwrap_or(u16::MAX);
+    let head_rows = if view.model.hour.is_some() { 4 } else { 3 };
+    let [head, upper, lower, foot] = Layout::vertical([
+        Constraint::Length(head_rows),
+        Constraint::Length(wanted.saturating_add(3).min(area.height / 2)),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    draw_head(frame, head, view, now);
+    draw_functions(frame, upper, view, &functions, now);
+    draw_runs(frame, lower, view, now);
+    draw_foot(frame, foot, view);
+    if let Some(opened) = &view.opened {
+        let [_, body, _] = Layout::vertical([
+            Constraint::Length(head_rows),
+            Constraint::Fill(1),
+            Constraint::Length(1),
+        ])
+        .areas(area);
+        draw_opened(frame, body, opened, now);
+    }
+    if view.help {
+        draw_help(frame, area);
+    }
+}
+
+fn draw_head(frame: &mut Frame<'_>, area: Rect, view: &View, now: DateTime<Utc>) {
+    let health = &view.model.health;
+    let (counts, minute) = view.model.totals(&view.filter, now);
+    let title = Line::from(vec![
+        Span::styled("abide top", BOLD),
+        Span::raw(format!("  {}", visible(&view.place))),
+        Span::styled(
+            format!(
+                "  {}  up {}",
+                visible(&health.version),
+                time::duration(TimeDelta::milliseconds(health.uptime_ms))
+            ),
+            DIM,
+        ),
+    ]);
+    let more = if view.model.more { "+" } else { "" };
+    let figure = |name: &str, n: usize, style: Style| {
+        [
+            Span::styled(format!("{name} "), DIM),
+            Span::styled(n.to_string(), if n == 0 { DIM } else { style }),
+            Span::raw("  "),
+        ]
+    };
+    let mut runs = vec![Span::styled(format!("{:<9}", "runs"), BOLD)];
+    for (name, n, colour) in [
+        ("queued", counts.queued, Color::Cyan),
+        ("running", counts.running, Color::Cyan),
+        ("sleeping", counts.sleeping, Color::Yellow),
+        ("waiting", counts.waiting, Color::Yellow),
+        ("paused", counts.paused, Color::Magenta),
+    ] {
+        runs.extend(figure(name, n, Style::new().fg(colour)));
+    }
+    runs.push(Span::raw(more));
+    let mut last = vec![Span::styled(format!("{:<9}", "a minute"), BOLD)];
+    for (name, n, colour) in [
+        ("started", minute.started, Color::Reset),
+        ("completed", minute.completed, Color::Green),
+        ("failed", minute.failed, Color::Red),
+        ("cancelled", minute.cancelled, Color::Yellow),
+    ] {
+        last.extend(figure(name, n, Style::new().fg(colour)));
+    }
+    last.push(Span::styled(
+        format!(
+            "· executing {}  in memory {}",
+            health.executing, health.resident
+        ),
+        DIM,
+    ));
+    let mut text = vec![title, Line::from(runs), Line::from(last)];
+    text.extend(
+        view.model
+            .hour
+            .as_ref()
+            .map(|hour| hour_line(hour, area.width)),
+    );
+    frame.render_widget(Paragraph::new(text), area);
+    let corner = match &view.model.lost {
+        Some(_) => Span::styled("server gone", Style::new().fg(Color::Red)),
+        None => Span::styled(now.format("%H:%M:%S UTC").to_string(), DIM),
+    };
+    let corner_area = Rect { height: 1, ..area };
+    frame.render_widget(
+        Paragraph::new(Line::from(corner)).alignment(Alignment::Right),
+        corner_area,
+    );
+}
+
+/// The last hour in one line.
+fn hour_line(hour: &Hour, width: u16) -> Line<'static> {
+    let mut line = vec![Span::styled(format!("{:<9}", "an hour"), BOLD)];
+    // Beside the columns there are a name and a figure.
+    let columns = (usize::from(width).saturating_sub(9) / SHOWN.len())
+        .saturating_sub(17)
+        .max(4);
+    for (name, shown) in SHOWN {
+        let Some(series) = hour.of(name) else {
+            continue;
+        };
+        let figure = match name {
+            "run_duration_p95" => series.latest().map(in_words),
+            "backlog" => series.latest().map(|runs| format!("{runs:.0}")),
+            _ => Some(format!("{:.0}/min", series.last_minute())),
+        };
+        line.push(Span::styled(format!("{shown} "), DIM));
+        line.push(Span::raw(series.columns(columns)));
+        line.push(Span::raw(format!(" {}  ", figure.unwrap_or_default())));
+    }
+    Line::from(line)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a duration in milliseconds"
+)]
+fn in_words(ms: f64) -> String {
+    time::duration(TimeDelta::milliseconds(ms as i64))
+}
+
+fn panel(title: String, focused: bool) -> Block<'static> {
+    let style = if focused {
+        Style::new().fg(Color::Cyan)
+    } else {
+        DIM
+    };
+    let title = Span::styled(title, if focused { style.patch(BOLD) } else { style });
+    Block::new()
+        .borders(Borders::TOP)
+        .border_style(style)
+        .title(Line::from(title))
+}
+
+/// A table whose marked row stays in sight.
+fn show(frame: &mut Frame<'_>, area: Rect, table: Table<'_>, marked: Option<usize>) {
+    let mark = Style::new().add_modifier(Modifier::REVERSED);
+    let mut state = TableState::new().with_selected(marked);
+    frame.render_stateful_widget(
+        table.column_spacing(2).row_highlight_style(mark),
+        area,
+        &mut state,
+    );
+}
+
+fn draw_functions(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    view: &View,
+    functions: &[Figures],
+    now: DateTime<Utc>,
+) {
+    let focused = view.focus == Focus::Functions;
+    let title = format!(" functions, by {} ", view.order.name());
+    let block = panel(title, focused);
+    if functions.is_empty() {
+        let hint = if view.filter.is_empty() {
+            "No function is deployed: `abide deploy` deploys an app, `abide dev` serves one while you write it."
+        } else {
+            "No function has this in its name."
+        };
+        frame.render_widget(Paragraph::new(hint).style(DIM).block(block), area);
+        return;
+    }
+    let none = || "–".to_owned();
+    let took = |delta: Option<TimeDelta>| delta.map_or_else(none, time::duration);
+    let rows = functions.iter().map(|function| {
+        let mut name = visible(&function.id);
+        if function.paused {
+            name.push_str(" (paused)");
+        }
+        let failed = function
+            .failed
+            .map_or_else(none, |percent| format!("{percent:.1}%"));
+        let odd = if function.failed.is_some_and(|percent| percent > 0.0) {
+            Style::new().fg(Color::Red)
+        } else {
+            DIM
+        };
+        let ago = function.latest.map(|at| time::relative(at, now));
+        Row::new(vec![
+            Cell::from(name),
+            number(function.counts.queued),
+            number(function.under_way() - function.counts.queued),
+            number(function.minute.started),
+            number(function.minute.completed + function.minute.failed + function.minute.cancelled),
+            Cell::from(Line::from(Span::styled(failed, odd)).alignment(Alignment::Right)),
+            right(took(function.p50)),
+            right(took(function.p95)),
+            right(ago.unwrap_or_else(none)),
+        ])
+    });
+    let widths = [
+        Constraint::Fill(1),
+        Constraint::Length(6),
+        Constraint::Length(6),
+        Constraint::Length(7),
+        Constraint::Length(5),
+        Constraint::Length(6),
+        Constraint::Length(7),
+        Constraint::Length(7),
+        Constraint::Length(10),
+    ];
+    let head = [
+        "QUEUED", "ACTIVE", "STARTED", "ENDED", "FAILED", "P50", "P95", "LATEST",
+    ];
+    let head = std::iter::once(Cell::from("FUNCTION"))
+        .chain(head.into_iter().map(|name| right(name.to_owned())));
+    let table = Table::new(rows, widths)
+        .header(Row::new(head.collect::<Vec<_>>()).style(BOLD))
+        .block(block);
+    show(frame, area, table, focused.then_some(view.function));
+}
+
+fn right(text: String) -> Cell<'static> {
+    Cell::from(Line::from(text).alignment(Alignment::Right))
+}
+
+fn number(n: usize) -> Cell<'static> {
+    let style = if n == 0 { DIM } else { Style::new() };
+    Cell::from(Line::from(Span::styled(n.to_string(), style)).alignment(Alignment::Right))
+}
+
+fn draw_runs(frame: &mut Frame<'_>, area: Rect, view: &View, now: DateTime<Utc>) {
+    let focused = view.focus == Focus::Runs;
+    let runs = view.runs();
+    let block = panel(format!(" {} ", view.listed.name()), focused);
+    if runs.is_empty() {
+        frame.render_widget(Paragraph::new("none").style(DIM).block(block), area);
+        return;
+    }
+    let name = runs
+        .iter()
+        .map(|run| crate::terminal::columns(&run.function));
+    let name = name.max().unwrap_or(0).clamp(8, 30);
+    let rows = runs.iter().map(|run| row_of(run, now));
+    let widths = [
+        Constraint::Length(26),
+        Constraint::Length(u16::try_from(name).unwrap_or(30)),
+        Constraint::Length(9),
+        Constraint::Length(11),
+        Constraint::Length(7),
+        Constraint::Fill(1),
+    ];
+    let head = Row::new(["RUN", "FUNCTION", "STATUS", "QUEUED", "TOOK", ""]).style(BOLD);
+    let table = Table::new(rows, widths).header(head).block(block);
+    show(frame, area, table, focused.then_some(view.run));
+}
+
+fn row_of(run: &Known, now: DateTime<Utc>) -> Row<'static> {
+    let colour = match run.status {
+        Status::Completed => Color::Green,
+        Status::Failed => Color::Red,
+        Status::Queued | Status::Running => Color::Cyan,
+        Status::Sleeping | Status::Waiting | Status::Paused => Color::Yellow,
+        Status::Cancelled | Status::Skipped | Status::Unknown => Color::Reset,
+    };
+    let queued = run.queued.map(|at| time::relative(at, now));
+    let took = run.took(now).map(time::duration);
+    Row::new(vec![
+        Cell::from(visible(&run.id)),
+        Cell::from(visible(&run.function)),
+        Cell::from(Span::styled(run.status.to_string(), colour)),
+        Cell::from(queued.unwrap_or_default()),
+        Cell::from(took.unwrap_or_default()),
+        Cell::from(Span::styled(visible(&run.note), DIM)),
+    ])
+}
+
+fn draw_foot(frame: &mut Frame<'_>, area: Rect, view: &View) {
+    let line = if view.typing {
+        Line::from(format!("filter: {}▏", visible(&view.filter)))
+    } else if let Some(why) = &view.model.lost {
+        let text = format!("the server is gone, trying again: {}", visible(why));
+        Line::from(Span::styled(text, Style::new().fg(Color::Red)))
+    } else if view.opened.is_some() {
+        Line::from(Span::styled("↑ ↓ scroll  Esc back  q quit", DIM))
+    } else {
+        let filter = match view.filter.as_str() {
+            "" => String::new(),
+            filter => format!("only “{}” (Esc: all)  ", visible(filter)),
+        };
+        let keys = "q quit  Tab  ↑ ↓  Enter open  s order  l runs  / filter  ? help";
+        Line::from(vec![Span::raw(filter), Span::styled(keys, DIM)])
+    };
+    frame.render_widget(Paragraph::new(line), area);
+}
+
+fn draw_opened(frame: &mut Frame<'_>, area: Rect, opened: &Opened, now: DateTime<Utc>) {
+    frame.render_widget(Clear, area);
+    let block = panel(format!(" run {} ", visible(&opened.id)), true);
+    let text = match (&opened.problem, &opened.run) {
+        (Some(problem), _) => visible(problem),
+        (None, None) => "reading…".to_owned(),
+        (None, Some(run)) => {
+            let look = Look {
+                width: usize::from(area.width).max(48),
+                colour: false,
+                terminal: true,
+            };
+            waterfall(look, run, now)
+        }
+    };
+    let lines: Vec<Line<'_>> = text.lines().map(painted).collect();
+    let height = usize::from(area.height.saturating_sub(1));
+    let most = u16::try_from(lines.len().saturating_sub(height)).unwrap_or(u16::MAX);
+    let text = Paragraph::new(lines).block(block);
+    frame.render_widget(text.scroll((opened.scroll.min(most), 0)), area);
+}
+
+/// A line of a waterfall, in the colour of its mark.
+fn painted(line: &str) -> Line<'_> {
+    let style = match line.trim_start().chars().next() {
+        Some('✗') => Style::new().fg(Color::Red),
+        Some('✓') => Style::new().fg(Color::Green),
+        Some('▶') => Style::new().fg(Color::Cyan),
+        Some('◷' | '↻') => Style::new().fg(Color::Yellow),
+        _ => Style::new(),
+    };
+    Line::from(Span::styled(line, style))
+}
+
+fn draw_help(frame: &mut Frame<'_>, area: Rect) {
+    let height = u16::try_from(HELP.lines().count()).unwrap_or(0) + 2;
+    let [_, middle, _] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(height),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    let [_, middle, _] = Layout::horizontal([
+        Constraint::Fill(1),
+        Constraint::Length(70),
+        Constraint::Fill(1),
+    ])
+    .areas(middle);
+    frame.render_widget(Clear, middle);
+    let block = Block::bordered().title(" keys ");
+    frame.render_widget(Paragraph::new(HELP).block(block), middle);
+}
