@@ -2,7 +2,6 @@ package abide
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"strings"
 
@@ -12,17 +11,15 @@ import (
 // What log and log/slog write belongs to the run, and to the step if a body writes it. A line of workflow code is recorded once.
 func init() { slog.SetDefault(slog.New(&handler{})) }
 
-// handler hands records to the host: the message, then its attributes as key=value.
-type handler struct{ prefix, attributes string }
+// handler hands records to the host: the message, and its attributes as fields.
+type handler struct{ prefix, fields string }
 
 func (h *handler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *handler) Handle(_ context.Context, record slog.Record) error {
-	var line strings.Builder
-	line.WriteString(strings.TrimSuffix(record.Message, "\n"))
-	line.WriteString(h.attributes)
+	fields := h.fields
 	record.Attrs(func(attribute slog.Attr) bool {
-		write(&line, h.prefix, attribute)
+		fields = withField(fields, h.prefix, attribute)
 		return true
 	})
 	level := logging.Level_Info
@@ -36,34 +33,21 @@ func (h *handler) Handle(_ context.Context, record slog.Record) error {
 	case record.Level < slog.LevelInfo:
 		level = logging.Level_Debug
 	}
-	logging.Log(level, line.String())
+	logging.Log(level, logLine(strings.TrimSuffix(record.Message, "\n"), fields))
 	return nil
 }
 
 func (h *handler) WithAttrs(attributes []slog.Attr) slog.Handler {
-	var line strings.Builder
-	line.WriteString(h.attributes)
+	fields := h.fields
 	for _, attribute := range attributes {
-		write(&line, h.prefix, attribute)
+		fields = withField(fields, h.prefix, attribute)
 	}
-	return &handler{h.prefix, line.String()}
+	return &handler{h.prefix, fields}
 }
 
 func (h *handler) WithGroup(name string) slog.Handler {
-	return &handler{h.prefix + name + ".", h.attributes}
-}
-
-func write(line *strings.Builder, prefix string, attribute slog.Attr) {
-	value := attribute.Value.Resolve()
-	if value.Kind() == slog.KindGroup {
-		for _, inner := range value.Group() {
-			write(line, prefix+attribute.Key+".", inner)
-		}
-		return
+	if name == "" {
+		return h
 	}
-	text := value.String()
-	if strings.ContainsAny(text, " \t\n\"=") || text == "" {
-		text = fmt.Sprintf("%q", text)
-	}
-	line.WriteString(" " + prefix + attribute.Key + "=" + text)
+	return &handler{h.prefix + name + ".", h.fields}
 }

@@ -476,6 +476,9 @@ typedef enum abide_level { ABIDE_TRACE, ABIDE_DEBUG, ABIDE_INFO, ABIDE_WARN, ABI
 /* A line in the run's log, and the step's if a body says it. A line of workflow code is recorded once. */
 void abide_log(abide_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same with fields, an object: abide_log_with(ABIDE_INFO, abide_jsonf("{'order': %d}", 42), "charged"). */
+void abide_log_with(abide_level level, const abide_json *fields, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* The time in milliseconds: in workflow code that of the last completed operation, in a body the real one. */
 uint64_t abide_now(void);
 

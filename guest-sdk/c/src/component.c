@@ -251,6 +251,11 @@ void host_environment(bool body) {
     }
 }
 
+static void log_line(abide_level level, const char *line) {
+    bindings_string_t message = to_string(line);
+    abide_durable_logging_log((abide_durable_logging_level_t)level, &message);
+}
+
 void abide_log(abide_level level, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
@@ -258,9 +263,22 @@ void abide_log(abide_level level, const char *format, ...) {
     int size = vasprintf(&line, format, arguments);
     va_end(arguments);
     if (size >= 0) {
-        bindings_string_t message = to_string(line);
-        abide_durable_logging_log((abide_durable_logging_level_t)level, &message);
+        log_line(level, line);
         free(line);
+    }
+}
+
+void abide_log_with(abide_level level, const abide_json *fields, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = NULL;
+    int size = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (size >= 0) {
+        /* The host takes an object with a message for a line with fields. */
+        abide_json *line = abide_set(abide_object(), "message", abide_string(text));
+        log_line(level, fields ? abide_write(abide_set(line, "fields", fields)) : text);
+        free(text);
     }
 }
 

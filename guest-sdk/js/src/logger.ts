@@ -3,7 +3,7 @@
  */
 
 import type { Level, Logging } from "./contract.ts";
-import { format } from "./format.ts";
+import { format, show } from "./format.ts";
 
 /** What `logger` in a handler's context is, and what a client accepts in its place. */
 export interface Logger {
@@ -26,18 +26,71 @@ export function log(level: Level, args: readonly unknown[]): void {
 }
 
 /**
- * The logger of handlers whose client brings none of its own. As with `pino`, an object may come first: its members follow the message.
+ * The logger of handlers whose client brings none of its own. An object gives the line fields: the first argument, as with `pino`
+ * (`logger.info({ order: 42 }, "charged")`), or the last (`logger.info("charged", { order: 42 })`).
  */
 export const hostLogger: Logger = {
-  info: (...args) => log("info", messageFirst(args)),
-  warn: (...args) => log("warn", messageFirst(args)),
-  error: (...args) => log("error", messageFirst(args)),
-  debug: (...args) => log("debug", messageFirst(args)),
+  info: (...args) => record("info", args),
+  warn: (...args) => record("warn", args),
+  error: (...args) => record("error", args),
+  debug: (...args) => record("debug", args),
 };
 
-function messageFirst(args: readonly unknown[]): readonly unknown[] {
-  const [first, second, ...rest] = args;
-  return typeof first === "object" && first !== null && !(first instanceof Error) && typeof second === "string"
-    ? [second, ...rest, first]
-    : args;
+function record(level: Level, args: readonly unknown[]): void {
+  const { message, fields } = structured(args);
+  sink(level, fields === undefined ? message : lineOf(message, fields));
+}
+
+/** A line with fields as the host reads it. */
+function lineOf(message: string, fields: object): string {
+  const members: string[] = [];
+  for (const [name, value] of Object.entries(fields)) {
+    const json = jsonOf(value);
+    if (json !== undefined) {
+      members.push(`${JSON.stringify(name)}:${json}`);
+    }
+  }
+  return `{"message":${JSON.stringify(message)},"fields":{${members.join(",")}}}`;
+}
+
+/** A value as JSON; what JSON has no form for becomes text, and an error its parts. */
+function jsonOf(value: unknown): string | undefined {
+  const replace = (_: string, inner: unknown): unknown =>
+    typeof inner === "bigint"
+      ? inner.toString()
+      : inner instanceof Error
+        ? { name: inner.name, message: inner.message, stack: inner.stack }
+        : inner;
+  try {
+    return JSON.stringify(value, replace);
+  } catch {
+    return JSON.stringify(show(value));
+  }
+}
+
+/** Message and fields of a call's arguments. */
+export function structured(args: readonly unknown[]): { message: string; fields?: object } {
+  const [first, ...rest] = args;
+  if (isPlain(first) || (first instanceof Error && typeof rest[0] === "string")) {
+    const fields = first instanceof Error ? { err: first } : first;
+    if (rest.length > 0) {
+      return { message: format(rest), fields };
+    }
+    const { msg, message = msg, ...others } = fields as Record<string, unknown>;
+    return typeof message === "string" ? { message, fields: others } : { message: "", fields };
+  }
+  const last = rest.at(-1);
+  // A placeholder of the text takes its value first.
+  const placeholders = typeof first === "string" ? (first.match(/%[sdifjoOc]/g)?.length ?? 0) : 0;
+  return isPlain(last) && rest.length > placeholders
+    ? { message: format(args.slice(0, -1)), fields: last }
+    : { message: format(args) };
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

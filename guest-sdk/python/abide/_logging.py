@@ -1,4 +1,4 @@
-"""Log lines that belong to the run: what `logging` is told goes to the host, with its level. Only in a component."""
+"""Log lines that belong to the run: what `logging` is told goes to the host, with its level and what `extra` has. Only in a component."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from wit_world.imports import logging as host
 from wit_world.imports.logging import Level
 
 from ._failure import source_path
+from ._log_fields import line
 
 __all__ = ["install"]
 
@@ -23,7 +24,7 @@ class _Formatter(logging.Formatter):
 class _ToHost(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            host.log(_level(record.levelno), self.format(record))
+            host.log(_level(record.levelno), line(self.format(record), record))
         except Exception:
             self.handleError(record)
 

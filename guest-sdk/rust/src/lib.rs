@@ -152,8 +152,8 @@
 //! An app may say what the data of its events look like ([`EventSchema`], in [`app!`]). An event that breaks its schema is refused, whoever sends it.
 //!
 //! # Logging
-//! The macros of `log` and `tracing` (both re-exported) log to the run, and to the step if a body says it. A line of workflow code is recorded once,
-//! however often the run is replayed. Records below `debug` are dropped unless the app calls `log::set_max_level`.
+//! The macros of `log` and `tracing` (both re-exported) log to the run, and to the step if a body says it, with their fields
+//! (`tracing::info!(order = 42, "charged")`) and those of the spans around them. A line of workflow code is recorded once, however often the run is replayed. Records below `debug` are dropped unless the app calls `log::set_max_level`.
 //!
 //! # Configuration
 //! Configured variables are the environment of bodies: `std::env::var("API_KEY")` works there, and only there.

@@ -24,9 +24,9 @@ func init() {
 	})
 
 	scenario(config("logs"), func(ctx abide.Context) (any, error) {
-		slog.Info("begins")
+		slog.Info("begins", "order", 42, "to", "Ann")
 		_, err := step(ctx, "work", func() (any, error) {
-			slog.Debug("in the body")
+			slog.Debug("in the body", "n", 1)
 			return nil, nil
 		})
 		if err != nil {

@@ -14,8 +14,8 @@ async def batch(ctx: abide.Context[Number]) -> dict[str, Any]:
 
 @scenario("logs")
 async def logs(ctx: abide.Context) -> None:
-    ctx.logger.info("begins")
-    await ctx.step.run("work", lambda: logging.debug("in the body"))
+    ctx.logger.info("begins", extra={"order": 42, "to": "Ann"})
+    await ctx.step.run("work", lambda: logging.debug("in the body", extra={"n": 1}))
     await ctx.step.sleep("rest", "1s")
     logging.getLogger("of.another.module").warning("ends")
     ctx.logger.error("really")

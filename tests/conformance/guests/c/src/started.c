@@ -13,13 +13,13 @@ SCENARIO(batch_scenario) {
 static const abide_json *log_inside(const abide_execution *exec, void *arg) {
     (void)exec;
     (void)arg;
-    abide_log(ABIDE_DEBUG, "in the body");
+    abide_log_with(ABIDE_DEBUG, abide_jsonf("{'n': %d}", 1), "in the body");
     return NULL;
 }
 
 SCENARIO(logs_scenario) {
     (void)ctx;
-    abide_log(ABIDE_INFO, "begins");
+    abide_log_with(ABIDE_INFO, abide_jsonf("{'order': %d, 'to': %s}", 42, "Ann"), "begins");
     MUST(work, abide_step("work", log_inside, NULL));
     abide_await(abide_sleep("rest", "1s"));
     abide_log(ABIDE_WARN, "ends");

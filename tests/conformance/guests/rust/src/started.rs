@@ -17,10 +17,10 @@ pub(crate) async fn batch(ctx: Context, events: Vec<Event<Number>>) -> Result<Va
 
 #[abide::function(id = "logs", on = "conformance/logs", retries = 0)]
 pub(crate) async fn logs(ctx: Context) -> Result<()> {
-    log::info!("begins");
+    abide::tracing::info!(order = 42, to = "Ann", "begins");
     ctx.step("work")
         .run(async {
-            log::debug!("in the body");
+            log::debug!(n = 1; "in the body");
             Ok(())
         })
         .await?;

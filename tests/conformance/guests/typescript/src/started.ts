@@ -9,8 +9,8 @@ scenario("batch", ({ event, events }) => ({ first: event.data.n, all: events.map
 });
 
 scenario("logs", async ({ step, logger }) => {
-  logger.info("begins");
-  await step.run("work", () => logger.debug("in the body"));
+  logger.info("begins", { order: 42, to: "Ann" });
+  await step.run("work", () => logger.debug({ n: 1 }, "in the body"));
   await step.sleep("rest", "1s");
   logger.warn("ends");
   logger.error("really");
