@@ -284,7 +284,10 @@ fn append<R: Record>(value: &impl Serialize, to: Vec<u8>) -> Result<Vec<u8>> {
     postcard::to_extend(value, to).map_err(unfit::<R>)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is what map_err hands over"
+)]
 fn unfit<R: Record>(error: postcard::Error) -> Error {
     Error::Engine {
         action: "encode a record",

@@ -335,23 +335,26 @@ fn logs() -> Vec<(String, Write)> {
     ];
     let plain = levels.map(|level| (format!("{level:?}"), level, None));
     let rich = ("fields".to_owned(), LogLevel::Info, Some(json("{}")));
-    let writes = plain.into_iter().chain([rich]).map(|(name, level, fields)| {
-        let line = LogLine {
-            at_ms: 1_000_020,
-            op: Some(1),
-            attempt: 2,
-            level,
-            message: "m".into(),
-            cut: if fields.is_some() { 3 } else { 0 },
-            fields,
-        };
-        let write = Write::AppendLog {
-            run: RUN,
-            chunk: 0,
-            lines: vec![line],
-        };
-        (name, write)
-    });
+    let writes = plain
+        .into_iter()
+        .chain([rich])
+        .map(|(name, level, fields)| {
+            let line = LogLine {
+                at_ms: 1_000_020,
+                op: Some(1),
+                attempt: 2,
+                level,
+                message: "m".into(),
+                cut: if fields.is_some() { 3 } else { 0 },
+                fields,
+            };
+            let write = Write::AppendLog {
+                run: RUN,
+                chunk: 0,
+                lines: vec![line],
+            };
+            (name, write)
+        });
     writes.collect()
 }
 

@@ -8,8 +8,8 @@ use abide_core::ids::{Digest, RunId};
 use abide_core::operation::{AiFormat, AiInfer, Fetch, Invoke};
 use abide_core::retry::{Backoff, BackoffKind, RetryPolicy};
 use abide_core::state::{
-    Counter, Logged, PendingBatch, PendingDebounce, Queue, Registration, Run, RunEnd, RunStatus, StepInput,
-    TimeoutKind, Write,
+    Counter, Logged, PendingBatch, PendingDebounce, Queue, Registration, Run, RunEnd, RunStatus,
+    StepInput, TimeoutKind, Write,
 };
 
 use crate::records::{EVENT, RUN, failure, function, json};

@@ -132,7 +132,10 @@ impl View {
         );
         let mut failure = None;
         self.scan(&range, Direction::Forward, |key, value| {
-            let lines = match (Key::decode(&key), codec::decode::<Vec<LogLine>>(&key, &value)) {
+            let lines = match (
+                Key::decode(&key),
+                codec::decode::<Vec<LogLine>>(&key, &value),
+            ) {
                 (Some(Key::Log { chunk, .. }), Ok(lines)) => Ok((chunk, lines)),
                 (_, Err(error)) => Err(error),
                 (_, Ok(_)) => Err(unexpected(&key)),
