@@ -91,8 +91,9 @@ fn one_run(view: &View, run: &Run) -> Result<String> {
         };
         let level = format!("{:?}", line.level).to_lowercase();
         let (time, message) = (at(line.at_ms), mask(&line.message));
-        let fields = line.fields.as_deref().map(canonical).unwrap_or_default();
-        writeln!(text, "  log {time} {level} {place}: {message} {fields}")?;
+        let fields = line.fields.as_deref().map(canonical);
+        let fields = fields.map(|json| format!(" {json}")).unwrap_or_default();
+        writeln!(text, "  log {time} {level} {place}: {message}{fields}")?;
     }
     Ok(text)
 }
