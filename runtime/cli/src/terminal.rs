@@ -1,5 +1,6 @@
 //! What the output looks like: its width, whether it has colours; and writing to stdout without a panic when the reader left.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use anyhow::{Context, Result};
@@ -194,7 +195,8 @@ pub(crate) fn visible(text: &str) -> String {
             // The pictures of the control characters, in their order.
             '\0'..='\u{1f}' => shown.extend(char::from_u32(0x2400 + u32::from(c))),
             c if c.is_control() || turns(c) => {
-                shown.push_str(&format!("‹U+{:04X}›", u32::from(c)));
+                // Writing to a text fails nowhere.
+                let _ = write!(shown, "‹U+{:04X}›", u32::from(c));
             }
             _ => shown.push(c),
         }
