@@ -83,7 +83,10 @@ mod tests {
         let some = of(r#"{"name":"a","values":[null,null,0,1,3.5,7,0.1,null]}"#);
         assert_eq!(some.columns(4), " ▂█▂");
         assert_eq!(some.columns(8), "  ▁▂▅█▂ ");
-        assert_eq!(some.latest().map(|last| last.to_string()).as_deref(), Some("0.1"));
+        assert_eq!(
+            some.latest().map(|last| last.to_string()).as_deref(),
+            Some("0.1")
+        );
         let minute = of(r#"{"name":"a","values":[1,2,null,2,1,1,1,1]}"#).last_minute();
         assert_eq!(minute.to_string(), "6");
         assert_eq!(of(r#"{"name":"a","values":[0,0]}"#).columns(2), "▁▁");
