@@ -2,6 +2,7 @@
 //!
 //! Each method is one question to the engine and its answer; what the answer means for the asker is the caller's affair.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use abide_core::engine::{Answer, FromStep, Input, Invocation, Usage};
@@ -169,6 +170,12 @@ impl Node {
             }
             Err(unfit) => Ok(Err(unfit)),
         }
+    }
+
+    /// Where the node keeps what must survive.
+    pub(crate) fn data_directory(&self) -> &Path {
+        let components = self.inner.components.directory();
+        components.parent().unwrap_or(components)
     }
 
     /// What a component is made of; `None` if it is no longer on the disk.

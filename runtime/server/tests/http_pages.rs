@@ -18,7 +18,7 @@ use http_support::{Answer, Served, T0, request, three_runs};
 /// Markup, an attribute's end, and characters that hide or turn text around.
 const HOSTILE: &str = "x\"'><script>alert(1)</script>\u{202e}\u{1b}[31m";
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 11] = [
     "/events",
     "/events/new",
     "/functions",
@@ -28,6 +28,8 @@ const PAGES: [&str; 9] = [
     "/keys",
     "/environments",
     "/audit",
+    "/settings",
+    "/",
 ];
 
 fn app(id: &str, event: &str) -> Write {
@@ -124,7 +126,11 @@ async fn pages_of_an_empty_node_teach_the_next_command() {
     for path in PAGES {
         let text = page(&served, path).await;
         let taught = text.contains("data-testid=\"empty\"");
-        assert_eq!(taught, path != "/events/new", "{path}");
+        assert_eq!(
+            taught,
+            !["/events/new", "/settings"].contains(&path),
+            "{path}"
+        );
     }
     assert!(page(&served, "/events").await.contains("abide send"));
     assert!(page(&served, "/functions").await.contains("abide deploy"));
@@ -322,5 +328,32 @@ async fn forms_do_what_the_api_does_and_lead_to_a_page_that_says_so() {
     assert_eq!(
         served.get("/api/v1/keys").await.json()["data"][0]["status"],
         "revoked"
+    );
+}
+
+#[tokio::test]
+async fn the_overview_draws_what_was_measured_and_says_what_needs_attention() {
+    let mut writes = three_runs();
+    writes.push(app("shop", "order/placed"));
+    let served = Served::with(&writes, HttpConfig::default()).await;
+    served.node.measure_series().await;
+    for path in ["/", "/?range=day", "/?range=month"] {
+        let text = page(&served, path).await;
+        assert_eq!(text.matches("<figure").count(), 8, "{path}");
+        assert!(
+            text.contains("<svg class=\"chart-drawing\""),
+            "{path}: {text}"
+        );
+        assert!(text.contains("data-testid=\"calm\""), "{path}");
+    }
+    assert_eq!(
+        served.get("/?range=year").await.status,
+        StatusCode::BAD_REQUEST
+    );
+    form(&served, "/functions/shop/pay/pause", &[]).await;
+    let paused = page(&served, "/").await;
+    assert!(
+        paused.contains("data-testid=\"attention\"") && paused.contains("function <bdi>shop/pay"),
+        "{paused}"
     );
 }

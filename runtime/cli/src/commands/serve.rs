@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::address;
 use crate::commands::node::{self, Options};
-use crate::config::{Config, Settings};
+use crate::config::{Config, InForce, Settings};
 use crate::logging;
 use crate::outcome::{Outcome, Usage};
 use crate::terminal::print_line;
@@ -33,6 +33,9 @@ Examples:
 #[derive(Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Serve {
+    /// Before the others, which take their values out of what was parsed.
+    #[command(flatten)]
+    in_force: InForce,
     /// It has been read by now: its values are the defaults of these settings.
     #[command(flatten)]
     _config: Config,
@@ -76,6 +79,7 @@ impl Serve {
         let config = HttpConfig {
             access,
             rate_per_key: settings.serving.rate_limit,
+            settings: self.in_force.settings(),
             ..HttpConfig::default()
         };
         node::serve(site, listener, server, config, stop).await?;

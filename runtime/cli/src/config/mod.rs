@@ -9,6 +9,7 @@
 //! - A file with one mistake is refused whole.
 
 mod file;
+mod in_force;
 mod origin;
 mod serving;
 mod setting;
@@ -22,6 +23,7 @@ use clap::{Args, Command, ValueHint};
 
 pub(crate) use crate::commands::keep::Keep;
 pub(crate) use file::{ConfigError, ConfigFile};
+pub(crate) use in_force::InForce;
 pub(crate) use origin::{Origin, effective};
 pub(crate) use serving::Serving;
 pub(crate) use setting::{Kind, Setting};

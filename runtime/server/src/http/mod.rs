@@ -64,6 +64,17 @@ use gate::{Caller, authorise, unknown};
 pub use openapi::openapi;
 pub use serve::{Peer, ServeConfig, Server, TlsError, TlsFiles, serve};
 
+/// A setting of the server, as its operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingInForce {
+    /// Its name in the configuration file.
+    pub name: String,
+    /// Its value; empty if it has none.
+    pub value: String,
+    /// Who set it: `flag`, `environment`, `file` or `default`.
+    pub origin: &'static str,
+}
+
 /// Settings of the HTTP API.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
@@ -73,6 +84,8 @@ pub struct HttpConfig {
     pub access: Access,
     /// Requests a second that one key may make, after a burst of twice as many; 0 is no limit.
     pub rate_per_key: u32,
+    /// What the operator set and what is so by default, for the page that shows it. No value is a secret.
+    pub settings: Vec<SettingInForce>,
     /// Largest body of a request that sends events or a signal, in bytes: it is held in memory.
     pub body_bytes: usize,
     /// Largest component that can be deployed, in bytes: it is held in memory. Python components have about 18 MiB.
@@ -85,6 +98,7 @@ impl Default for HttpConfig {
             dev: false,
             access: Access::Keys,
             rate_per_key: 0,
+            settings: Vec::new(),
             body_bytes: 10 << 20,
             component_bytes: 64 << 20,
         }

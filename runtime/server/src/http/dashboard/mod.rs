@@ -20,6 +20,7 @@ mod fault;
 mod forms;
 mod functions;
 mod keys;
+mod overview;
 mod paths;
 mod preferences;
 mod respond;
@@ -27,6 +28,7 @@ mod run;
 mod runs;
 mod schemas;
 mod session;
+mod settings;
 mod shell;
 mod visit;
 mod webhooks;
@@ -61,7 +63,7 @@ const ROOTS: [&str; 15] = [
 /// All pages, each with a row in the gate's table.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
-        .route("/", get(runs::home))
+        .route("/", get(overview::show))
         .route("/assets/{name}", get(assets::show))
         .route("/preferences", post(preferences::set))
         .route("/apps", get(apps::list))
@@ -100,6 +102,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/schemas", get(schemas::list))
         .route("/schemas/delete", post(schemas::delete))
         .route("/schemas/set", post(schemas::set))
+        .route("/settings", get(settings::show))
         .route("/sign-in", get(session::form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/webhooks", get(webhooks::list))

@@ -189,6 +189,7 @@ pub(super) const ROWS: &[Row] = &[
     change("DELETE", "/v1/runs/{id}", Operate),
     look("/v1/runs/{id}/jobs", Read),
     data("POST", "/v1/signals", Operate),
+    look("/settings", Admin),
     look("/webhooks", Read),
     change("POST", "/webhooks/create", Deploy),
     change("POST", "/webhooks/{name}/delete", Deploy),

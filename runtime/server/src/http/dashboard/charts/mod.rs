@@ -4,8 +4,6 @@
 //! stand around it as HTML, and every part of it has its values as a tooltip. Whoever does not see the drawing finds the same values in a
 //! table. Nothing is styled inline: lines have classes, and their places are attributes.
 
-#![allow(dead_code, reason = "the overview draws them")]
-
 mod scale;
 
 use std::fmt::Write as _;
@@ -192,7 +190,7 @@ impl Chart {
 
     fn table(&self) -> Markup {
         html! {
-            details class="chart-table" {
+            details.chart-table #(format!("{}-values", self.id)) {
                 summary { "Values" span.hidden { " of " (self.title) } }
                 div class="table-scroll" tabindex="0" {
                     table {

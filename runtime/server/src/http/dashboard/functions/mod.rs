@@ -42,7 +42,9 @@ fn table(visit: &Visit, functions: &[FunctionView]) -> Markup {
     let columns = [
         ("Function", "grow"),
         ("Started by", ""),
-        ("Deployed", "wide"),
+        ("Runs, 1 h", "number"),
+        ("Failed, 1 h", "number wide"),
+        ("p95, 1 h", "number wide"),
     ];
     let rows = html! {
         @for function in functions { (row(visit, function)) }
@@ -51,6 +53,7 @@ fn table(visit: &Visit, functions: &[FunctionView]) -> Markup {
 }
 
 fn row(visit: &Visit, function: &FunctionView) -> Markup {
+    let totals = one::totals(&visit.api, &function.app, &function.function).map(|(hour, _)| hour);
     html! {
         tr data-testid="function-row" data-function=(function.id) {
             td.grow {
@@ -59,7 +62,9 @@ fn row(visit: &Visit, function: &FunctionView) -> Markup {
                 @if let Some(name) = &function.name { span.note { bdi { (ui::shown(name)) } } }
             }
             td { (triggers(&function.triggers)) }
-            td.wide { (ui::time(function.deployed_at, visit.now_ms)) }
+            td.number { (one::count(totals.as_ref().map(|it| it.started))) }
+            td.number.wide { (one::count(totals.as_ref().map(|it| it.failed))) }
+            td.number.wide { (one::took(totals.as_ref().and_then(|it| it.duration_p95_ms))) }
         }
     }
 }

@@ -8,11 +8,13 @@ use maud::{Markup, html};
 
 use super::{act, limits, triggers};
 use crate::http::Api;
+use crate::http::dashboard::charts::Unit;
 use crate::http::dashboard::visit::Visit;
 use crate::http::dashboard::{Section, components as ui, paths, runs};
 use crate::http::error::{ApiError, PageError};
 use crate::http::page::Wanted;
 use crate::http::runs::standing;
+use crate::metrics::FunctionTotals;
 use crate::view::{FunctionDetail, RunView};
 
 /// Runs that are shown of it.
@@ -36,7 +38,7 @@ pub(in crate::http::dashboard) async fn show(
             &act::buttons(&visit, view),
         ))
         (facts(&visit, &detail))
-        #figures data-live { (figures(&detail, limits.throttled)) }
+        #figures data-live { (figures(&visit, &detail, limits.throttled)) }
         @if !detail.warnings.is_empty() { (warnings(&visit, &detail)) }
         @if !limits.rows.is_empty() {
             section #limits data-live {
@@ -104,15 +106,81 @@ fn facts(visit: &Visit, detail: &FunctionDetail) -> Markup {
     ui::definitions(&facts)
 }
 
-fn figures(detail: &FunctionDetail, throttled: usize) -> Markup {
+/// Totals of a function over the last hour and the last day.
+pub(super) fn totals(
+    api: &Api,
+    app: &str,
+    function: &str,
+) -> Option<(FunctionTotals, FunctionTotals)> {
+    api.node.function_totals(&FunctionId::new(app, function))
+}
+
+/// A number that may not be known.
+pub(super) fn count(value: Option<u64>) -> Markup {
+    html! { @match value { Some(value) => (value), None => span.dim { "–" }, } }
+}
+
+/// A duration that may not be known.
+pub(super) fn took(ms: Option<f64>) -> Markup {
+    html! { @match ms { Some(ms) => (Unit::Milliseconds.show(ms)), None => span.dim { "–" }, } }
+}
+
+fn figures(visit: &Visit, detail: &FunctionDetail, throttled: usize) -> Markup {
+    let view = &detail.function;
+    let totals = totals(&visit.api, &view.app, &view.function);
+    let columns = [
+        ("", ""),
+        ("Started", "number"),
+        ("Completed", "number wide"),
+        ("Failed", "number"),
+        ("Failure rate", "number"),
+        ("p50", "number"),
+        ("p95", "number"),
+        ("p99", "number wide"),
+    ];
+    let row = |name: &str, it: &FunctionTotals| {
+        html! {
+            tr {
+                th scope="row" { (name) }
+                td.number { (it.started) }
+                td.number.wide { (it.completed) }
+                td.number { (it.failed) }
+                td.number { (failure_rate(it)) }
+                td.number { (took(it.duration_p50_ms)) }
+                td.number { (took(it.duration_p95_ms)) }
+                td.number.wide { (took(it.duration_p99_ms)) }
+            }
+        }
+    };
     let backlog = detail.queued;
-    ui::definitions(&[
-        (
-            "Backlog",
-            html! { (backlog.runs) @if backlog.at_least { "+" } " runs" },
-        ),
-        ("Throttled", html! { (throttled) " runs" }),
-    ])
+    html! {
+        (ui::definitions(&[
+            ("Backlog", html! { (backlog.runs) @if backlog.at_least { "+" } " runs" }),
+            ("Throttled", html! { (throttled) " runs" }),
+        ]))
+        @match &totals {
+            Some((hour, day)) => {
+                (ui::table("Throughput and duration", &columns, &html! {
+                    (row("Last hour", hour))
+                    (row("Last day", day))
+                }))
+            }
+            None => p.dim { "No run of it started or ended since this server started, so there are no rates and durations." },
+        }
+    }
+}
+
+/// Of the runs that ended, how many failed.
+fn failure_rate(totals: &FunctionTotals) -> Markup {
+    let ended = totals.completed + totals.failed;
+    html! {
+        @if ended == 0 {
+            span.dim { "–" }
+        } @else {
+            @let thousandths = totals.failed.saturating_mul(1_000) / ended;
+            (thousandths / 10) "." (thousandths % 10) " %"
+        }
+    }
 }
 
 fn warnings(visit: &Visit, detail: &FunctionDetail) -> Markup {
@@ -136,7 +204,7 @@ fn schedules(visit: &Visit, detail: &FunctionDetail) -> Markup {
     html! {
         @for schedule in &detail.schedules {
             div data-testid="schedule" {
-                h4 { bdi { (ui::shown(&schedule.cron)) } ": fires " (ui::shown(&schedule.fires)) }
+                h3 { bdi { (ui::shown(&schedule.cron)) } ": fires " (ui::shown(&schedule.fires)) }
                 ol.ticks {
                     @for tick in &schedule.next { li { (ui::moment(*tick)) " UTC " span.dim { (ui::time(*tick, visit.now_ms)) } } }
                 }

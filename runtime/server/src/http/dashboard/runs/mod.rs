@@ -13,7 +13,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::visit::Visit;
-use super::{Section, components as ui, respond};
+use super::{Section, components as ui};
 use crate::http::error::PageError;
 use crate::http::page::Wanted;
 use crate::http::runs::standing;
@@ -21,11 +21,6 @@ use crate::view::RunView;
 pub(in crate::http) use counts::Counts;
 use filter::Filter;
 pub(super) use rows::table;
-
-/// The first page, until there is another.
-pub(super) async fn home() -> Response {
-    respond::see("/runs")
-}
 
 /// The list.
 pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, PageError> {
