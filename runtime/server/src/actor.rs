@@ -62,7 +62,7 @@ impl Act for Actor {
                         option,
                         problem,
                     } = undecided;
-                    tracing::warn!(%function, %option, %problem, "an expression could not be decided; further ones like it are only counted, and `abide functions show` tells how many");
+                    tracing::warn!(%function, environment = &*node.environment, %option, %problem, "an expression could not be decided; further ones like it are only counted, and `abide functions show` tells how many");
                 }
                 if let Notice::Poisonous {
                     run,
@@ -70,7 +70,7 @@ impl Act for Actor {
                     reason,
                 } = &notice
                 {
-                    tracing::warn!(%run, %function, "the run is paused: {reason}");
+                    tracing::warn!(%run, %function, environment = &*node.environment, "the run is paused: {reason}");
                 }
                 // Nobody watches.
                 let _ = node.notices.send(notice);
@@ -92,7 +92,7 @@ impl Act for Actor {
             first
         });
         if first {
-            tracing::error!(%error, "the store failed: nothing is acknowledged any more");
+            tracing::error!(%error, environment = &*node.environment, "the store failed: nothing is acknowledged any more");
         }
         // Whoever waits learns that nobody will answer.
         node.replies.lock().clear();

@@ -160,19 +160,20 @@ async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure
         }
         execution
     };
-    match execution.await {
-        Exit::Over | Exit::Evicted { .. } | Exit::Cancelled => {}
-        Exit::Diverged(divergence) => {
-            tracing::error!(run = %id, function = %run.function, %divergence, "the run is paused: its code is not deterministic");
-        }
-    }
+    let exit = execution.await;
     let Some(node) = node.upgrade() else {
         return Ok(());
     };
+    match exit {
+        Exit::Over | Exit::Evicted { .. } | Exit::Cancelled => {}
+        Exit::Diverged(divergence) => {
+            tracing::error!(run = %id, function = %run.function, environment = &*node.environment, %divergence, "the run is paused: its code is not deterministic");
+        }
+    }
     if node.check_replay
         && let Some(divergence) = check_replay(&node, &run).await?
     {
-        tracing::error!(run = %run.id, function = %run.function, %divergence, "--check-replay: the run does not replay");
+        tracing::error!(run = %run.id, function = %run.function, environment = &*node.environment, %divergence, "--check-replay: the run does not replay");
         return Err(divergence.to_failure());
     }
     Ok(())

@@ -31,7 +31,7 @@ pub(crate) async fn keep(node: Weak<Inner>, surroundings: Arc<dyn Surroundings>,
         pause = every;
         let Some(node) = node.upgrade() else { return };
         if let Err(error) = round(&node).await {
-            tracing::warn!(%error, again_in = ?every, "housekeeping failed; it is tried again");
+            tracing::warn!(%error, environment = &*node.environment, again_in = ?every, "housekeeping failed; it is tried again");
         }
     }
 }
@@ -47,6 +47,7 @@ pub(crate) async fn round(node: &Inner) -> Result<(), ReadError> {
             forgotten,
             payload_files = swept.removed,
             components,
+            environment = &*node.environment,
             "forgot what was kept long enough"
         );
     }

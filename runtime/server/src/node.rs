@@ -93,6 +93,8 @@ pub(crate) struct Inner {
     pub(crate) metrics: Arc<NodeMetrics>,
     pub(crate) series: Series,
     directory: PathBuf,
+    /// The environment that it is: log lines and traces say so.
+    pub(crate) environment: Arc<str>,
     started: Instant,
 }
 
@@ -224,6 +226,7 @@ impl Node {
             metrics: metrics.clone(),
             series: Series::default(),
             directory: config.storage.directory().clone(),
+            environment: config.environment.clone(),
             started: Instant::now(),
         });
         let apps = view.apps()?;
@@ -540,7 +543,10 @@ impl Node {
         // After a failure nothing of what they still do could be kept.
         let failed = inner.failure.borrow().is_some();
         if !failed && tokio::time::timeout(DRAIN, rested).await.is_err() {
-            tracing::info!("some runs are still at work; they go on after the next start");
+            tracing::info!(
+                environment = &*inner.environment,
+                "some runs are still at work; they go on after the next start"
+            );
         }
         inner.executions.stop_all();
         inner.shard.send(Message::Stop);
@@ -555,8 +561,12 @@ impl Node {
         });
         match closing.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the store did not close cleanly"),
-            Err(error) => tracing::error!(%error, "the store did not close cleanly"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, environment = &*inner.environment, "the store did not close cleanly")
+            }
+            Err(error) => {
+                tracing::error!(%error, environment = &*inner.environment, "the store did not close cleanly")
+            }
         }
         inner.replies.lock().clear();
     }

@@ -152,11 +152,11 @@ impl Worker {
         let mut spans: Vec<SpanData> = Vec::new();
         let mut due: Option<Instant> = None;
         loop {
-            let received = match due {
+            let message = match due {
                 Some(due) => receiver.recv_timeout(due.saturating_duration_since(Instant::now())),
                 None => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
-            match received {
+            match message {
                 Ok(Message::Spans(more)) => {
                     spans.extend(more);
                     due.get_or_insert_with(|| Instant::now() + self.delay);

@@ -1,14 +1,15 @@
 //! Traces: what a collector gets of runs, decoded with OpenTelemetry's own types.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use abide_e2e::{Api, Receiver, Server, until};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use prost::Message;
 use reqwest::Method;
 use serde_json::json;
@@ -65,7 +66,10 @@ fn trace(collector: &Receiver, id: &str) -> Vec<Span> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
@@ -196,10 +200,7 @@ fn a_run_that_fails_says_so_in_a_trace_of_its_own() {
         assert_eq!(attribute(failed, "error.type"), Some("Declined"));
         assert_eq!(failed.events[0].name, "exception");
     }
-    let priced = named(&spans, "price")[0]
-        .status
-        .as_ref()
-        .map(|it| it.code());
+    let priced = named(&spans, "price")[0].status.as_ref().map(Status::code);
     assert_eq!(priced, Some(StatusCode::Ok));
     let whole = named(&spans, "operate/pay")[0];
     assert_eq!(shown, format!("00-{id}-{}-01", hex(&whole.span_id)));

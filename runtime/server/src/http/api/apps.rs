@@ -104,7 +104,7 @@ pub(super) async fn deploy(
     let deployed = tokio::spawn(async move { node.deploy(wasm, options).await }).await;
     let app = deployed
         .map_err(|error| ApiError::internal(format!("the deployment broke off: {error}")))??;
-    tracing::info!(app = %app.id, digest = %app.current.digest, functions = app.current.functions.len(), "deployed");
+    tracing::info!(app = %app.id, digest = %app.current.digest, functions = app.current.functions.len(), environment = &*api.environment, "deployed");
     let principal = principal.map(|Extension(principal)| principal);
     api.remember_deployment(&app, principal.as_ref()).await?;
     Ok(Json(AppView::new(&app, &api.read(paused).await?)))
