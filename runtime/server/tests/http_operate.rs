@@ -245,7 +245,7 @@ async fn a_queued_run_says_what_it_waits_for_and_who_is_ahead() {
     assert_eq!(shown["status"], "Queued");
     assert_eq!(
         shown["waiting_for"],
-        "is queued: its function is paused since 2026-01-01T00:00:00.000Z; 1 run is ahead of it"
+        "is queued behind 1 run: its function is paused since 2026-01-01T00:00:00.000Z"
     );
     assert_eq!(
         shown["queue"]["concurrency"][0],

@@ -36,6 +36,12 @@ pub(crate) fn banner(look: Look, ready: &Ready<'_>) -> String {
     );
     let _ = writeln!(
         out,
+        "{} at {}/",
+        look.bold("Its dashboard"),
+        look.live(ready.url)
+    );
+    let _ = writeln!(
+        out,
         "{}",
         look.dim(format!(
             "data in {}; sources are watched; Ctrl-C stops",
@@ -148,6 +154,7 @@ mod tests {
         };
         insta::assert_snapshot!(banner(Look::plain(80), &ready), @r#"
     Abide serves at http://127.0.0.1:8289
+    Its dashboard at http://127.0.0.1:8289/
     data in .abide; sources are watched; Ctrl-C stops
 
       shop

@@ -77,7 +77,7 @@ impl Selection {
             return Err("since, until: no time lies between them".into());
         }
         let source = filter.if_expr.as_deref();
-        let condition = source.map(Expr::compile_without_async).transpose();
+        let condition = source.map(RunFilter::condition).transpose();
         let condition = condition.map_err(|fault| format!("if: {fault}"))?;
         Ok(Self {
             filter,
@@ -96,7 +96,7 @@ impl Selection {
             return Ok(!self.replays || read.has_event(run.event)?);
         };
         let event = read.event(run.event)?;
-        Ok(event.is_some_and(|event| RunFilter::condition_holds(condition, &event)))
+        Ok(event.is_some_and(|event| RunFilter::condition_holds(condition, &event, run)))
     }
 
     /// How many runs there are that the action is for, among the next `limit` after `after`: what a job would do now.

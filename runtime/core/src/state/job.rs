@@ -1,11 +1,12 @@
 //! Jobs: what an operator wants done to many runs, in portions, at a pace, across restarts.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::event::Event;
-use crate::expr::{Expr, Scope};
+use crate::expr::{Expr, InvalidExpr, Scope};
 use crate::ids::{FunctionId, RunId};
-use crate::state::{Run, RunStatus};
+use crate::state::{Run, RunEnd, RunStatus};
 
 /// Which runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,8 @@ pub struct RunFilter {
     pub since_ms: Option<u64>,
     /// Only runs that were created before this time.
     pub until_ms: Option<u64>,
-    /// Only runs for whose first event this CEL condition over `event` holds.
+    /// Only runs for which this CEL condition holds: over `event`, the first one; `output`, null unless the run returned; and `error`,
+    /// null or its `name` and `message`.
     pub if_expr: Option<String>,
 }
 
@@ -37,9 +39,21 @@ impl RunFilter {
             && self.until_ms.is_none_or(|until| run.queued_ms < until)
     }
 
+    /// Compiles a condition over the `event` of a run, its `output`, and its `error`.
+    pub fn condition(source: &str) -> Result<Expr, InvalidExpr> {
+        Expr::compile_condition_over(source, &["event", "output", "error"])
+    }
+
     /// Whether the condition holds; `expr` is the compiled condition. What cannot be decided does not hold.
-    pub fn condition_holds(expr: &Expr, event: &Event) -> bool {
-        let scope = Scope::parse(&event.to_json()).unwrap_or_default();
+    pub fn condition_holds(expr: &Expr, event: &Event, run: &Run) -> bool {
+        let (output, error) = match &run.end {
+            Some(RunEnd::Output(json)) => (&**json, Value::Null),
+            Some(RunEnd::Failure(it)) => ("null", json!({"name": it.name, "message": it.message})),
+            Some(RunEnd::Skipped(_)) | None => ("null", Value::Null),
+        };
+        let event = event.to_json();
+        let scope = format!(r#"{{"event":{event},"output":{output},"error":{error}}}"#);
+        let scope = Scope::parse(&scope).unwrap_or_default();
         expr.matches(&scope, None).unwrap_or(false)
     }
 }

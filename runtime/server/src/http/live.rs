@@ -109,7 +109,7 @@ impl Wanted {
         ("function" = Option<String>, Query, description = "Only runs of this function: `app/function`"),
         ("app" = Option<String>, Query, description = "Only runs of this app"),
         ("status" = Option<Vec<String>>, Query, description = "Only runs when they come to stand there; also separated by commas"),
-        ("if" = Option<String>, Query, description = "Only runs for whose `event` this condition in CEL holds"),
+        ("if" = Option<String>, Query, description = "Only runs for which this condition in CEL holds, over `event`, `output` and `error`"),
         ("name" = Option<String>, Query, description = "Only events of this name"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message of an earlier stream: go on after it"),
     ),

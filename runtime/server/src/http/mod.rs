@@ -140,7 +140,7 @@ fn routes(api: Api) -> Router {
     if api.config.dev {
         router = router.merge(in_dialect(Dialect::Inngest, health::dev_routes()));
     }
-    router = router.merge(in_dialect(Dialect::Page, dashboard::routes()));
+    router = router.merge(in_dialect(Dialect::Page, dashboard::routes(&api)));
     let once = axum::middleware::from_fn_with_state(api.clone(), idempotency::once);
     // The role first: who may not do something is told nothing of an earlier answer either.
     let authorise = axum::middleware::from_fn_with_state(api.clone(), authorise);

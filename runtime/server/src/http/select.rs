@@ -67,11 +67,16 @@ impl Selection {
                 "since: must be before `until`, or no run can pass",
             ));
         }
-        let condition = filter.if_expr.as_deref().map(Expr::compile_without_async);
+        let condition = filter.if_expr.as_deref().map(RunFilter::condition);
         let condition = condition
             .transpose()
             .map_err(|invalid| ApiError::invalid("invalid_condition", format!("if: {invalid}")))?;
         Ok(Self { filter, condition })
+    }
+
+    /// The filter itself.
+    pub(super) fn filter(&self) -> &RunFilter {
+        &self.filter
     }
 
     /// Whether a run passes; the condition needs its event.
@@ -83,7 +88,7 @@ impl Selection {
             return Ok(true);
         };
         let event = view.get_event(run.event)?;
-        Ok(event.is_some_and(|event| RunFilter::condition_holds(condition, &event)))
+        Ok(event.is_some_and(|event| RunFilter::condition_holds(condition, &event, run)))
     }
 
     /// The runs that pass, newest first, older than `before`: a part of them, as [`Page`] describes it.

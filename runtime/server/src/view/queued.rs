@@ -65,12 +65,25 @@ pub(crate) struct Hold {
 
 /// Why the run does not start at `now_ms`.
 pub(super) fn queued_because(queue: &Queue, hold: &Hold, now_ms: u64) -> String {
-    let ahead = match hold.ahead {
+    let behind = match hold.ahead {
         0 => String::new(),
-        1 => "; 1 run is ahead of it".to_owned(),
-        many => format!("; {many} runs are ahead of it"),
+        1 => format!(" behind 1 run{}", with_keys(queue)),
+        many => format!(" behind {many} runs{}", with_keys(queue)),
     };
-    format!("is queued{}{ahead}", because(queue, hold, now_ms))
+    format!("is queued{behind}{}", because(queue, hold, now_ms))
+}
+
+/// The keys that the runs of a lane have in common.
+fn with_keys(queue: &Queue) -> String {
+    let of_counters = queue.counters.iter().map(key_of);
+    let keys = of_counters.chain(queue.throttle.as_deref());
+    let mut keys: Vec<_> = keys.filter(|key| !key.is_empty()).collect();
+    keys.dedup();
+    if keys.is_empty() {
+        String::new()
+    } else {
+        format!(" with key {}", keys.join(" and "))
+    }
 }
 
 fn because(queue: &Queue, hold: &Hold, now_ms: u64) -> String {
@@ -182,7 +195,7 @@ mod tests {
         };
         assert_eq!(
             because(&hold),
-            "is queued for one of 3 steps for 7; 4 runs are ahead of it"
+            "is queued behind 4 runs with key \"acme\" and 7 for one of 3 steps for 7"
         );
         let throttle = Throttle {
             limit: 2,
@@ -199,17 +212,17 @@ mod tests {
         hold.ahead = 1;
         assert_eq!(
             because(&hold),
-            "is queued: its throttle (2 every 60000 ms) lets the next run start at 2026-01-01T00:00:30.000Z; 1 run is ahead of it"
+            "is queued behind 1 run with key \"acme\" and 7: its throttle (2 every 60000 ms) lets the next run start at 2026-01-01T00:00:30.000Z"
         );
         hold.held = vec![(0, 2)];
         assert!(
             because(&hold)
-                .starts_with("is queued: 2 runs for \"acme\" under way, as many as may be")
+                .starts_with("is queued behind 1 run with key \"acme\" and 7: 2 runs for \"acme\" under way, as many as may be")
         );
         hold.paused_ms = Some(1_767_225_600_000);
         assert!(
             because(&hold)
-                .starts_with("is queued: its function is paused since 2026-01-01T00:00:00.000Z")
+                .starts_with("is queued behind 1 run with key \"acme\" and 7: its function is paused since 2026-01-01T00:00:00.000Z")
         );
     }
 

@@ -4,6 +4,8 @@ mod environments;
 #[path = "../http_support/mod.rs"]
 mod http_support;
 mod metrics;
+mod pages;
+mod sessions;
 
 use std::time::Duration;
 

@@ -247,7 +247,7 @@ fn events_of_a_paused_function_queue_across_a_restart_until_it_is_resumed() {
     assert_eq!(waiting["status"], "Queued");
     assert!(
         text(&waiting, "waiting_for").contains("its function is paused")
-            && text(&waiting, "waiting_for").contains("2 runs are ahead of it"),
+            && text(&waiting, "waiting_for").contains("behind 2 runs"),
         "{waiting:#}"
     );
     let listed = shop.abide(&["functions", "list"]).done();

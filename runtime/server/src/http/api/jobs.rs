@@ -66,7 +66,7 @@ struct FilterBody {
     since: Option<String>,
     /// Created before this time, as RFC 3339.
     until: Option<String>,
-    /// A condition in CEL over the `event` of the run.
+    /// A condition in CEL over the `event` of the run, its `output` and its `error`.
     #[serde(rename = "if")]
     if_expr: Option<String>,
 }
@@ -83,13 +83,13 @@ enum Names {
 /// What a job would do.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobCount)]
-struct Count {
+pub(in crate::http) struct Count {
     /// `true`.
     dry_run: bool,
     /// Runs that pass the filter.
-    matching: u64,
+    pub(in crate::http) matching: u64,
     /// Whether all runs were looked at.
-    complete: bool,
+    pub(in crate::http) complete: bool,
 }
 
 /// What starting a job answers.
@@ -184,7 +184,8 @@ impl FilterBody {
     }
 }
 
-fn count(view: &View, selection: &Selection) -> Result<Count, ReadError> {
+/// How many runs a job would be for.
+pub(in crate::http) fn count(view: &View, selection: &Selection) -> Result<Count, ReadError> {
     let began = Instant::now();
     let (mut matching, mut after) = (0, None);
     loop {

@@ -29,7 +29,7 @@ use crate::view::{EntryView, RunDetail, RunView};
         ("app" = Option<String>, Query, description = "An app's id"),
         ("since" = Option<String>, Query, description = "Only runs created at this time or later, as RFC 3339"),
         ("until" = Option<String>, Query, description = "Only runs created before this time, as RFC 3339"),
-        ("if" = Option<String>, Query, description = "A condition in CEL over the `event` of the run"),
+        ("if" = Option<String>, Query, description = "A condition in CEL over the `event` of the run, its `output` and its `error`"),
         ("event" = Option<String>, Query, description = "The id of an event: only runs that it started"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 200, description = "Items of the page; 50 unless given"),
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),

@@ -1,16 +1,55 @@
 //! Pages for what is not there, not allowed, or broken; and the way in for strangers.
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::Response;
-use maud::html;
+use maud::{Markup, html};
 
 use super::components as ui;
 use super::preferences::Theme;
+use super::visit::Visit;
 use super::{paths, respond, shell};
+use crate::admin::Role;
 use crate::http::error::{ApiError, PAGES};
 
-/// An error as a page that says what to do.
+/// An error as a page that says what to do. Where there is a visit, [`frame`] makes it one of its pages.
 pub(in crate::http) fn fault(error: &ApiError) -> Response {
+    let (title, content) = said(error);
+    let mut response = respond::page(error.status, shell::bare(title, Theme::System, &content));
+    if let Some(seconds) = error.retry_after_s {
+        let seconds = HeaderValue::from(seconds);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response.extensions_mut().insert(error.clone());
+    response
+}
+
+/// Puts errors into the frame that the visitor's other pages have.
+pub(super) async fn frame(visit: Visit, request: Request, next: Next) -> Response {
+    let section = shell::section_of(request.uri().path());
+    let open = visit.principal.role == Role::Send;
+    let mut response = next.run(request).await;
+    let Some(error) = response
+        .extensions_mut()
+        .remove::<ApiError>()
+        .filter(|_| !open)
+    else {
+        return response;
+    };
+    let (title, content) = said(&error);
+    let mut framed = visit
+        .page(section, title)
+        .status(error.status)
+        .show(content);
+    if let Some(seconds) = response.headers().get(header::RETRY_AFTER) {
+        let seconds = seconds.clone();
+        framed.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    framed
+}
+
+fn said(error: &ApiError) -> (&'static str, Markup) {
     let title = match error.status {
         StatusCode::NOT_FOUND => "There is nothing here",
         StatusCode::FORBIDDEN => "This is not allowed",
@@ -33,12 +72,7 @@ pub(in crate::http) fn fault(error: &ApiError) -> Response {
             }
         }
     };
-    let mut response = respond::page(error.status, shell::bare(title, Theme::System, &content));
-    if let Some(seconds) = error.retry_after_s {
-        let seconds = HeaderValue::from(seconds);
-        response.headers_mut().insert(header::RETRY_AFTER, seconds);
-    }
-    response
+    (title, content)
 }
 
 /// Where a browser goes that nobody knows.

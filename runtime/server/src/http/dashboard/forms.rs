@@ -7,9 +7,10 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use maud::html;
 
-use super::respond;
 use super::visit::Visit;
+use super::{Section, components as ui, respond};
 use crate::http::error::ApiError;
 use crate::http::gate::Ended;
 use crate::http::{body, cookies};
@@ -121,6 +122,32 @@ pub(super) fn outcome(path: &str, result: Result<String, ApiError>) -> Response 
         Err(error) if error.status == StatusCode::INTERNAL_SERVER_ERROR => super::fault(&error),
         Err(error) => refused(path, &error),
     }
+}
+
+/// Shows a form again that could not be taken, with what was typed. `texts`: its fields of several lines, with their labels; what else it sent goes with it.
+pub(super) fn again(
+    visit: &Visit,
+    (section, path): (Section, &str),
+    fields: &Fields,
+    texts: &[(&str, &str)],
+    error: &ApiError,
+) -> Response {
+    let label = |name: &str| texts.iter().find(|(found, _)| *found == name);
+    let content = html! {
+        (ui::heading(&html! { "Not done yet" }, &html! {}))
+        p.flash.refused role="alert" data-testid="form-fault" { (ui::shown(&error.detail)) }
+        form.bulk.panel-box method="post" action=(path) data-testid="form-again" {
+            @for (name, value) in fields.pairs() {
+                @if let Some((_, label)) = label(name) {
+                    (ui::field(name, label, &ui::area(name, name, value, true)))
+                } @else {
+                    input type="hidden" name=(name) value=(value);
+                }
+            }
+            button.primary type="submit" data-testid="button-again" { "Try again" }
+        }
+    };
+    visit.page(section, "Not done yet").status(error.status).show(content)
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ mod schemas;
 mod session;
 mod settings;
 mod shell;
+#[cfg(test)]
+mod tests;
 mod visit;
 mod webhooks;
 
@@ -61,7 +63,8 @@ const ROOTS: [&str; 15] = [
 ];
 
 /// All pages, each with a row in the gate's table.
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes(api: &Api) -> Router<Api> {
+    let framed = axum::middleware::from_fn_with_state(api.clone(), fault::frame);
     Router::new()
         .route("/", get(overview::show))
         .route("/assets/{name}", get(assets::show))
@@ -92,6 +95,11 @@ pub(super) fn routes() -> Router<Api> {
         .route("/keys/create", post(keys::create))
         .route("/keys/{id}/revoke", post(keys::revoke))
         .route("/runs", get(runs::list))
+        .route(
+            runs::bulk::BULK,
+            get(runs::bulk::preview).post(runs::bulk::start),
+        )
+        .route(runs::bulk::STOP, post(runs::bulk::stop))
         .route("/runs/{id}", get(run::show))
         .route(run::actions::CANCEL, post(run::actions::cancel))
         .route(run::actions::PAUSE, post(run::actions::pause))
@@ -112,6 +120,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/webhooks/{name}/enable", post(webhooks::enable))
         .route("/webhooks/{name}/rotate", post(webhooks::rotate))
         .route("/webhooks/{name}/test", post(webhooks::test))
+        .route_layer(framed)
 }
 
 /// Whether a path is the dashboard's, known or not.

@@ -110,6 +110,13 @@ impl Section {
     }
 }
 
+/// The section that a path belongs to.
+pub(super) fn section_of(path: &str) -> Section {
+    let root = path.split('/').nth(1).unwrap_or_default();
+    let found = Section::ALL.into_iter().find(|it| it.id() == root);
+    found.unwrap_or(Section::Overview)
+}
+
 /// What the frame shows around a page.
 pub(super) struct Frame<'a> {
     pub(super) section: Section,

@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::text::shown;
+
 /// A button that does something: a form of its own.
 pub(in crate::http) struct Ask<'a> {
     /// Where the form goes.
@@ -16,10 +18,22 @@ pub(in crate::http) struct Ask<'a> {
     pub(in crate::http) fields: &'a [(&'a str, &'a str)],
 }
 
+impl Ask<'_> {
+    fn called(&self, part: &str) -> String {
+        format!("{part}-{}", shown(self.name))
+    }
+
+    /// Names may be a guest's; ids are words.
+    fn id(&self) -> String {
+        let word = |it: char| if it.is_ascii_alphanumeric() { it } else { '-' };
+        format!("confirm-{}", self.name.chars().map(word).collect::<String>())
+    }
+}
+
 /// A button that does something at once.
 pub(in crate::http) fn action(ask: &Ask<'_>) -> Markup {
     html! {
-        form.action method="post" action=(ask.path) data-testid=(format!("form-{}", ask.name)) {
+        form.action method="post" action=(ask.path) data-testid=(ask.called("form")) {
             (hidden(ask.fields))
             (submit(ask))
         }
@@ -34,9 +48,9 @@ pub(in crate::http) fn confirm(ask: &Ask<'_>, content: &Markup) -> Markup {
 /// The same, one of several on a page: `of` tells them apart.
 pub(in crate::http) fn confirm_of(ask: &Ask<'_>, of: &str, content: &Markup) -> Markup {
     html! {
-        details.confirm #(format!("confirm-{}{of}", ask.name)) data-testid=(format!("confirm-{}", ask.name)) {
+        details.confirm #(format!("{}{of}", ask.id())) data-testid=(ask.called("confirm")) {
             summary.button { (ask.label) "…" }
-            form.panel method="post" action=(ask.path) data-testid=(format!("form-{}", ask.name)) {
+            form.panel method="post" action=(ask.path) data-testid=(ask.called("form")) {
                 (hidden(ask.fields))
                 (content)
                 (submit(ask))
@@ -51,10 +65,11 @@ fn hidden(fields: &[(&str, &str)]) -> Markup {
     }
 }
 
-fn submit(ask: &Ask<'_>) -> Markup {
+/// The button of a form.
+pub(in crate::http) fn submit(ask: &Ask<'_>) -> Markup {
     let class = if ask.grave { "grave" } else { "primary" };
     html! {
-        button class=(class) type="submit" data-testid=(format!("button-{}", ask.name)) { (ask.label) }
+        button class=(class) type="submit" data-testid=(ask.called("button")) { (ask.label) }
     }
 }
 

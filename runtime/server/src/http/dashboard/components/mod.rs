@@ -12,10 +12,12 @@ mod time;
 use maud::{Markup, html};
 
 pub(in crate::http) use failure::{failure, failure_line};
-pub(in crate::http) use form::{Ask, action, area, confirm, confirm_of, field, input, select};
+pub(in crate::http) use form::{
+    Ask, action, area, confirm, confirm_of, field, input, select, submit,
+};
 pub(in crate::http) use json::{MOST_BYTES, block, json};
 pub(in crate::http) use sentence::sentence;
-pub(in crate::http) use text::shown;
+pub(in crate::http) use text::{editable, shown};
 pub(in crate::http) use time::{duration, moment, time};
 
 /// Where a run or a step stands. Also for other words of one kind: they look neutral.

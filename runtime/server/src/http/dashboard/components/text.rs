@@ -27,6 +27,22 @@ pub(in crate::http) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// JSON for a field in which somebody may change it: the same value, with its hidden characters as escapes.
+pub(in crate::http) fn editable(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a text cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
 fn is_hidden(character: char) -> bool {
     match character {
         '\n' | '\t' => false,
@@ -54,6 +70,10 @@ mod tests {
         assert!(matches!(shown("plain"), Cow::Borrowed(_)));
         assert_eq!(shown("a\0b\x1b[31m\r\x7f"), "a␀b␛[31m␍␡");
         assert_eq!(shown("x\u{202e}gnp.exe"), "x⟨U+202E⟩gnp.exe");
+        let json = "{\"a\":\"\u{202e}é\u{e0001}\"}";
+        assert_eq!(editable(json), r#"{"a":"\u202eé\udb40\udc01"}"#);
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        assert_eq!(value(&editable(json)), value(json));
         assert_eq!(shown("\u{85}\u{feff}"), "⟨U+0085⟩⟨U+FEFF⟩");
     }
 }

@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use super::step::Around;
 use crate::http::dashboard::components::{self as ui, Ask};
 use crate::http::dashboard::forms::{self, Fields};
-use crate::http::dashboard::paths;
 use crate::http::dashboard::visit::Visit;
+use crate::http::dashboard::{Section, paths};
 use crate::http::error::{ApiError, PageError};
 use crate::http::run_id;
 use crate::view::{RunDetail, StepView, WaitView};
@@ -86,15 +86,16 @@ pub(super) fn of_step(step: &StepView, around: &Around<'_>) -> Markup {
         label: "Replay from this step",
         name: &name,
         grave: false,
-        fields: &[("from_step", &step.id)],
+        fields: &[("from_op", &step.op.to_string())],
     };
     ui::confirm(
         &ask,
         &html! {
             p { "A new run keeps the results of everything that was completed before this step, and goes on with it." }
             @if let Some(input) = input {
-                (ui::field(&field, "Input", &ui::area(&field, "input", &input.0, true)))
-                input type="hidden" name="input_before" value=(input.0);
+                @let text = ui::editable(&input.0);
+                (ui::field(&field, "Input", &ui::area(&field, "input", &text, true)))
+                input type="hidden" name="input_before" value=(text);
             } @else if step.input.is_some() {
                 p.dim { "Its input is too long for a form: " code { "abide replay --help" } " says how to give it another one." }
             }
@@ -202,17 +203,32 @@ pub(in crate::http::dashboard) async fn replay(
 ) -> Result<Response, PageError> {
     let id = run_id(&id)?;
     let fields = Fields::read(&visit, &headers, body).await?;
-    let from_step = match fields.get("from_step") {
-        Some(step) => Some(FromStep {
-            step: step.to_owned(),
-            input: input(&fields)?,
-        }),
+    let from_step = match fields.get("from_op") {
+        Some(op) => match input(&fields) {
+            Ok(input) => Some(FromStep {
+                step: step_id(&visit, id, op).await?,
+                input,
+            }),
+            Err(error) => return Ok(again(&visit, id, "replay", &fields, &error)),
+        },
         None => None,
     };
     Ok(match visit.api.replay(id, from_step).await {
         Ok(new) => forms::done(&paths::run(new), format!("This run replays {id}.")),
         Err(error) => back(id, Err(error)),
     })
+}
+
+/// The id of a step by its number, which is what forms send: ids may hold what no form keeps.
+async fn step_id(visit: &Visit, run: RunId, op: &str) -> Result<String, ApiError> {
+    let detail = visit.api.detail(run).await?;
+    let op = op.parse().ok();
+    let step = detail.steps.into_iter().find(|step| Some(step.op) == op);
+    let step = step.ok_or_else(|| {
+        let detail = format!("run {run} has no such step");
+        ApiError::invalid("invalid_body", detail)
+    })?;
+    Ok(step.id)
 }
 
 /// The input of a form, if it is another one than the step's own.
@@ -250,15 +266,20 @@ pub(in crate::http::dashboard) async fn send_event(
 ) -> Result<Response, PageError> {
     let id = run_id(&id)?;
     let fields = Fields::read(&visit, &headers, body).await?;
-    let data = json("Data", fields.get("data").unwrap_or("{}"))?;
+    match event(&visit, &fields).await {
+        Ok(sent) => Ok(back(id, Ok(format!("Sent as event {sent}.")))),
+        Err(error) => Ok(again(&visit, id, "send", &fields, &error)),
+    }
+}
+
+async fn event(visit: &Visit, fields: &Fields) -> Result<String, ApiError> {
     let event = NewEvent {
         name: fields.get("event").unwrap_or_default().to_owned(),
-        data: Some(data),
+        data: Some(json("Data", fields.get("data").unwrap_or("{}"))?),
         ..NewEvent::default()
     };
     let sent = visit.api.node.send_events(vec![event], None).await?;
-    let sent = sent.first().map(ToString::to_string).unwrap_or_default();
-    Ok(back(id, Ok(format!("Sent as event {sent}."))))
+    Ok(sent.first().map(ToString::to_string).unwrap_or_default())
 }
 
 /// Sends a signal.
@@ -270,9 +291,13 @@ pub(in crate::http::dashboard) async fn send_signal(
 ) -> Result<Response, PageError> {
     let id = run_id(&id)?;
     let fields = Fields::read(&visit, &headers, body).await?;
+    let data = match json("Data", fields.get("data").unwrap_or("null")) {
+        Ok(data) => data,
+        Err(error) => return Ok(again(&visit, id, "signal", &fields, &error)),
+    };
     let signal = SendSignal {
         signal: fields.get("signal").unwrap_or_default().to_owned(),
-        data: Some(json("Data", fields.get("data").unwrap_or("null"))?),
+        data: Some(data),
         ttl_ms: Some(0),
     };
     let woken = visit.api.send_signal(signal).await;
@@ -282,6 +307,13 @@ pub(in crate::http::dashboard) async fn send_signal(
         None => "Nobody waited for the signal.".to_owned(),
     });
     Ok(back(id, told))
+}
+
+/// The form again, with what was typed.
+fn again(visit: &Visit, id: RunId, verb: &str, fields: &Fields, error: &ApiError) -> Response {
+    let path = format!("{}/{verb}", paths::run(id));
+    let texts = [("input", "Input"), ("data", "Data")];
+    forms::again(visit, (Section::Runs, &path), fields, &texts, error)
 }
 
 fn back(id: RunId, result: Result<String, ApiError>) -> Response {

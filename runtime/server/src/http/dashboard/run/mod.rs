@@ -100,10 +100,17 @@ fn head(visit: &Visit, run: &RunDetail) -> Markup {
     html! {
         (ui::heading(&title, &actions::of_run(visit, run)))
         @if let Some(why) = &run.waiting_for {
-            p.why role="status" data-testid="why" { "This run " (ui::sentence(why, visit.now_ms)) "." }
+            p.why role="status" data-testid="why" { (ui::sentence(&capital(why), visit.now_ms)) }
         }
         (facts(visit, run))
     }
+}
+
+/// With a capital at its beginning.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|it| it.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 fn facts(visit: &Visit, run: &RunDetail) -> Markup {

@@ -29,7 +29,7 @@ impl Scale {
         let whole = last - first;
         let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
         let mostly_waits = longest.is_some_and(|longest| longest > whole / 10 * 6);
-        let fitted = times.len() > 3 && whole > 2_000 && mostly_waits;
+        let fitted = times.len() > 3 && whole > 200 && mostly_waits;
         if times.len() > MOST_BOUNDS {
             times = vec![first, last];
         }

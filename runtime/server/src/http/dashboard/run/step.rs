@@ -234,7 +234,7 @@ pub(super) fn log(lines: &[LogView]) -> Markup {
     let left_out = lines.len().saturating_sub(LINES);
     html! {
         div.payload {
-            h4 { "Log" @if left_out > 0 { ", the last " (LINES) " of " (lines.len()) " lines" } }
+            p.label { "Log" @if left_out > 0 { ", the last " (LINES) " of " (lines.len()) " lines" } }
             ol.log tabindex="0" {
                 @for line in &lines[left_out..] { (log_line(line)) }
             }
@@ -250,6 +250,8 @@ pub(super) fn log_line(line: &LogView) -> Markup {
             (ui::moment(line.at)) " "
             span.level { (level) } " "
             span.text { bdi { (ui::shown(&line.message)) } }
+            @if let Some(fields) = &line.fields { " " span.dim { bdi { (ui::shown(&fields.0)) } } }
+            @if line.cut_bytes > 0 { " " span.dim { "(" (line.cut_bytes) " bytes more were cut)" } }
         }
     }
 }

@@ -4,14 +4,21 @@ use abide_core::ids::EventId;
 use abide_core::state::RunStatus;
 use maud::{Markup, html};
 
+use super::bulk;
 use crate::http::api::Params;
+use crate::http::dashboard::forms::Fields;
 use crate::http::dashboard::{components as ui, paths};
 use crate::http::error::ApiError;
 use crate::http::event_id;
 use crate::http::select::{PARAMETERS, Selection, status};
 
 /// What the address says besides what selects runs.
-const OTHERS: [&str; 3] = ["event", "limit", "cursor"];
+const OTHERS: [&str; 4] = ["event", "limit", "cursor", "action"];
+
+/// All parameters of an address.
+pub(super) fn known() -> Vec<&'static str> {
+    [&PARAMETERS[..], &OTHERS].concat()
+}
 
 /// A filter as the address has it.
 pub(super) struct Filter {
@@ -20,9 +27,21 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn parse(query: Option<&str>) -> Result<Self, ApiError> {
-        let known = [&PARAMETERS[..], &OTHERS].concat();
-        let params = Params::parse(query, &known)?;
+        let params = Params::parse(query, &known())?;
         Ok(Self { params })
+    }
+
+    /// The filter that a form of [`Filter::fields`] sends.
+    pub(super) fn of_fields(fields: &Fields) -> Result<Self, ApiError> {
+        let params = bulk::known(fields)?;
+        Ok(Self { params })
+    }
+
+    /// It as hidden fields of a form.
+    pub(super) fn fields(&self) -> Vec<(&str, &str)> {
+        let mut pairs = self.pairs();
+        pairs.retain(|(name, _)| !matches!(*name, "cursor" | "limit"));
+        pairs
     }
 
     /// A parameter that is not empty.
@@ -79,10 +98,17 @@ impl Filter {
 
     /// The address of the list with another value of a parameter; it begins at the newest again.
     pub(super) fn path_with(&self, name: &str, value: &str) -> String {
+        self.path_at("/runs", &[(name, value)])
+    }
+
+    /// The same at another path, and with other values of several parameters.
+    pub(super) fn path_at(&self, path: &str, values: &[(&str, &str)]) -> String {
         let mut pairs = self.pairs();
-        pairs.retain(|(found, _)| *found != name && *found != "cursor");
-        pairs.push((name, value));
-        paths::with_query("/runs", &pairs)
+        pairs.retain(|(found, _)| {
+            *found != "cursor" && values.iter().all(|(name, _)| name != found)
+        });
+        pairs.extend(values);
+        paths::with_query(path, &pairs)
     }
 
     /// The form. `fault`: what is wrong in it.
@@ -114,7 +140,7 @@ impl Filter {
                 div.search {
                     (ui::field("if", "Condition", &html! {
                         input #if type="search" name="if" value=(value("if")) data-search
-                            placeholder="event.data.amount > 100" autocomplete="off" spellcheck="false"
+                            placeholder="event.data.amount > 100 && output.ok" autocomplete="off" spellcheck="false"
                             aria-describedby=[fault.map(|_| "filter-fault")];
                     }))
                 }

@@ -1,5 +1,6 @@
 //! *Runs*: what runs, what failed, what waits; by what they have in common.
 
+pub(super) mod bulk;
 mod counts;
 mod filter;
 mod rows;
@@ -58,8 +59,10 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
             (ui::pager(first.as_deref(), next.as_deref()))
         }
     };
+    let jobs = bulk::jobs(&visit).await?;
     let content = html! {
-        (ui::heading(&html! { "Runs" }, &html! {}))
+        (ui::heading(&html! { "Runs" }, &bulk::buttons(&visit, &filter)))
+        #jobs data-live { (jobs) }
         (filter.form(&functions, fault.as_deref()))
         (list)
     };

@@ -1,0 +1,226 @@
+//! Something done to all runs that pass a filter: first how many they are, then the job, and how far it is.
+
+use abide_core::state::{Job, JobAction, JobState, RunFilter, RunStatus};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::filter::Filter;
+use crate::http::api::{Params, count, job_id, selection};
+use crate::http::dashboard::components::{self as ui, Ask};
+use crate::http::dashboard::forms::{self, Fields};
+use crate::http::dashboard::visit::Visit;
+use crate::http::dashboard::{Section, paths};
+use crate::http::error::{ApiError, PageError};
+
+/// The pattern of the form that starts a job, and of its preview.
+pub(in crate::http::dashboard) const BULK: &str = "/runs/bulk";
+
+/// The pattern of the button that stops one.
+pub(in crate::http::dashboard) const STOP: &str = "/runs/jobs/{id}/stop";
+
+/// For how long a job that ended is still told of.
+const TOLD_MS: u64 = 10 * abide_core::MINUTE_MS;
+
+/// The most jobs that are told of.
+const MOST_JOBS: usize = 3;
+
+/// The ways to what can be done to all runs that pass.
+pub(super) fn buttons(visit: &Visit, filter: &Filter) -> Markup {
+    // A job knows no event: its few runs have buttons of their own.
+    if !visit.may_post(BULK) || filter.get("event").is_some() {
+        return html! {};
+    }
+    let chosen = filter.statuses();
+    let possible =
+        |is_over: bool| chosen.is_empty() || chosen.iter().any(|it| it.is_final() == is_over);
+    html! {
+        @if possible(true) {
+            a.button href=(filter.path_at(BULK, &[("action", "replay")])) data-testid="button-bulk-replay" { "Replay all…" }
+        }
+        @if possible(false) {
+            a.button href=(filter.path_at(BULK, &[("action", "cancel")])) data-testid="button-bulk-cancel" { "Cancel all…" }
+        }
+    }
+}
+
+/// What is wanted of a job.
+struct Wanted {
+    action: JobAction,
+    filter: RunFilter,
+}
+
+impl Wanted {
+    fn new(action: &str, reason: Option<&str>, filter: &Filter) -> Result<Self, ApiError> {
+        let (_, chosen) = filter.selection()?;
+        let mut filter = chosen.filter().clone();
+        let action = match action {
+            "replay" => JobAction::Replay,
+            "cancel" => JobAction::Cancel {
+                reason: reason
+                    .unwrap_or("cancelled in bulk on the dashboard")
+                    .to_owned(),
+            },
+            other => {
+                let detail = format!("action: `{other}` is none; it must be cancel or replay");
+                return Err(ApiError::invalid("invalid_body", detail));
+            }
+        };
+        if matches!(action, JobAction::Replay) && filter.statuses.is_empty() {
+            filter.statuses = vec![RunStatus::Failed];
+        }
+        Ok(Self { action, filter })
+    }
+
+    /// "Replay", "Cancel".
+    fn verb(&self) -> &'static str {
+        match self.action {
+            JobAction::Replay => "Replay",
+            JobAction::Cancel { .. } => "Cancel",
+        }
+    }
+}
+
+/// How many runs it would be.
+pub(in crate::http::dashboard) async fn preview(
+    visit: Visit,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    let filter = Filter::parse(query.as_deref())?;
+    let action = filter.get("action").unwrap_or_default();
+    let wanted = Wanted::new(action, None, &filter)?;
+    let chosen = selection(&wanted.action, &wanted.filter)?;
+    let counted = visit.api.read(move |view| count(view, &chosen)).await?;
+    let number = counted.matching;
+    let runs = if number == 1 { "run" } else { "runs" };
+    let at_least = if counted.complete { "" } else { "at least " };
+    let title = format!("{} {at_least}{number} {runs}", wanted.verb());
+    let fields = filter.fields();
+    let grave = matches!(wanted.action, JobAction::Cancel { .. });
+    let ask = Ask {
+        path: BULK,
+        label: &format!("{} {number} {runs}", wanted.verb()),
+        name: "bulk-confirm",
+        grave,
+        fields: &fields,
+    };
+    let content = html! {
+        (ui::heading(&html! { span data-testid="bulk-count" data-count=(number) { (title) } }, &html! {}))
+        section.panel-box {
+            (ui::definitions(&described(&wanted.filter)))
+            @if number == 0 {
+                p { "No run passes that filter, or none of them " @if grave { "is still going." } @else { "has ended." } }
+            } @else {
+                @if grave {
+                    p { "They end for good, and so do runs that they invoked and wait for. Runs that begin after this are left alone." }
+                } @else {
+                    p { "Each is done again from its start, as a new run of the code that is deployed now. Runs that begin after this are left alone." }
+                }
+                form.bulk method="post" action=(ask.path) data-testid="form-bulk-confirm" {
+                    @for (name, value) in ask.fields { input type="hidden" name=(name) value=(value); }
+                    @if grave { (ui::field("reason", "Reason", &ui::input("reason", "reason", "", "for whoever looks later"))) }
+                    (ui::submit(&ask))
+                }
+            }
+        }
+        p { a href=(filter.path_at("/runs", &[("action", "")])) data-testid="link-back" { "Back to the runs" } }
+    };
+    Ok(visit.page(Section::Runs, &title).show(content))
+}
+
+fn described(filter: &RunFilter) -> Vec<(&'static str, Markup)> {
+    let statuses: Vec<_> = filter.statuses.iter().map(|it| it.as_str()).collect();
+    let statuses = statuses.join(", ");
+    let mut facts = Vec::new();
+    let mut add = |name, text: Option<String>| {
+        facts.extend(text.map(|text| (name, html! { bdi { (ui::shown(&text)) } })));
+    };
+    add("Status", (!statuses.is_empty()).then_some(statuses));
+    add(
+        "Function",
+        filter.function.as_ref().map(ToString::to_string),
+    );
+    add("App", filter.app.clone());
+    let time = |at: u64| crate::view::Time(at).to_string();
+    add("Since", filter.since_ms.map(time));
+    add("Until", filter.until_ms.map(time));
+    add("Condition", filter.if_expr.clone());
+    if facts.is_empty() {
+        facts.push(("Which", html! { "all that have not ended" }));
+    }
+    facts
+}
+
+/// Starts the job.
+pub(in crate::http::dashboard) async fn start(
+    visit: Visit,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, PageError> {
+    let fields = Fields::read(&visit, &headers, body).await?;
+    let filter = Filter::of_fields(&fields)?;
+    let action = fields.get("action").unwrap_or_default();
+    let wanted = Wanted::new(action, fields.get("reason"), &filter)?;
+    let verb = wanted.verb();
+    let started = visit
+        .api
+        .start_job(wanted.action, wanted.filter, None)
+        .await;
+    let told = started.map(|job| format!("{verb}: job {} is under way.", job.id));
+    Ok(forms::outcome("/runs", told))
+}
+
+/// Stops a job.
+pub(in crate::http::dashboard) async fn stop(
+    visit: Visit,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    let stopped = visit.api.stop_job(job_id(&id)?).await;
+    let told = stopped.map(|job| format!("The job is stopped; it was done to {} runs.", job.done));
+    Ok(forms::outcome("/runs", told))
+}
+
+/// The jobs that go on, and those that ended lately.
+pub(super) async fn jobs(visit: &Visit) -> Result<Markup, ApiError> {
+    let jobs = visit.api.jobs().await?;
+    let now_ms = visit.now_ms;
+    let told = jobs.iter().filter(|job| match job.ended_ms {
+        None => true,
+        Some(at) => now_ms.saturating_sub(at) < TOLD_MS,
+    });
+    let told: Vec<_> = told.take(MOST_JOBS).collect();
+    Ok(html! { @for job in told { (job_line(job, visit)) } })
+}
+
+fn job_line(job: &Job, visit: &Visit) -> Markup {
+    let verb = match &job.action {
+        JobAction::Cancel { .. } => "Cancelling in bulk",
+        JobAction::Replay => "Replaying in bulk",
+    };
+    let (state, name) = match job.state {
+        JobState::Running => ("running", "under way"),
+        JobState::Stopped => ("cancelled", "stopped"),
+        JobState::Finished => ("completed", "finished"),
+    };
+    html! {
+        div.job data-testid="job" data-job-id=(job.id) data-state=(name) {
+            span class=(format!("status {state}")) { (name) }
+            span { (verb) ": done to " strong { (job.done) } " of " (job.examined) " runs that were looked at, " (ui::time(crate::view::Time(job.created_ms), visit.now_ms)) }
+            @if matches!(job.state, JobState::Running) && visit.may_post(STOP) {
+                @let path = paths::of(&[&"runs", &"jobs", &job.id, &"stop"]);
+                (ui::action(&Ask { path: &path, label: "Stop", name: "job-stop", grave: false, fields: &[] }))
+            }
+        }
+    }
+}
+
+/// The parameters that a filter of fields may have beside the list's.
+pub(super) fn known(fields: &Fields) -> Result<Params, ApiError> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in fields.pairs().filter(|(name, _)| *name != "reason") {
+        query.append_pair(name, value);
+    }
+    Params::parse(Some(&query.finish()), &super::filter::known())
+}
