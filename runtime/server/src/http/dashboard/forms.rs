@@ -147,7 +147,10 @@ pub(super) fn again(
             button.primary type="submit" data-testid="button-again" { "Try again" }
         }
     };
-    visit.page(section, "Not done yet").status(error.status).show(content)
+    visit
+        .page(section, "Not done yet")
+        .status(error.status)
+        .show(content)
 }
 
 #[cfg(test)]

@@ -26,7 +26,10 @@ impl Ask<'_> {
     /// Names may be a guest's; ids are words.
     fn id(&self) -> String {
         let word = |it: char| if it.is_ascii_alphanumeric() { it } else { '-' };
-        format!("confirm-{}", self.name.chars().map(word).collect::<String>())
+        format!(
+            "confirm-{}",
+            self.name.chars().map(word).collect::<String>()
+        )
     }
 }
 

@@ -18,7 +18,7 @@ pub(in crate::http) fn json(title: &str, text: &str, whole: &str) -> Markup {
     let (start, cut) = start_of(text);
     html! {
         div.payload {
-            p.label { (title) }
+            p.caption { (title) }
             pre.json data-copy tabindex="0" { (tokens(start)) @if cut { "…" } }
             @if cut { (rest(text.len(), whole)) }
         }
@@ -30,7 +30,7 @@ pub(in crate::http) fn block(title: &str, text: &str, whole: &str) -> Markup {
     let (start, cut) = start_of(text);
     html! {
         div.payload {
-            p.label { (title) }
+            p.caption { (title) }
             pre data-copy tabindex="0" { (shown(start)) @if cut { "…" } }
             @if cut { (rest(text.len(), whole)) }
         }

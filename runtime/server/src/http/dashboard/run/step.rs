@@ -234,7 +234,7 @@ pub(super) fn log(lines: &[LogView]) -> Markup {
     let left_out = lines.len().saturating_sub(LINES);
     html! {
         div.payload {
-            p.label { "Log" @if left_out > 0 { ", the last " (LINES) " of " (lines.len()) " lines" } }
+            p.caption { "Log" @if left_out > 0 { ", the last " (LINES) " of " (lines.len()) " lines" } }
             ol.log tabindex="0" {
                 @for line in &lines[left_out..] { (log_line(line)) }
             }

@@ -119,7 +119,12 @@ fn line(step: &StepView, group: Option<Group>, around: &mut Around<'_>, scale: &
         (false, false) => "together",
     });
     let parts = bar::parts(step, around.now_ms);
-    let open = around.chosen == Some(step.op);
+    // What a run waits for can be sent to it: that is seen without a click.
+    let waits = matches!(
+        step.waiting,
+        Some(WaitView::Event { .. } | WaitView::Signal { .. })
+    );
+    let open = waits || around.chosen == Some(step.op);
     html! {
         li class=[class] data-testid="step-row" data-step=(ui::shown(&step.id)) {
             details #(format!("op-{}", step.op)) open[open] data-testid=(format!("step-{}", ui::shown(&step.id))) {

@@ -46,6 +46,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
             .next
             .map(|id| filter.path_with("cursor", &id.to_string()));
     }
+    let waits = rows::waits(api, &runs).await?;
     let first = filter.get("cursor").is_some();
     let first = first.then(|| filter.path_with("cursor", ""));
     let list = html! {
@@ -54,7 +55,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
             @if runs.is_empty() {
                 (nothing(&visit, &filter, next.is_some()))
             } @else {
-                (table(&runs, visit.now_ms))
+                (rows::table_with(&runs, &waits, visit.now_ms))
             }
             (ui::pager(first.as_deref(), next.as_deref()))
         }
