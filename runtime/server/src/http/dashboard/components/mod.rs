@@ -18,7 +18,7 @@ pub(in crate::http) use form::{
 pub(in crate::http) use json::{MOST_BYTES, block, json};
 pub(in crate::http) use sentence::sentence;
 pub(in crate::http) use text::{editable, shown};
-pub(in crate::http) use time::{duration, moment, time};
+pub(in crate::http) use time::{duration, moment, short_duration, time};
 
 /// Where a run or a step stands. Also for other words of one kind: they look neutral.
 pub(in crate::http) fn status(name: &str) -> Markup {

@@ -51,6 +51,15 @@ pub(in crate::http) fn duration(ms: u64) -> String {
     }
 }
 
+/// How long something took that is mostly shorter than a millisecond, in microseconds.
+pub(in crate::http) fn short_duration(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..100_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        _ => duration(us / 1_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,5 +86,7 @@ mod tests {
         ] {
             assert_eq!(duration(ms), expected);
         }
+        let short = [999, 1_250, 250_000].map(short_duration);
+        assert_eq!(short, ["999 µs", "1.2 ms", "250 ms"]);
     }
 }

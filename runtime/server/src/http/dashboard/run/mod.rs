@@ -127,6 +127,16 @@ fn facts(visit: &Visit, run: &RunDetail) -> Markup {
         let name = if of.ended_at.is_some() { "Took" } else { "For" };
         facts.push((name, html! { (ui::duration(until.saturating_sub(at.0))) }));
     }
+    if let Some(spent) = &run.timings.execution {
+        for (name, us) in [
+            ("Replay", spent.replay_us),
+            ("Guest", spent.guest_us),
+            ("Host", spent.host_us),
+            ("Sync", spent.sync_us),
+        ] {
+            facts.push((name, html! { (ui::short_duration(us)) }));
+        }
+    }
     let events = html! {
         @for id in run.event_ids.iter().take(5) { a href=(paths::event(id)) data-testid="event-link" { (ui::short(id)) } " " }
         @if run.event_ids.len() > 5 { "and " (run.event_ids.len() - 5) " more" }
