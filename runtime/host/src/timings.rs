@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 /// The times of one execution, while it goes on and afterwards.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "units stand last")]
 pub struct Timings {
     total_ns: AtomicU64,
     replay_ns: AtomicU64,

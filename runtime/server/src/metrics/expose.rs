@@ -1,6 +1,6 @@
 //! Everything that is counted, as families of Prometheus. The names are for ever: dashboards and alerts of users have them.
 //!
-//! [docs/metrics.md] lists them; a test compares. Each environment has its own lines of a family, told apart by the label `environment`.
+//! `docs/metrics.md` lists them; a test compares. Each environment has its own lines of a family, told apart by the label `environment`.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -64,12 +64,15 @@ fn metrics<'a>(shown: &Shown<'a>) -> &'a NodeMetrics {
     &shown.node.metrics
 }
 
+/// Where the counters of some words are.
+type Counters<const N: usize> = fn(&NodeMetrics) -> &[Counter; N];
+
 /// A family with one counter for each of some words.
 fn by_word<const N: usize>(
     page: &mut Page,
     (name, help, label): (&str, &str, &str),
     shown: &[Shown<'_>],
-    (words, counters): (&[&str; N], fn(&NodeMetrics) -> &[Counter; N]),
+    (words, counters): (&[&str; N], Counters<N>),
 ) {
     let mut family = page.counter(name, Unit::None, help);
     for it in shown {

@@ -31,11 +31,11 @@ const LANES: usize = 1_000;
 /// The points of a node. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Series {
-    inner: Arc<Mutex<Rings>>,
+    inner: Arc<Mutex<Kept>>,
 }
 
 #[derive(Debug)]
-struct Rings {
+struct Kept {
     rings: [Ring; Range::ALL.len()],
     /// The slot from which on points of each range are not stored yet.
     unsaved: [u64; Range::ALL.len()],
@@ -66,13 +66,13 @@ pub struct SeriesPoints {
 
 impl Default for Series {
     fn default() -> Self {
-        let rings = Rings {
+        let kept = Kept {
             rings: Range::ALL.map(Ring::new),
             unsaved: [0; Range::ALL.len()],
             looked_up: LookedUp::default(),
         };
         Self {
-            inner: Arc::new(Mutex::new(rings)),
+            inner: Arc::new(Mutex::new(kept)),
         }
     }
 }

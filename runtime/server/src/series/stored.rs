@@ -50,8 +50,8 @@ pub(super) fn is_past(id: &str, now_ms: u64) -> bool {
 }
 
 fn place_of(id: &str) -> Option<(Range, u64)> {
-    let (step_s, block) = id.split_once('-')?;
-    let step_ms = step_s.parse::<u64>().ok()?.checked_mul(1_000)?;
+    let (seconds, block) = id.split_once('-')?;
+    let step_ms = seconds.parse::<u64>().ok()?.checked_mul(1_000)?;
     let range = Range::ALL
         .into_iter()
         .find(|range| range.step_ms() == step_ms)?;

@@ -20,6 +20,7 @@ pub(crate) struct TimingsView {
 /// What executing a run took, all its executions since the server started together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ExecutionTimings)]
+#[allow(clippy::struct_field_names, reason = "units stand last")]
 pub(crate) struct ExecutionView {
     /// Reading its journal and repeating it in a new instance, in microseconds.
     pub(crate) replay_us: u64,
