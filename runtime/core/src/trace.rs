@@ -285,6 +285,25 @@ mod tests {
         assert_eq!(trace(PARENT, &[&long]).unwrap().tracestate(), None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_taken_is_told_in_words_that_are_taken_again(
+            parent in "[ \t]?[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[ -~]{0,9})?|\\PC{0,60}",
+            states in proptest::collection::vec("([a-z@*/_-]{1,4}=[ -~]{0,4}[,; \t]?){0,4}|\\PC{0,20}", 0..4),
+        ) {
+            let states: Vec<_> = states.iter().map(String::as_str).collect();
+            let Some(taken) = trace(&parent, &states) else {
+                return Ok(());
+            };
+            let told = taken.traceparent();
+            proptest::prop_assert_eq!(told.len(), LENGTH);
+            // What it names is what came in, whatever stood around it.
+            proptest::prop_assert_eq!(&told[2..LENGTH - 2], &parent.trim()[2..LENGTH - 2]);
+            let again = trace(&told, taken.tracestate().as_slice());
+            proptest::prop_assert_eq!(again, Some(taken));
+        }
+    }
+
     #[test]
     fn a_run_without_a_trace_has_one_that_follows_from_it_where_traces_are_recorded() {
         let run = RunId(7);

@@ -7,18 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use abide_core::engine::{
-    Answer, Delivery, Engine, Input, InvalidEvents, Notice, ReplyId, ValidEvents, request_key,
-};
-use abide_core::event::{EventIdSeed, NewEvent};
-use abide_core::function::is_kebab_case;
-use abide_core::ids::{Digest, EventId, FunctionId, RunId};
+use abide_core::engine::{Answer, Engine, Input, Notice, ReplyId};
+use abide_core::ids::{Digest, FunctionId, RunId};
 use abide_core::limits::Limits;
-use abide_core::operation::SendSignal;
 use abide_core::schema::Schemas;
-use abide_core::state::{App, Deployed, Read, ReadError, RunStatus};
+use abide_core::state::{App, Read, ReadError, RunStatus};
 use abide_core::trace::TraceContext;
-use abide_host::{AllowRule, BarrierBroken, Egress, EgressPolicy, Host, Process, Surroundings};
+use abide_host::{BarrierBroken, Egress, EgressPolicy, Host, Process, Surroundings};
 use abide_store::{Commits, SledOptions, Store, View};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -28,7 +23,7 @@ use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::components::Components;
 use crate::config::{NodeConfig, Storage};
-use crate::error::{DeployError, OpenError, SendError};
+use crate::error::{OpenError, SendError};
 use crate::executions::{self, Executions};
 use crate::health::Health;
 use crate::metrics::{Census, FunctionTotals, NodeMetrics};
@@ -44,9 +39,6 @@ const NOTICES_KEPT: usize = 16_384;
 
 /// How long a stopping node lets executions come to a rest. SIGTERM promises an end within 10 s.
 const DRAIN: Duration = Duration::from_secs(5);
-
-/// Seconds after which an overloaded node is worth another try.
-const RETRY_AFTER_S: u32 = 1;
 
 /// A running node. Clones share it.
 #[derive(Clone)]
@@ -69,7 +61,7 @@ pub(crate) struct Inner {
     pub(crate) shard: ShardHandle,
     pub(crate) executions: Executions,
     pub(crate) requests: Requests,
-    settings: RwLock<HashMap<Arc<str>, AppSettings>>,
+    pub(crate) settings: RwLock<HashMap<Arc<str>, AppSettings>>,
     egress: EgressPolicy,
     pub(crate) warnings: Warnings,
     /// What events are checked against.
@@ -83,9 +75,9 @@ pub(crate) struct Inner {
     stopping: AtomicBool,
     pub(crate) failure: watch::Sender<Option<String>>,
     shard_thread: Mutex<Option<JoinHandle<()>>>,
-    deploying: tokio::sync::Mutex<()>,
-    max_queued_inputs: usize,
-    max_pending_rows: usize,
+    pub(crate) deploying: tokio::sync::Mutex<()>,
+    pub(crate) max_queued_inputs: usize,
+    pub(crate) max_pending_rows: usize,
     pub(crate) keep_runs: Duration,
     pub(crate) keep_events: Duration,
     /// What records traces, if anything does.
@@ -99,21 +91,10 @@ pub(crate) struct Inner {
 }
 
 #[derive(Clone)]
-struct AppSettings {
-    digest: Digest,
+pub(crate) struct AppSettings {
+    pub(crate) digest: Digest,
     variables: Arc<Vec<(String, String)>>,
     egress: Arc<Egress>,
-}
-
-/// How an app is deployed.
-#[derive(Debug, Clone, Default)]
-pub struct DeployOptions {
-    /// The app's id: kebab-case.
-    pub app: String,
-    /// Configured variables: the environment of step bodies.
-    pub variables: BTreeMap<String, String>,
-    /// `HOST` or `HOST:PORT` that bodies may reach besides public addresses.
-    pub allow_net: Vec<String>,
 }
 
 impl Node {
@@ -250,165 +231,6 @@ impl Node {
         };
         let request = None;
         Ok((Self { inner, request }, shard))
-    }
-
-    /// Accepts events, all or none. When it returns they are durable.
-    pub async fn send_events(
-        &self,
-        events: Vec<NewEvent>,
-        seed: Option<EventIdSeed>,
-    ) -> Result<Vec<EventId>, SendError> {
-        self.send_traced_events(events, Vec::new(), seed).await
-    }
-
-    /// As [`Node::send_events`], for events that have these places in distributed traces, in their order.
-    pub async fn send_traced_events(
-        &self,
-        events: Vec<NewEvent>,
-        traces: Vec<Option<TraceContext>>,
-        seed: Option<EventIdSeed>,
-    ) -> Result<Vec<EventId>, SendError> {
-        self.inner
-            .metered(self.take_events(events, traces, seed))
-            .await
-    }
-
-    async fn take_events(
-        &self,
-        events: Vec<NewEvent>,
-        traces: Vec<Option<TraceContext>>,
-        seed: Option<EventIdSeed>,
-    ) -> Result<Vec<EventId>, SendError> {
-        let events = ValidEvents::check(events, &self.inner.limits, &self.inner.schemas())?;
-        let events = events.traced(traces);
-        self.inner.refuse_overload()?;
-        let answer = self.ask(|reply| Input::Events {
-            events,
-            seed,
-            reply,
-        });
-        match answer.await? {
-            Answer::Accepted(ids) => Ok(ids),
-            other => unexpected(&other),
-        }
-    }
-
-    /// Accepts an event that `source` delivers under `id`, once however often it comes: its id, and whether it had come before.
-    /// When it returns, that is durable.
-    pub async fn deliver_event(
-        &self,
-        source: String,
-        id: String,
-        event: NewEvent,
-        trace: Option<TraceContext>,
-    ) -> Result<(EventId, bool), SendError> {
-        self.inner
-            .metered(self.take_delivery(source, id, event, trace))
-            .await
-    }
-
-    async fn take_delivery(
-        &self,
-        source: String,
-        id: String,
-        event: NewEvent,
-        trace: Option<TraceContext>,
-    ) -> Result<(EventId, bool), SendError> {
-        let delivery =
-            Delivery::check(source, id, event, &self.inner.limits, &self.inner.schemas())
-                .map_err(|fault| SendError::Invalid(InvalidEvents::Event { index: 0, fault }))?;
-        self.inner.refuse_overload()?;
-        let delivery = Box::new(delivery.traced(trace));
-        match self
-            .ask(|reply| Input::Delivery { delivery, reply })
-            .await?
-        {
-            Answer::Delivered { event, repeated } => Ok((event, repeated)),
-            other => unexpected(&other),
-        }
-    }
-
-    /// Sends a signal. Returns the run that waited for it.
-    pub async fn send_signal(&self, signal: SendSignal) -> Result<Option<RunId>, SendError> {
-        match self.ask(|reply| Input::Signal { signal, reply }).await? {
-            Answer::Signalled(run) | Answer::DoneBefore(run) => Ok(run),
-            other => unexpected(&other),
-        }
-    }
-
-    /// Deploys a component as the new version of an app. New runs start with it; runs in flight keep theirs.
-    pub async fn deploy(
-        &self,
-        wasm: bytes::Bytes,
-        options: DeployOptions,
-    ) -> Result<App, DeployError> {
-        let inner = &self.inner;
-        if !is_kebab_case(&options.app) {
-            return Err(DeployError::AppId(options.app));
-        }
-        for rule in &options.allow_net {
-            rule.parse::<AllowRule>()
-                .map_err(|error| DeployError::AllowNet(error.to_string()))?;
-        }
-        let bytes = wasm.len() as u64;
-        // Held until the app's record is durable: its file must not be swept away before.
-        let added = inner.components.add(wasm).await?;
-        let loaded = &added.app;
-        // One at a time: the number of deployments and the settings belong together.
-        let _turn = inner.deploying.lock().await;
-        let app = App {
-            id: options.app.as_str().into(),
-            current: Deployed {
-                digest: loaded.digest(),
-                at_ms: inner.clock.now_ms(),
-                bytes,
-                functions: loaded.functions().to_vec(),
-                schemas: loaded.schemas().to_vec(),
-            },
-            variables: options.variables,
-            allow_net: options.allow_net,
-            deployments: 0,
-        };
-        if let Some(done) = self.deployed_before(&options.app).await? {
-            return Ok(done);
-        }
-        let earlier = inner.apply_settings(&app);
-        let input = Box::new(app);
-        if let Answer::Refused(reason) = self
-            .ask(|reply| Input::Deploy { app: input, reply })
-            .await?
-        {
-            inner.restore_settings(&options.app, earlier);
-            return Err(DeployError::Refused(reason));
-        }
-        let served = inner
-            .settings
-            .read()
-            .values()
-            .map(|settings| settings.digest)
-            .collect();
-        inner.components.keep_only(&served);
-        inner.warnings.forget(&options.app);
-        let stored = inner.view.get_app(&options.app);
-        stored
-            .ok()
-            .flatten()
-            .ok_or(DeployError::Node(SendError::Stopping))
-    }
-
-    /// The app as it is served, if this request has deployed it before: its settings may have changed since and stay.
-    async fn deployed_before(&self, app: &str) -> Result<Option<App>, DeployError> {
-        let Some(request) = &self.request else {
-            return Ok(None);
-        };
-        let (key, app) = (request_key(request), app.to_owned());
-        let found = self.read(move |view| {
-            let done = view.control(&key)?.is_some();
-            Ok(if done { view.get_app(&app)? } else { None })
-        });
-        found
-            .await
-            .map_err(|_| DeployError::Node(SendError::Stopping))
     }
 
     /// Reads from the store on a thread that may block, and returns once all that was read is durable.
@@ -632,30 +454,7 @@ async fn open_store(
     Ok(store)
 }
 
-/// An answer of another kind than the question's: impossible, and no reason to end the process.
-fn unexpected<T>(answer: &Answer) -> Result<T, SendError> {
-    tracing::error!(
-        ?answer,
-        "the engine answered something else than it was asked"
-    );
-    Err(SendError::Stopping)
-}
-
 impl Inner {
-    /// Measures how events are taken.
-    async fn metered<T>(
-        &self,
-        taking: impl Future<Output = Result<T, SendError>>,
-    ) -> Result<T, SendError> {
-        let began = Instant::now();
-        let taken = taking.await;
-        match &taken {
-            Ok(_) => self.metrics.ingestion.observe(began.elapsed()),
-            Err(error) => self.metrics.refused(error),
-        }
-        taken
-    }
-
     /// Does something where blocking holds up nobody.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
@@ -709,7 +508,7 @@ impl Inner {
     }
 
     /// Returns the earlier ones.
-    fn apply_settings(&self, app: &App) -> Option<AppSettings> {
+    pub(crate) fn apply_settings(&self, app: &App) -> Option<AppSettings> {
         let rules = app.allow_net.iter().filter_map(|rule| rule.parse().ok());
         let egress = rules.fold(self.egress.clone(), EgressPolicy::allow);
         let variables = app
@@ -724,7 +523,7 @@ impl Inner {
         self.settings.write().insert(app.id.clone(), settings)
     }
 
-    fn restore_settings(&self, app: &str, earlier: Option<AppSettings>) {
+    pub(crate) fn restore_settings(&self, app: &str, earlier: Option<AppSettings>) {
         let mut settings = self.settings.write();
         match earlier {
             Some(earlier) => settings.insert(app.into(), earlier),
@@ -735,15 +534,5 @@ impl Inner {
     /// What events are checked against now.
     pub(crate) fn schemas(&self) -> Arc<Schemas> {
         self.schemas.read().clone()
-    }
-
-    pub(crate) fn refuse_overload(&self) -> Result<(), SendError> {
-        let waiting = self.shard.gauges().waiting.load(Ordering::Relaxed);
-        if waiting > self.max_queued_inputs || self.store.pending_rows() > self.max_pending_rows {
-            return Err(SendError::Overloaded {
-                retry_after_s: RETRY_AFTER_S,
-            });
-        }
-        Ok(())
     }
 }

@@ -33,6 +33,9 @@ const WITHOUT_KEY: [&str; 7] = [
     "/ready",
 ];
 
+/// Routes that find the key in their path.
+const KEY_IN_PATH: [&str; 2] = ["/cloudevents", "/e/"];
+
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
@@ -144,7 +147,7 @@ fn heed_idempotency_key(operation: &mut Operation) {
     operation
         .parameters
         .get_or_insert_default()
-        .push(header.build());
+        .push(RefOr::T(header.build()));
     let mut add = |status: &str, description: &str| {
         let response = ResponseBuilder::new().description(description);
         let responses = &mut operation.responses.responses;
@@ -171,6 +174,11 @@ fn finish(path: &str, operation: &mut Operation) {
     let mut usual = vec!["500", "503"];
     if WITHOUT_KEY.iter().any(|prefix| path.starts_with(prefix)) {
         operation.security = Some(Vec::new());
+        if KEY_IN_PATH.iter().any(|prefix| path.starts_with(prefix)) {
+            usual.extend(["401", "403", "429"]);
+        } else if path.starts_with("/hooks") {
+            usual.push("429");
+        }
     } else {
         operation.security = Some(vec![SecurityRequirement::new(API_KEY, [""; 0])]);
         usual.extend(["401", "403", "429"]);
@@ -237,7 +245,9 @@ fn describe_error(dialect: Dialect, response: &mut Described) {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name(schema_name(dialect))))
         .build();
-    response.content.insert(content_type.to_owned(), content);
+    response
+        .content
+        .insert(content_type.to_owned(), RefOr::T(content));
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {

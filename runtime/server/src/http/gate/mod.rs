@@ -131,7 +131,12 @@ impl Gate {
     fn within_limits(&self, caller: &Caller, request: &Request) -> Result<(), RetryAfter> {
         match (caller, request.extensions().get::<Peer>()) {
             (Caller::Holder(key) | Caller::SignedIn(key, _), _) => self.limits.take(&key.id),
-            (Caller::Stranger(Some(_)), Some(Peer(address))) => self.limits.was_wrong(*address),
+            // Where nobody is asked, a wrong key is nobody's business: a probe of health is always answered.
+            (Caller::Stranger(Some(_)), Some(Peer(address)))
+                if !table::asks_nobody(request.uri().path()) =>
+            {
+                self.limits.was_wrong(*address)
+            }
             (Caller::Stranger(_) | Caller::Anybody, _) => Ok(()),
         }
     }

@@ -265,6 +265,15 @@ pub(in crate::http) fn counted() -> Vec<(&'static str, &'static str)> {
     ROWS.iter().map(|row| (row.method, row.path)).collect()
 }
 
+/// Whether a path, as a client writes it, is one of those that anybody may use.
+pub(super) fn asks_nobody(path: &str) -> bool {
+    let mut open = ROWS.iter().filter(|row| row.need == Need::Nothing);
+    open.any(|row| match row.path.split_once('{') {
+        Some((before, _)) => path.starts_with(before),
+        None => path == row.path,
+    })
+}
+
 /// Whether anybody may use some method of a path.
 pub(super) fn is_open(path: &str) -> bool {
     let mut of_path = ROWS.iter().filter(|row| row.path == path);
@@ -329,5 +338,7 @@ mod tests {
             Found::Row(Need::Nothing, false)
         );
         assert_eq!(methods("/api/v1/apps/{app}"), "GET,HEAD,PUT");
+        assert!(asks_nobody("/health") && asks_nobody("/docs/errors/overloaded"));
+        assert!(!asks_nobody("/api/v1/runs") && !asks_nobody("/healthy"));
     }
 }
