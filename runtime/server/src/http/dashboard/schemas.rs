@@ -39,7 +39,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, PageError> {
 fn one(visit: &Visit, n: usize, schema: &SchemaView) -> Markup {
     let v = schema.v.as_deref().unwrap_or_default();
     html! {
-        section.panel-box data-testid="schema" data-event=(schema.event) {
+        section.panel-box data-testid="schema" data-event=(ui::shown(&schema.event)) {
             div.beside.spread {
                 h2 {
                     bdi { (ui::shown(&schema.event)) }
