@@ -37,7 +37,8 @@ pub(crate) async fn over_http(base: &Path, scale: Scale, report: &mut Report) ->
     batches(&process, address, scale.events, report).await
 }
 
-async fn start(folder: &Path) -> Result<(Process, SocketAddr)> {
+/// The release binary, asking nobody for a key.
+pub(crate) async fn start(folder: &Path) -> Result<(Process, SocketAddr)> {
     let binary = std::env::var_os("ABIDE_BIN")
         .map(PathBuf::from)
         .context("ABIDE_BIN does not name the binary; `cargo xtask bench` builds it")?;

@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: measures one node in this process and prints a table. It judges nothing: there is no pass or fail.
 //!
-//! But for `ingestion`, every figure is taken over the whole path but HTTP: events in through [`abide_server::Node`], a real component, sled with real
+//! But for `ingestion` and `dashboard`, every figure is taken over the whole path but HTTP: events in through [`abide_server::Node`], a real component, sled with real
 //! syncs on the disk of `--dir`. `--compare` is another matter: the real binary beside other systems, all over HTTP.
 
 mod compare;
+mod dashboard;
 mod deploy;
 mod flight;
 mod flow;
@@ -42,7 +43,7 @@ struct Arguments {
     /// Where the data is kept meanwhile; the disk below it is what is measured. Default: the system's temporary folder.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Takes only the measurements whose name contains this: throughput, ingest, ingestion, replay, resume, sleepers, timers, restart, flow, waits, queue, profile, log, deploy, languages.
+    /// Takes only the measurements whose name contains this: throughput, ingest, ingestion, replay, resume, sleepers, timers, restart, flow, waits, queue, profile, log, deploy, dashboard, languages.
     /// Languages is taken only if it is named: it needs components of all of them.
     /// With --compare: the lines of its table whose key contains this, for example `sequence10/http/1`.
     #[arg(long, value_name = "NAME")]
@@ -158,9 +159,7 @@ async fn measure() -> Result<()> {
     if wanted("ingest") {
         throughput::ingest(&base, scale, &mut report).await?;
     }
-    if wanted("ingestion") {
-        ingestion::over_http(&base, scale, &mut report).await?;
-    }
+    over_http(&wanted, &base, scale, &mut report).await?;
     if wanted("replay") || wanted("resume") {
         replay::measure(&base, scale, &mut report).await?;
     }
@@ -195,6 +194,22 @@ async fn measure() -> Result<()> {
         languages::measure(&base, scale, &mut report).await?;
     }
     hand_over(&report, arguments.json.as_deref())
+}
+
+/// What is measured of the binary.
+async fn over_http(
+    wanted: impl Fn(&str) -> bool,
+    base: &Path,
+    scale: Scale,
+    report: &mut Report,
+) -> Result<()> {
+    if wanted("ingestion") {
+        ingestion::over_http(base, scale, report).await?;
+    }
+    if wanted("dashboard") {
+        dashboard::pages(base, scale, report).await?;
+    }
+    Ok(())
 }
 
 fn hand_over(report: &Report, json: Option<&Path>) -> Result<()> {
