@@ -51,6 +51,8 @@ enum Command {
     Conformance(conformance::Options),
     /// Write `docs/openapi.json` from the code; with `--check`, only compare it (a test does that, too).
     Openapi(openapi::Options),
+    /// Make the pictures of the dashboard in `docs/screenshots` anew.
+    Screenshots,
     /// Check the rules of the design that the compiler does not know.
     Tidy,
     /// Measure (a release build); all arguments go to the benchmark, try `--help`.
@@ -101,6 +103,7 @@ fn main() -> ExitCode {
         Command::Ci => Ok(ci::run(&project)),
         Command::Conformance(options) => conformance::run(&project, &options),
         Command::Openapi(options) => openapi::run(&project, &options),
+        Command::Screenshots => languages::screenshots(&project).map(|()| true),
         Command::Tidy => tidy::run(&project),
         Command::Bench { args } => bench::run(&project, &args),
         Command::Sim { args } => sim::run(&project, &args),

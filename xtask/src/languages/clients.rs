@@ -68,8 +68,8 @@ pub(super) fn read(
     Ok(())
 }
 
-/// The folder with `node_modules`.
-fn install_javascript(source: &Path, cache: &Path) -> Result<PathBuf> {
+/// The folder with `node_modules`, of what a lock file names.
+pub(super) fn install_javascript(source: &Path, cache: &Path) -> Result<PathBuf> {
     let lock = source.join("package-lock.json");
     install(&lock, cache, |cache| {
         for name in ["package.json", "package-lock.json", ".npmrc"] {
@@ -81,7 +81,8 @@ fn install_javascript(source: &Path, cache: &Path) -> Result<PathBuf> {
             .arg("--loglevel=error");
         ensure!(
             succeeds(&mut npm)?,
-            "the JavaScript client could not be installed"
+            "what {} names could not be installed",
+            lock.display()
         );
         Ok(())
     })?;

@@ -2,6 +2,7 @@
 //!
 //! A fresh machine has Rust, Node and Python. Whatever else is needed is installed by the binary that is tested, into its cache.
 
+mod browser;
 mod clients;
 mod jobs;
 mod openapi;
@@ -14,8 +15,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::project::{Kind, Project};
 use crate::report::Report;
-use crate::shell::{output, phase, say};
-use crate::test::Ready;
+use crate::shell::{binaries, output, phase, say};
+use crate::test::{Ready, prepare_guests, target};
 use jobs::Job;
 
 /// Builds that go on side by side: each uses more than one core at times.
@@ -94,7 +95,7 @@ fn build(binary: &Path, name: String, folder: &Path, arguments: &[&str]) -> Job 
     Job { name, command }
 }
 
-/// The tests with programs as they are published: Inngest's clients, and schemathesis.
+/// The tests with programs as they are published: Inngest's clients, schemathesis, and Chromium.
 pub(crate) fn test_clients(
     project: &Project,
     ready: &Ready,
@@ -106,7 +107,24 @@ pub(crate) fn test_clients(
     })?;
     phase("tests: tests/openapi", || {
         openapi::run(project, ready, target, report)
+    })?;
+    phase("tests: tests/browser", || {
+        browser::run(project, ready, target, report)
     })
+}
+
+/// Makes the pictures of the dashboard in `docs`.
+pub(crate) fn screenshots(project: &Project) -> Result<()> {
+    ensure_tools()?;
+    let guests = prepare_guests(project)?;
+    let mut built = phase("build abide", || binaries(project, &["abide"], false))?;
+    let binary = built.pop().context("a binary was asked for")?;
+    let ready = Ready {
+        binary,
+        guests,
+        conformance: None,
+    };
+    browser::screenshots(project, &ready, &target(project)?)
 }
 
 /// The SDKs' own tests and type checks.

@@ -1,0 +1,22 @@
+// Every page that there is.
+
+/** What stands in the navigation, with its path. */
+export const SECTIONS = {
+  Runs: "/runs",
+  Events: "/events",
+  Functions: "/functions",
+  Apps: "/apps",
+  Schemas: "/schemas",
+  Webhooks: "/webhooks",
+  Keys: "/keys",
+  Environments: "/environments",
+  "Audit log": "/audit",
+};
+
+/** The paths of all pages of a server that `populate` filled. */
+export async function everyPage(server, runs) {
+  const { event_id: event } = await server.run(runs.completed);
+  const functions = ["fulfil", "approve", "report", "one-by-one"].map((name) => `/functions/shop/${name}`);
+  const shown = Object.values(runs).map((run) => `/runs/${run}`);
+  return [...Object.values(SECTIONS), "/apps/shop", "/events/new", "/events/new?name=shop/charge.asked", `/events/${event}`, ...functions, ...shown];
+}

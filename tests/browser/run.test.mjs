@@ -1,0 +1,165 @@
+// The page of a run: why it stands where it stands, what it did, and everything that can be done to it, judged by what the API says afterwards.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before } from "node:test";
+
+import { open, press, reveal } from "./harness/browser.mjs";
+import { populate } from "./harness/fixtures.mjs";
+import { pageTest } from "./harness/page-test.mjs";
+import { Server } from "./harness/server.mjs";
+
+const HOUR_MS = 3_600_000;
+
+let server;
+let runs;
+
+before(async () => {
+  server = await Server.open();
+  runs = await populate(server);
+});
+after(() => server?.stop());
+
+const guard = () => server;
+const sleeper = () => server.start("shop/nap", "shop/reminder.set", { sleep_ms: HOUR_MS }, "Sleeping");
+const main = (page) => page.locator("main").innerText();
+
+pageTest("one sentence says why a run does not go on", guard, async ({ page }) => {
+  const sentences = {
+    sleeping: /sleeps until/i,
+    waiting: /waits for.*shop\/payment\.approved.*id.*42.*until/is,
+    retrying: /next attempt 2 of 5.*download.*503/is,
+    queued: /queued.*1 run for "acme" under way/is,
+    paused: /the shop is being moved/i,
+  };
+  for (const [state, sentence] of Object.entries(sentences)) {
+    await open(page, `/runs/${runs[state]}`);
+    assert.match(await main(page), sentence, state);
+  }
+});
+
+pageTest("a run that went through everything shows every step, its attempts, its child and what it sent", guard, async ({ page, server }) => {
+  const run = await server.run(runs.completed);
+  await open(page, `/runs/${runs.completed}`);
+  await page.evaluate(() => document.querySelectorAll("details").forEach((it) => (it.open = true)));
+  const text = await main(page);
+  for (const step of run.steps) assert.ok(text.includes(step.id), step.id);
+  assert.match(text, /503 from the courier/);
+  assert.match(text, /the courier does not answer/, "the log lines of the step");
+  assert.match(text, /order 7 over 1900/, "the log lines of the run");
+  const children = (await server.runs("function=shop/pack")).map((it) => it.run_id);
+  const child = children.find((id) => text.includes(id)) ?? children[0];
+  assert.ok(await page.locator(`main a[href="/runs/${child}"]`).count(), "a link to the invoked run");
+  assert.ok(await page.locator(`main a[href="/events/${run.event_id}"]`).count(), "a link to its event");
+  const [sent] = (await server.api("GET", "/api/v1/events?name=shop/order.shipped")).data;
+  assert.ok(await page.locator(`main a[href="/events/${sent.event_id}"]`).count(), "a link to the event that it sent");
+});
+
+pageTest("a failed run shows its error with the guest's stack", guard, async ({ page }) => {
+  await open(page, `/runs/${runs.failed}`);
+  await page.evaluate(() => document.querySelectorAll("details").forEach((it) => (it.open = true)));
+  const text = await main(page);
+  assert.match(text, /Declined/);
+  assert.match(text, /500 is more than the card's limit of 100/);
+  assert.match(text, /shop\/src\/states\.rs/);
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? "" : ", without JavaScript";
+  pageTest(`cancel, with a reason${how}`, guard, { javaScriptEnabled }, async ({ page, server }) => {
+    const run = await sleeper();
+    await open(page, `/runs/${run}`);
+    await press(page, "cancel", { Reason: "no <b>longer</b> wanted" });
+    const { status, error } = await server.reaches(run, "Cancelled");
+    assert.equal(status, "Cancelled");
+    assert.match(error.message, /no <b>longer<\/b> wanted/);
+    assert.match(await main(page), /no <b>longer<\/b> wanted/);
+    assert.equal(await page.getByTestId("form-cancel").count(), 0, "it cannot be cancelled twice");
+  });
+
+  pageTest(`pause, then resume${how}`, guard, { javaScriptEnabled }, async ({ page, server }) => {
+    const run = await sleeper();
+    await open(page, `/runs/${run}`);
+    await press(page, "pause", { Reason: "lunch" });
+    assert.equal((await server.reaches(run, "Paused")).paused_reason, "lunch");
+    await press(page, "resume");
+    await server.reaches(run, "Sleeping");
+  });
+
+  pageTest(`replay a run that failed${how}`, guard, { javaScriptEnabled }, async ({ page, server }) => {
+    await open(page, `/runs/${runs.failed}`);
+    await press(page, "replay");
+    const again = new URL(page.url()).pathname.split("/")[2];
+    assert.notEqual(again, runs.failed);
+    const run = await server.reaches(again, "Failed");
+    assert.equal(run.original_run_id, runs.failed);
+  });
+
+  pageTest(`replay from a step with another input${how}`, guard, { javaScriptEnabled }, async ({ page, server }) => {
+    await open(page, `/runs/${runs.failed}`);
+    await press(page, "replay-step-charge", { Input: '{"amount": 55}' });
+    const again = new URL(page.url()).pathname.split("/")[2];
+    const run = await server.reaches(again, "Completed");
+    assert.deepEqual(run.output, { charged: 55, fee: 3 });
+    assert.equal(run.original_run_id, runs.failed);
+    assert.equal(run.steps.find((it) => it.id === "fee").carried_over, true);
+    assert.equal(run.steps.find((it) => it.id === "charge").input_replaced, true);
+  });
+
+  pageTest(`send the event that a run waits for${how}`, guard, { javaScriptEnabled }, async ({ page, server }) => {
+    const run = await server.start("shop/approve", "shop/payment.large", { id: 4711 }, "Waiting");
+    await open(page, `/runs/${run}`);
+    const form = page.getByTestId("form-send");
+    const data = JSON.parse(await form.getByLabel("Data").inputValue());
+    assert.equal(data.id, 4711, "what must match is filled in");
+    await press(page, "send", { Data: JSON.stringify({ ...data, by: "the director" }) });
+    const { output } = await server.reaches(run, "Completed");
+    assert.deepEqual(output, { id: 4711, by: "the director" });
+  });
+}
+
+pageTest("an input that is no JSON is not sent, and what was typed stays", guard, async ({ page, server }) => {
+  const before = (await server.runs("function=shop/charge")).length;
+  await open(page, `/runs/${runs.failed}`);
+  const form = page.getByTestId("form-replay-step-charge");
+  await reveal(form);
+  await form.getByLabel("Input").fill('{"amount": ');
+  await form.getByTestId("button-replay-step-charge").click();
+  assert.equal(await form.getByLabel("Input").inputValue(), '{"amount": ');
+  assert.equal((await server.runs("function=shop/charge")).length, before);
+});
+
+pageTest("the page follows its run without being loaded again", guard, async ({ page, server }) => {
+  const run = await server.start("shop/approve", "shop/payment.large", { id: 815 }, "Waiting");
+  await open(page, `/runs/${run}`);
+  await page.evaluate(() => (globalThis.loaded = "once"));
+  await server.send("shop/payment.approved", { id: 815, by: "nobody" });
+  await server.reaches(run, "Completed");
+  await page.locator("main").getByText("Completed").first().waitFor();
+  await page.getByText("nobody").first().waitFor({ state: "attached" });
+  assert.equal(await page.evaluate(() => globalThis.loaded), "once");
+});
+
+pageTest("what is open and in use stays so while the page follows its run", guard, async ({ page, server }) => {
+  const run = await server.start("shop/fulfil", "shop/order.placed", { id: 99, amount: 5, sleep_ms: HOUR_MS }, "Sleeping");
+  await open(page, `/runs/${run}`);
+  const step = page.getByTestId("step-price");
+  await step.locator("summary").first().click();
+  await page.evaluate(() => (globalThis.loaded = "once"));
+  const summary = step.locator("summary").first();
+  await summary.focus();
+  await server.api("POST", `/api/v1/runs/${run}/pause`, { reason: "to see what stays" });
+  await page.getByText("to see what stays").first().waitFor();
+  assert.equal(await step.evaluate((it) => it.open), true);
+  assert.ok(await summary.evaluate((it) => it === document.activeElement), "the focus stays");
+  assert.equal(await page.evaluate(() => globalThis.loaded), "once");
+});
+
+pageTest("export hands over the run as a file that import takes", guard, async ({ page, server }) => {
+  await open(page, `/runs/${runs.completed}`);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId("link-export").click()]);
+  const body = await readFile(await download.path());
+  const answer = await fetch(`${server.url}/api/v1/import?check=true`, { method: "POST", body });
+  const checked = await answer.json();
+  assert.deepEqual([answer.status, checked.run_id, checked.status], [200, runs.completed, "Completed"]);
+});
