@@ -23,7 +23,6 @@ try {
   const runs = await populate(server);
   await trade();
   const { event_id: event } = await server.run(runs.completed);
-  await picture("overview", "/");
   await picture("runs", "/runs");
   await picture("run", `/runs/${runs.completed}`);
   await picture("run-waiting", `/runs/${runs.waiting}`);

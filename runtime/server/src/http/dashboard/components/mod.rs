@@ -59,7 +59,10 @@ pub(in crate::http) fn table(caption: &str, columns: &[(&str, &str)], rows: &Mar
             table {
                 caption.hidden { (caption) }
                 thead { tr {
-                    @for (name, class) in columns { th scope="col" class=(class) { (name) } }
+                    @for (name, class) in columns {
+                        // A column of buttons has no name, and what is empty heads nothing.
+                        @if name.is_empty() { td class=(class) {} } @else { th scope="col" class=(class) { (name) } }
+                    }
                 } }
                 tbody { (rows) }
             }
