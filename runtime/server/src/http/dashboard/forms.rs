@@ -2,8 +2,6 @@
 //!
 //! Where they may come from, the gate decides. A message travels to the next page in a cookie, and is shown once.
 
-#![allow(dead_code, reason = "pages to come use it")]
-
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;

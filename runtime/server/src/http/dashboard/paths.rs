@@ -1,7 +1,5 @@
 //! The addresses that pages link to: our own paths, and nothing that a guest could choose but as an encoded part of one.
 
-#![allow(dead_code, reason = "pages to come use it")]
-
 use std::fmt::{Display, Write};
 
 /// A path from its parts, which are encoded.

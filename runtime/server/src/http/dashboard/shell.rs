@@ -10,7 +10,6 @@ use crate::admin::Principal;
 
 /// The sections of the dashboard, as the navigation lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "a section is there before its page is")]
 pub(in crate::http) enum Section {
     Overview,
     Runs,

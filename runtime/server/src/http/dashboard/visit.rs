@@ -1,7 +1,5 @@
 //! A visit: who looks at a page, of which environment, and how.
 
-#![allow(dead_code, reason = "pages to come use it")]
-
 use std::convert::Infallible;
 use std::sync::Arc;
 

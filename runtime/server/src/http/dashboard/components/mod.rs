@@ -1,7 +1,5 @@
 //! What pages are made of. Pure functions to markup; each says where hostile text may enter, and makes it visible text.
 
-#![allow(dead_code, unused_imports, reason = "pages to come are made of them")]
-
 mod failure;
 mod form;
 mod json;
