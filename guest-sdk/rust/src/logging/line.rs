@@ -120,8 +120,10 @@ mod tests {
         let mut line = Line::new("charged".into());
         log::kv::Source::visit(&pairs, &mut line).expect("it visits");
         let json: Value = serde_json::from_str(&line.text()).expect("it is JSON");
-        let fields =
-            serde_json::json!({"order": 42, "total": 1.5, "paid": true, "to": "Ann", "id": "Some(1)"});
-        assert_eq!(json, serde_json::json!({"message": "charged", "fields": fields}));
+        let fields = serde_json::json!({"order": 42, "total": 1.5, "paid": true, "to": "Ann", "id": "Some(1)"});
+        assert_eq!(
+            json,
+            serde_json::json!({"message": "charged", "fields": fields})
+        );
     }
 }

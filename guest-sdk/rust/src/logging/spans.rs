@@ -183,7 +183,10 @@ mod tests {
         });
         let lines = LINES.take();
         let levels: Vec<_> = lines.iter().map(|(level, _)| *level).collect();
-        assert_eq!(levels, [Level::Info, Level::Warn, Level::Debug, Level::Error]);
+        assert_eq!(
+            levels,
+            [Level::Info, Level::Warn, Level::Debug, Level::Error]
+        );
         assert_eq!(lines[0].1, "begins");
         let json = |n: usize| serde_json::from_str::<Value>(&lines[n].1).expect("JSON");
         assert_eq!(

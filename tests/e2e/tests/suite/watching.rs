@@ -20,7 +20,11 @@ fn watch_tells_a_run_to_its_end_and_its_exit_code_is_the_outcome() {
     let api = &ledger.api;
     let sleeping = api.run_of(&api.send("ledger/sleep", &order("watched", 1, 1_000)));
     let watched = run(&ledger, &["runs", "watch", &sleeping]).done();
-    assert!(watched.stdout.contains("Completed in"), "{}", watched.stdout);
+    assert!(
+        watched.stdout.contains("Completed in"),
+        "{}",
+        watched.stdout
+    );
     assert!(!watched.stdout.contains('\u{1b}'), "{}", watched.stdout);
     // It is over: told once more, and the same code.
     let again = run(&ledger, &["runs", "watch", &sleeping, "--json"]).done();
@@ -31,7 +35,11 @@ fn watch_tells_a_run_to_its_end_and_its_exit_code_is_the_outcome() {
     let long = api.run_of(&api.send("ledger/sleep", &order("cancelled", 1, 3_600_000)));
     run(&ledger, &["runs", "cancel", &long]).done();
     let cancelled = run(&ledger, &["runs", "watch", &long]).expect(1);
-    assert!(cancelled.stdout.contains("Cancelled"), "{}", cancelled.stdout);
+    assert!(
+        cancelled.stdout.contains("Cancelled"),
+        "{}",
+        cancelled.stdout
+    );
     run(&ledger, &["runs", "watch", "01J8Z6QW3C9G5V2N7T4R0K1M8X"])
         .refused(1, &["01J8Z6QW3C9G5V2N7T4R0K1M8X"]);
 }
@@ -43,7 +51,12 @@ fn top_prints_one_frame_for_scripts_and_says_so_where_there_is_no_terminal() {
     let event = api.send("ledger/sequence", &order("top", 1, 0));
     api.ended(&api.run_of(&event), SOON);
     let frame = run(&ledger, &["top", "--once"]).done().stdout;
-    for words in ["abide top", ledger.server.url(), "ledger/sequence", "completed 1"] {
+    for words in [
+        "abide top",
+        ledger.server.url(),
+        "ledger/sequence",
+        "completed 1",
+    ] {
         assert!(frame.contains(words), "no {words} in:\n{frame}");
     }
     assert!(!frame.contains('\u{1b}'), "{frame}");
@@ -105,7 +118,9 @@ fn logs_are_chosen_by_level_and_step_and_cut_where_they_are_too_long() {
     let ledger = Ledger::start();
     let component = guest("hostile");
     run(&ledger, &["deploy", &component.to_string_lossy()]).done();
-    let id = ledger.api.outcome("hostile/log-flood-body", &json!({}), SOON);
+    let id = ledger
+        .api
+        .outcome("hostile/log-flood-body", &json!({}), SOON);
     let id = id["run_id"].as_str().expect("an id");
     let count = |more: &[&str]| {
         let shown = run(&ledger, &[&["runs", "logs", id, "--json"], more].concat()).done();
@@ -114,7 +129,10 @@ fn logs_are_chosen_by_level_and_step_and_cut_where_they_are_too_long() {
     let all = count(&[]);
     assert!(all > 100, "{all}");
     assert_eq!(count(&["--step", "flood"]), all);
-    assert_eq!((count(&["--step", ""]), count(&["--step", "other"])), (0, 0));
+    assert_eq!(
+        (count(&["--step", ""]), count(&["--step", "other"])),
+        (0, 0)
+    );
     // What was left out is said by one line.
     assert_eq!(count(&["--level", "warn"]), 1);
     let (mut after, mut paged) = ("0".to_owned(), 0);
@@ -123,7 +141,10 @@ fn logs_are_chosen_by_level_and_step_and_cut_where_they_are_too_long() {
         let page = ledger.api.get(&path).json;
         let lines = page["data"].as_array().map_or(0, Vec::len);
         assert!(lines <= 999 && page["cut"] == true, "{lines}");
-        page["next_after"].as_str().expect("a text").clone_into(&mut after);
+        page["next_after"]
+            .as_str()
+            .expect("a text")
+            .clone_into(&mut after);
         paged += lines;
         if lines == 0 {
             break;
