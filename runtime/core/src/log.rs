@@ -25,8 +25,8 @@ pub struct Written {
 
 impl Written {
     /// What a text says.
-    pub fn parse(text: String) -> Self {
-        structured(&text).unwrap_or_else(|| Self {
+    pub fn parse(text: &str) -> Self {
+        structured(text).unwrap_or_else(|| Self {
             level: None,
             message: text.trim_end_matches(['\n', '\r']).to_owned(),
             fields: Vec::new(),
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn kept(text: &str, bytes: usize) -> (LogLevel, String, Option<String>, u32) {
-        let (level, kept) = Written::parse(text.to_owned()).fit(LogLevel::Info, bytes);
+        let (level, kept) = Written::parse(text).fit(LogLevel::Info, bytes);
         let fields = kept.fields.map(|json| json.to_string());
         if let Some(json) = &fields {
             assert!(crate::is_json_object(json), "{json}");

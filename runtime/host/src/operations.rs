@@ -73,6 +73,6 @@ fn log(
     store: StoreContextMut<'_, Guest>,
     (level, message): (Level, String),
 ) -> wasmtime::Result<()> {
-    store.data().sink.log(convert::level(level), message);
+    store.data().sink.log(convert::level(level), &message);
     Ok(())
 }

@@ -384,10 +384,10 @@ impl Node {
         match closing.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(%error, environment = &*inner.environment, "the store did not close cleanly")
+                tracing::error!(%error, environment = &*inner.environment, "the store did not close cleanly");
             }
             Err(error) => {
-                tracing::error!(%error, environment = &*inner.environment, "the store did not close cleanly")
+                tracing::error!(%error, environment = &*inner.environment, "the store did not close cleanly");
             }
         }
         inner.replies.lock().clear();

@@ -266,11 +266,13 @@ impl Shard {
             let act = self.act.clone();
             let durable = out.durable;
             let tracer = self.tracer.as_ref();
-            let sights = tracer.and_then(|it| Some((it.clone(), it.watch(&out.writes)?)));
+            let sights = tracer.and_then(|it| Some((it.clone(), Tracer::watch(&out.writes)?)));
             // The effects are the listener: nobody waits for the ticket.
             let _ticket = self.store.submit_then(batch, move |result| match result {
                 Ok(()) => {
-                    durable.into_iter().for_each(|effect| act.durable(effect));
+                    for effect in durable {
+                        act.durable(effect);
+                    }
                     if let Some((tracer, sights)) = sights {
                         tracer.seen(sights);
                     }

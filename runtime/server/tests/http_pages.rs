@@ -86,7 +86,7 @@ fn hostile_event() -> Write {
         v: Some(HOSTILE.into()),
         ..NewEvent::default()
     };
-    let id = EventId((u128::from(T0) << 80) | 77);
+    let id = EventId((u128::from(T0) << 80) | 0x4d);
     Write::PutEvent(Arc::new(event.accept(id, T0, EventSource::Api)))
 }
 
@@ -107,11 +107,9 @@ async fn page(served: &Served, path: &str) -> String {
 }
 
 async fn form(served: &Served, path: &str, pairs: &[(&str, &str)]) -> Answer {
-    let mut body = String::new();
-    for (name, value) in pairs {
-        let value: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        body += &format!("{name}={value}&");
-    }
+    let mut body = form_urlencoded::Serializer::new(String::new());
+    body.extend_pairs(pairs);
+    let body = body.finish();
     let mut request = request(Method::POST, path, body);
     let form = "application/x-www-form-urlencoded"
         .parse()
@@ -182,7 +180,7 @@ async fn whatever_senders_and_authors_write_stays_text() {
     writes.push(app("shop", HOSTILE));
     writes.push(hostile_event());
     let served = Served::with(&writes, HttpConfig::default()).await;
-    let id = EventId((u128::from(T0) << 80) | 77);
+    let id = EventId((u128::from(T0) << 80) | 0x4d);
     let own = ["/apps/shop", "/functions/shop/pay"].map(str::to_owned);
     let query = "x%22%27%3E%3Cscript%3Ealert%281%29%3C%2Fscript%3E";
     let more = [
@@ -204,7 +202,7 @@ async fn whatever_senders_and_authors_write_stays_text() {
 }
 
 #[tokio::test]
-async fn forms_do_what_the_api_does_and_lead_to_a_page_that_says_so() {
+async fn forms_send_events_pause_functions_and_invoke_them() {
     let mut writes = three_runs();
     writes.push(app("shop", "order/placed"));
     let served = Served::with(&writes, HttpConfig::default()).await;
@@ -262,7 +260,11 @@ async fn forms_do_what_the_api_does_and_lead_to_a_page_that_says_so() {
         "{}",
         invoked.text
     );
+}
 
+#[tokio::test]
+async fn forms_set_schemas_and_webhooks_and_never_show_a_secret() {
+    let served = Served::with(&three_runs(), HttpConfig::default()).await;
     let schema = [
         ("event", "x/y"),
         ("schema", "{\"type\":\"object\",\"required\":[\"id\"]}"),
@@ -303,7 +305,11 @@ async fn forms_do_what_the_api_does_and_lead_to_a_page_that_says_so() {
         served.get("/api/v1/webhooks/pay").await.status,
         StatusCode::NOT_FOUND
     );
+}
 
+#[tokio::test]
+async fn a_key_is_shown_once_when_it_is_made() {
+    let served = Served::with(&three_runs(), HttpConfig::default()).await;
     let made = form(
         &served,
         "/keys/create",

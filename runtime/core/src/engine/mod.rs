@@ -418,7 +418,7 @@ impl Engine {
                 request,
                 input,
                 reply,
-            } => self.once(request, *input, reply, cx),
+            } => self.once(&request, *input, reply, cx),
             Input::Progress {
                 run,
                 token,

@@ -32,12 +32,12 @@ impl Engine {
     /// Does what a request asks for, unless it was done before.
     pub(super) fn once(
         &mut self,
-        request: String,
+        request: &str,
         input: Input,
         reply: ReplyId,
         cx: &mut Context<'_>,
     ) -> Result<(), ReadError> {
-        let key = request_key(&request);
+        let key = request_key(request);
         if let Some(Control::Answered { made, until_ms }) = self.control(&key, cx)?
             && until_ms > cx.now_ms
         {
@@ -46,7 +46,7 @@ impl Engine {
         }
         let keeps = matches!(&input, Input::Signal { signal, .. } if signal.ttl_ms() > 0);
         self.take(input, cx)?;
-        if let Some(made) = cx
+        if let Some(Made(made)) = cx
             .out
             .answered(reply)
             .and_then(|answer| made(answer, keeps))
@@ -58,27 +58,31 @@ impl Engine {
     }
 }
 
+/// That a request changed something; the run or the job that it made or reached, if it was one.
+struct Made(Option<RunId>);
+
 /// What a request made or reached, if it changed anything. A signal that nobody waits for did so only if it is kept.
-fn made(answer: &Answer, keeps: bool) -> Option<Option<RunId>> {
-    match answer {
-        Answer::Job(job) => Some(Some(job.id)),
-        Answer::Replayed(run) | Answer::Invoked { run, .. } => Some(Some(*run)),
-        Answer::Signalled(None) => keeps.then_some(None),
-        Answer::Signalled(run) => Some(*run),
+fn made(answer: &Answer, keeps: bool) -> Option<Made> {
+    let made = match answer {
+        Answer::Job(job) => Some(job.id),
+        Answer::Replayed(run) | Answer::Invoked { run, .. } => Some(*run),
+        Answer::Signalled(None) if !keeps => return None,
+        Answer::Signalled(run) => *run,
         Answer::Accepted(_)
         | Answer::Delivered { .. }
         | Answer::Cancelled
         | Answer::Deployed
         | Answer::Paused
         | Answer::Resumed
-        | Answer::SchemaChanged => Some(None),
+        | Answer::SchemaChanged => None,
         Answer::DoneBefore(_)
         | Answer::Ended(_)
         | Answer::NoSuchRun
         | Answer::NoSuchJob
         | Answer::NoSuchFunction
-        | Answer::Refused(_) => None,
-    }
+        | Answer::Refused(_) => return None,
+    };
+    Some(Made(made))
 }
 
 impl Output {

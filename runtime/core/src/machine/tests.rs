@@ -135,7 +135,7 @@ fn the_limit_of_a_log_holds_across_executions_and_is_told_once() {
         ..Limits::default()
     };
     let log = |machine: &mut Machine, text: &str| {
-        machine.log(crate::state::LogLevel::Info, text.into(), 1_000);
+        machine.log(crate::state::LogLevel::Info, text, 1_000);
     };
     let mut first = machine(limits.clone());
     log(&mut first, "a");
@@ -174,7 +174,7 @@ fn the_bytes_of_a_log_are_limited_too() {
     };
     let mut machine = machine(limits);
     for _ in 0..5 {
-        machine.log(crate::state::LogLevel::Info, "x".repeat(60), 1_000);
+        machine.log(crate::state::LogLevel::Info, &"x".repeat(60), 1_000);
     }
     let logs = machine.take_progress().expect("something new").logs;
     assert_eq!(logs.len(), 2);
@@ -184,7 +184,7 @@ fn the_bytes_of_a_log_are_limited_too() {
 #[test]
 fn a_line_of_workflow_code_is_recorded_once_however_often_it_is_replayed() {
     let mut first = machine(Limits::default());
-    first.log(crate::state::LogLevel::Info, "hello".into(), 1_000);
+    first.log(crate::state::LogLevel::Info, "hello", 1_000);
     start(&mut first, "a").expect("within the limits");
     assert_eq!(first.next(), Ok(Next::Blocked));
     let progress = first.take_progress().expect("something new");
@@ -192,7 +192,7 @@ fn a_line_of_workflow_code_is_recorded_once_however_often_it_is_replayed() {
     assert!(progress.entries.contains(&Entry::Logged { lines: 1 }));
     let mut again =
         Machine::load(first.info().clone(), progress.entries, 2_000).expect("our own journal");
-    again.log(crate::state::LogLevel::Info, "hello".into(), 2_000);
+    again.log(crate::state::LogLevel::Info, "hello", 2_000);
     start(&mut again, "a").expect("the same again");
     assert_eq!(again.next(), Ok(Next::Blocked));
     assert!(

@@ -266,7 +266,7 @@ impl Machine {
     }
 
     /// A body logs a line.
-    pub fn body_log(&mut self, cursor: &TwinCursor, level: LogLevel, message: String, now_ms: u64) {
+    pub fn body_log(&mut self, cursor: &TwinCursor, level: LogLevel, message: &str, now_ms: u64) {
         if let Some(op) = cursor.executing {
             let attempt = self.op(op).attempt;
             self.push_line(Some(op), attempt, level, message, now_ms);
@@ -320,7 +320,7 @@ impl Machine {
         op: Option<OpNumber>,
         attempt: u32,
         level: LogLevel,
-        message: String,
+        message: &str,
         at_ms: u64,
     ) {
         let limits = &self.info.limits;

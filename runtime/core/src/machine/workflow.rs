@@ -454,7 +454,7 @@ impl Machine {
     }
 
     /// The workflow code logs a line. A replayed one is dropped.
-    pub fn log(&mut self, level: LogLevel, message: String, now_ms: u64) {
+    pub fn log(&mut self, level: LogLevel, message: &str, now_ms: u64) {
         self.seen_lines += 1;
         if self.seen_lines > self.recorded_lines {
             self.recorded_lines = self.seen_lines;

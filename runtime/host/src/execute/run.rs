@@ -159,7 +159,7 @@ impl Run {
         Some(trace.of_attempt(state.machine.info().run, op, attempt))
     }
 
-    pub(crate) fn log(&self, role: Role, level: LogLevel, message: String) {
+    pub(crate) fn log(&self, role: Role, level: LogLevel, message: &str) {
         let now_ms = self.port.now_ms();
         let mut state = self.state();
         let State {

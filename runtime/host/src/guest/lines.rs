@@ -62,7 +62,7 @@ impl LogSink {
     }
 
     /// One line of the logging interface.
-    pub(crate) fn log(&self, level: LogLevel, message: String) {
+    pub(crate) fn log(&self, level: LogLevel, message: &str) {
         if let Some(run) = &self.run {
             run.log(self.role, level, message);
         }
@@ -119,7 +119,7 @@ impl LogSink {
                 LogLevel::Warn
             }
         };
-        self.log(level, text);
+        self.log(level, &text);
     }
 }
 

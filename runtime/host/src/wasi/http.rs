@@ -172,7 +172,7 @@ fn handle(
     if let Some(why) = guest.outgoing.refusal(target) {
         guest.table.delete(request)?;
         forget(guest, given)?;
-        guest.sink.log(LogLevel::Warn, why.clone());
+        guest.sink.log(LogLevel::Warn, &why);
         return Ok((Err(types::ErrorCode::InternalError(Some(why))),));
     }
     let handled = outgoing_handler::Host::handle(&mut view(guest), request, options);

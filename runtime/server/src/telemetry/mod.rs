@@ -137,7 +137,7 @@ pub(crate) struct Tracer {
 
 impl Tracer {
     /// What matters of a batch of writes; `None` for nothing.
-    pub(crate) fn watch(&self, writes: &[Write]) -> Option<Vec<Sight>> {
+    pub(crate) fn watch(writes: &[Write]) -> Option<Vec<Sight>> {
         let sights = observe::sights(writes);
         (!sights.is_empty()).then_some(sights)
     }

@@ -383,7 +383,6 @@ fn paths(source: &str) -> BTreeSet<String> {
                 rest.next();
             }
             (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),
             (None, c) if c.is_alphabetic() || c == '_' => {
                 let part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
@@ -400,7 +399,7 @@ fn paths(source: &str) -> BTreeSet<String> {
                     found.insert(path.to_owned());
                 }
             }
-            (None, _) => {}
+            (Some(_) | None, _) => {}
         }
     }
     found

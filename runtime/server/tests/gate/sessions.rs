@@ -13,10 +13,8 @@ const RUN: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 /// Cookies as a browser keeps them.
 fn cookie(answer: &Answer, name: &str) -> Option<String> {
     let lines = answer.headers.get_all("set-cookie").iter();
-    let lines = lines.map(|line| line.to_str().expect("it is text"));
-    let line = lines
-        .filter(|line| line.starts_with(&format!("{name}=")))
-        .last()?;
+    let mut lines = lines.map(|line| line.to_str().expect("it is text"));
+    let line = lines.rfind(|line| line.starts_with(&format!("{name}=")))?;
     Some(line.split(';').next().unwrap_or_default().to_owned())
 }
 

@@ -358,8 +358,9 @@ fn logs() -> Vec<(String, Write)> {
     writes.collect()
 }
 
-fn controls() -> Vec<(String, Write)> {
-    let samples = named(vec![
+/// One of each.
+fn control_samples() -> Vec<(String, Control)> {
+    named(vec![
         (
             "Throttle",
             Control::Throttle {
@@ -419,7 +420,11 @@ fn controls() -> Vec<(String, Write)> {
                 until_ms: 1_000_028,
             },
         ),
-    ]);
+    ])
+}
+
+fn controls() -> Vec<(String, Write)> {
+    let samples = control_samples();
     let missing = missing_controls(&samples);
     assert!(missing.is_empty(), "no sample of the controls {missing:?}");
     let key = |key: String| ControlKey {

@@ -33,7 +33,7 @@ fn watch_tells_a_run_to_its_end_and_its_exit_code_is_the_outcome() {
     assert_eq!(last["status"], "Completed");
 
     let long = api.run_of(&api.send("ledger/sleep", &order("cancelled", 1, 3_600_000)));
-    run(&ledger, &["runs", "cancel", &long]).done();
+    let _ = run(&ledger, &["runs", "cancel", &long]).done();
     let cancelled = run(&ledger, &["runs", "watch", &long]).expect(1);
     assert!(
         cancelled.stdout.contains("Cancelled"),
@@ -117,7 +117,7 @@ fn top_draws_on_a_terminal_and_gives_it_back() {
 fn logs_are_chosen_by_level_and_step_and_cut_where_they_are_too_long() {
     let ledger = Ledger::start();
     let component = guest("hostile");
-    run(&ledger, &["deploy", &component.to_string_lossy()]).done();
+    let _ = run(&ledger, &["deploy", &component.to_string_lossy()]).done();
     let id = ledger
         .api
         .outcome("hostile/log-flood-body", &json!({}), SOON);

@@ -3,7 +3,7 @@
 use abide_sdk::prelude::*;
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Text {
+pub(crate) struct Mirrored {
     text: String,
     /// The run fails in the end, with an error that is made of the text.
     #[serde(default)]
@@ -20,8 +20,8 @@ pub(crate) struct Text {
     on = "shop/mirror.*",
     retries = 0
 )]
-pub(crate) async fn mirror(ctx: Context, event: Event<Text>) -> Result<Value> {
-    let Text { text, fails, waits } = event.data;
+pub(crate) async fn mirror(ctx: Context, event: Event<Mirrored>) -> Result<Value> {
+    let Mirrored { text, fails, waits } = event.data;
     // Ids and names may be 256 characters long, texts any.
     let id: String = text.chars().take(200).collect();
     log::info!("{text}");

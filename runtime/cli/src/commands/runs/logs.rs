@@ -145,10 +145,9 @@ fn line(look: Look, line: &LogLine) -> String {
     // The author's own text may have several lines, but must not play with the terminal.
     let text = visible(line.message.trim_end());
     let fields = line.fields.as_deref().map(fields).unwrap_or_default();
-    let fields: String = fields
-        .iter()
-        .map(|(name, value)| format!(" {}{}", look.dim(format!("{name}=")), value))
-        .collect();
+    let fields = fields.iter().fold(String::new(), |told, (name, value)| {
+        told + " " + &look.dim(format!("{name}=")) + value
+    });
     let cut = match line.cut_bytes {
         0 => String::new(),
         bytes => look.odd(format!(" ({bytes} bytes were cut)")),

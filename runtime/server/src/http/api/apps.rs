@@ -75,8 +75,7 @@ pub(super) async fn deploy(
     State(api): State<Api>,
     Path(app): Path<String>,
     RawQuery(query): RawQuery,
-    principal: Option<Extension<Principal>>,
-    once: Once,
+    (principal, once): (Option<Extension<Principal>>, Once),
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<AppView>, Problem> {

@@ -144,6 +144,7 @@ pub(super) struct NewInvocation {
 /// What an invocation started.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Invoked)]
+#[allow(clippy::struct_field_names, reason = "the names of the members")]
 pub(in crate::http) struct InvokedView {
     #[schema(value_type = Id)]
     pub(in crate::http) run_id: RunId,

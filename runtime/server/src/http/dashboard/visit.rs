@@ -115,6 +115,10 @@ impl Page<'_> {
     }
 
     /// The answer, with what the page shows.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "handlers end in `.show(html! { … })`"
+    )]
     pub(super) fn show(self, content: Markup) -> Response {
         let visit = self.visit;
         let environments = visit.environments();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::forms::{self, Fields};
 use super::visit::Visit;
 use super::{Section, components as ui, paths};
-use crate::http::error::{ApiError, PageError};
+use crate::http::error::PageError;
 use crate::http::gate::Subject;
 use crate::http::hooks::{Outcome, Status, WebhookTest, WebhookView};
 use crate::http::idempotency::Once;
@@ -304,20 +304,20 @@ pub(super) async fn test(visit: Visit, Path(name): Path<String>) -> Response {
             let text = format!("The webhook {name} made this event of a sample.");
             forms::done(&paths::event(id), text)
         }
-        Ok(outcome) => forms::outcome("/webhooks", not_stored(&name, &outcome)),
+        Ok(outcome) => forms::outcome("/webhooks", Ok(not_stored(&name, &outcome))),
         Err(error) => forms::outcome("/webhooks", Err(error)),
     }
 }
 
 /// What is said of a sample of which no event was made.
-fn not_stored(name: &str, outcome: &Outcome) -> Result<String, ApiError> {
+fn not_stored(name: &str, outcome: &Outcome) -> String {
     let what = match outcome.status {
         Status::Accepted | Status::Repeated => "was taken for one that had come before",
         Status::LeftOut => "is left out by its condition",
         Status::Challenge => "only asks whether somebody listens, and is answered",
         Status::NotStored => "would be stored",
     };
-    Ok(format!("A sample for the webhook {name} {what}."))
+    format!("A sample for the webhook {name} {what}.")
 }
 
 #[cfg(test)]

@@ -205,7 +205,7 @@ impl Calls for Way {
         let shared = &mut *self.shared.lock();
         if self.cursor.is_none() {
             let now_ms = shared.now_ms;
-            shared.machine.log(LogLevel::Info, line.to_owned(), now_ms);
+            shared.machine.log(LogLevel::Info, line, now_ms);
         }
     }
 

@@ -246,7 +246,8 @@ impl Chart {
             if !(self.from_ms..=self.to_ms).contains(at_ms) || parts == 0 {
                 continue;
             }
-            let place = (at_ms - self.from_ms) as u128 * parts as u128 / u128::from(self.span_ms());
+            let place =
+                u128::from(at_ms - self.from_ms) * parts as u128 / u128::from(self.span_ms());
             let place = usize::try_from(place).unwrap_or(parts).min(parts - 1);
             merged[place] = Some(match (merged[place], self.merge) {
                 (None, _) => (value, 1),

@@ -19,10 +19,8 @@ pub(in crate::http) fn sentence(text: &str, now_ms: u64) -> Markup {
     let mut at = 0;
     while at < rest.len() {
         let here = &rest[at..];
-        let found = if here.starts_with('`') {
-            here[1..]
-                .find('`')
-                .map(|end| (end + 2, named(&here[1..=end])))
+        let found = if let Some(name) = here.strip_prefix('`') {
+            name.find('`').map(|end| (end + 2, named(&name[..end])))
         } else {
             time_at(here).map(|time| (TIME_LENGTH, said(&rest[plain_from..at], time, now_ms)))
         };

@@ -82,7 +82,7 @@ fn row(id: &FunctionId, config: &FunctionConfig, usage: &Usage, runs: usize) -> 
     if let Some(counter) = &usage.counter {
         let limit = config.concurrency.iter().find(|it| it.counts(id, counter));
         row.what = limit.map_or_else(|| "concurrency".to_owned(), in_words);
-        row.key = Counter::key_of(counter).to_owned();
+        Counter::key_of(counter).clone_into(&mut row.key);
         row.held = Some(usage.held);
         row.limit = limit.map_or(0, |it| it.limit);
     }

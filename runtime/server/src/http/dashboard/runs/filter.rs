@@ -65,17 +65,17 @@ impl Filter {
     /// What it selects.
     pub(super) fn selection(&self) -> Result<(Option<EventId>, Selection), ApiError> {
         let event = self.get("event").map(event_id).transpose()?;
-        Ok((event, self.select(&self.pairs())?))
+        Ok((event, Self::select(&self.pairs())?))
     }
 
     /// What it would select wherever runs stand.
     pub(super) fn selection_of_any_status(&self) -> Result<Selection, ApiError> {
         let mut pairs = self.pairs();
         pairs.retain(|(name, _)| *name != "status");
-        self.select(&pairs)
+        Self::select(&pairs)
     }
 
-    fn select(&self, pairs: &[(&str, &str)]) -> Result<Selection, ApiError> {
+    fn select(pairs: &[(&str, &str)]) -> Result<Selection, ApiError> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (name, value) in pairs {
             if PARAMETERS.contains(name) {
