@@ -182,7 +182,7 @@ const acts = (page) =>
 
 pageTest("a key that may only look sees every page of its role, and no button", guard, { expected: REFUSED }, async ({ page, server }) => {
   await signIn(page, keys.read.key);
-  const hidden = ["/keys", "/audit"];
+  const hidden = ["/keys", "/audit", "/settings"];
   for (const route of await everyPage(server, runs)) {
     const answer = await page.goto(route);
     if (hidden.includes(route)) {
@@ -196,7 +196,7 @@ pageTest("a key that may only look sees every page of its role, and no button", 
   }
   await open(page, "/runs");
   const named = await page.getByRole("navigation", { name: "Sections" }).getByRole("link").allTextContents();
-  assert.ok(!named.some((name) => /Keys|Audit/.test(name)), named.join());
+  assert.ok(!named.some((name) => /Keys|Audit|Settings/.test(name)), named.join());
 });
 
 pageTest("what a role may not do is refused when it is asked for by hand", guard, { expected: REFUSED }, async ({ page, server }) => {

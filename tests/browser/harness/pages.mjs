@@ -2,6 +2,7 @@
 
 /** What stands in the navigation, with its path. */
 export const SECTIONS = {
+  Overview: "/",
   Runs: "/runs",
   Events: "/events",
   Functions: "/functions",
@@ -11,6 +12,7 @@ export const SECTIONS = {
   Keys: "/keys",
   Environments: "/environments",
   "Audit log": "/audit",
+  Settings: "/settings",
 };
 
 /** The paths of all pages of a server that `populate` filled. */

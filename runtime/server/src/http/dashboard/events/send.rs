@@ -185,7 +185,11 @@ async fn page(
             p.dim { "No schema is in force for this name, so any object will do. " a href="/schemas" { "Schemas" } }
         }
     };
-    let page = visit.page(Section::Events, "Send an event");
+    let title = match typed.name.as_str() {
+        "" => "Send an event".to_owned(),
+        name => format!("Send {name}"),
+    };
+    let page = visit.page(Section::Events, &title);
     Ok(match fault {
         Some(fault) => page.status(fault.status).show(content),
         None => page.show(content),
