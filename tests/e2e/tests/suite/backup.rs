@@ -53,7 +53,10 @@ impl Busy {
     /// Everything is there, and what was under way goes on without a recorded step being executed again.
     fn goes_on_at(&self, api: &Api) {
         let id = |run: &Value| run["run_id"].as_str().expect("an id").to_owned();
-        assert_eq!(api.run(&id(&self.done)), self.done);
+        assert_eq!(
+            recorded(api.run(&id(&self.done))),
+            recorded(self.done.clone())
+        );
         let event = api.get(&format!("/api/v1/events/{}", self.large.0)).json;
         assert_eq!(event["data"], self.large.1, "{event:#}");
         let slept = api.ended(&id(&self.sleeping), SOON);
@@ -65,6 +68,13 @@ impl Busy {
         assert_eq!(waited["output"]["values"], json!([value(0), 3, value(1)]));
         assert_eq!(waited["steps"][0], self.waiting["steps"][0]);
     }
+}
+
+/// What is recorded of a run: not where a server that executed it saw its time go.
+fn recorded(mut run: Value) -> Value {
+    let timings = run["timings"].as_object_mut().expect("timings");
+    timings.remove("execution");
+    run
 }
 
 #[test]
@@ -282,7 +292,7 @@ fn a_run_is_looked_at_checked_and_replayed_on_another_server() {
     assert_eq!(told["replay"], json!({"fits": true}));
 
     // Everything that is shown of it is the same, its events, journal and logs too.
-    assert_eq!(api.run(id), busy.done);
+    assert_eq!(recorded(api.run(id)), recorded(busy.done.clone()));
     for path in ["journal", "logs"] {
         let path = format!("/api/v1/runs/{id}/{path}");
         assert_eq!(api.get(&path).json, busy.ledger.api.get(&path).json);
