@@ -99,19 +99,21 @@ impl Secrets {
         }
     }
 
-    /// Puts a new secret in the place of the current one, which stays good until `until_ms`. The one before that is good no more.
+    /// Puts a new secret in the place of the current one, which stays good until `until_ms`. The one before that is good no more. The
+    /// current one once more does not drive out the one before, and lets it be good for no longer than this.
     #[must_use]
-    pub fn rotate(self, new: Secret, until_ms: u64) -> Self {
+    pub fn rotate(mut self, new: Secret, until_ms: u64) -> Self {
+        if self.current.as_ref() == Some(&new) {
+            if let Some(previous) = &mut self.previous {
+                previous.until_ms = previous.until_ms.min(until_ms);
+            }
+            return self;
+        }
         let previous = self.current.map(|secret| Previous { secret, until_ms });
         Self {
             current: Some(new),
             previous,
         }
-    }
-
-    /// Whether this is the one in use.
-    pub fn is_current(&self, secret: &Secret) -> bool {
-        self.current.as_ref() == Some(secret)
     }
 
     /// Whether there is one.

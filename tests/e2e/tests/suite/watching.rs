@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use abide_e2e::{Run, abide, eventually, guest};
 use serde_json::json;
@@ -69,6 +70,9 @@ fn top_prints_one_frame_for_scripts_and_says_so_where_there_is_no_terminal() {
 #[test]
 fn top_draws_on_a_terminal_and_gives_it_back() {
     let ledger = Ledger::start();
+    let api = &ledger.api;
+    let event = api.send("ledger/sequence", &order("drawn", 1, 0));
+    api.ended(&api.run_of(&event), SOON);
     for (keys, signal) in [(&b"?x\tq"[..], false), (&b""[..], true)] {
         let command = format!(
             "stty rows 30 cols 100; echo $$; exec '{}' top --url {}",
@@ -95,7 +99,9 @@ fn top_draws_on_a_terminal_and_gives_it_back() {
             let text = String::from_utf8_lossy(seen);
             text.contains("\u{1b}[?1049h") && text.contains("ledger/sequence")
         };
+        let began = Instant::now();
         while !drawn(&seen) {
+            assert!(began.elapsed() < SOON, "{}", String::from_utf8_lossy(&seen));
             assert_ne!(read(&mut seen), 0, "{}", String::from_utf8_lossy(&seen));
         }
         if signal {
@@ -105,7 +111,10 @@ fn top_draws_on_a_terminal_and_gives_it_back() {
             assert!(killed.expect("`kill` is there").success());
         }
         stdin.write_all(keys).expect("it reads");
-        while read(&mut seen) != 0 {}
+        let began = Instant::now();
+        while read(&mut seen) != 0 {
+            assert!(began.elapsed() < SOON, "{}", String::from_utf8_lossy(&seen));
+        }
         let text = String::from_utf8_lossy(&seen);
         assert!(text.ends_with("\u{1b}[?25h\u{1b}[?1049l"), "{text:?}");
         let status = eventually(SOON, || script.try_wait().expect("it can be asked"));

@@ -31,9 +31,13 @@ impl<W: Write> Backend for Ansi<W> {
     fn draw<'a, I: Iterator<Item = (u16, u16, &'a Cell)>>(&mut self, content: I) -> io::Result<()> {
         let mut text = String::new();
         let mut style = None;
+        let mut cursor = None;
         for (x, y, cell) in content {
+            if cursor != Some((x, y)) {
+                let _ = write!(text, "\x1b[{};{}H", y + 1, x + 1);
+            }
             // Where the cursor stands after wide characters, terminals do not agree.
-            let _ = write!(text, "\x1b[{};{}H", y + 1, x + 1);
+            cursor = cell.symbol().is_ascii().then_some((x + 1, y));
             let wanted = (cell.fg, cell.modifier);
             if style != Some(wanted) {
                 text.push_str(&style_of(cell.fg, cell.modifier));
@@ -142,7 +146,7 @@ mod tests {
         let text = String::from_utf8(out).expect("text");
         assert_eq!(text.matches("\x1b[0;1;31m").count(), 2, "{text:?}");
         assert!(
-            text.contains("a\x1b[1;2Hb") && text.contains("\x1b[1;2H\x1b[0;1;31mc\x1b[0m"),
+            text.contains("ab") && text.contains("\x1b[1;2H\x1b[0;1;31mc\x1b[0m"),
             "{text:?}"
         );
     }

@@ -315,12 +315,7 @@ impl Api {
         let until_ms = self.now_ms().saturating_add(overlap_s * 1_000);
         let record = self
             .changed(name, |old| WebhookRecord {
-                // The current one once more is the same request: it must not drive out the one before.
-                secrets: if old.secrets.is_current(&secret) {
-                    old.secrets.clone()
-                } else {
-                    old.secrets.clone().rotate(secret.clone(), until_ms)
-                },
+                secrets: old.secrets.clone().rotate(secret.clone(), until_ms),
                 ..old.clone()
             })
             .await?;
