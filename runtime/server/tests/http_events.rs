@@ -258,7 +258,7 @@ async fn each_group_of_routes_answers_errors_in_its_own_shape() {
             "no_such_event",
         ),
         ("/api/v1/nothing", 404, "unknown_path"),
-        ("/", 404, "unknown_path"),
+        ("/nothing", 404, "unknown_path"),
         ("/api/v1/events?limt=5", 400, "invalid_query"),
         ("/api/v1/events?limit=0", 400, "invalid_limit"),
         ("/api/v1/runs?status=Odd", 400, "invalid_status"),

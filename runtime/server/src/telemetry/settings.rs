@@ -193,15 +193,18 @@ fn collector(name: &'static str, text: &str) -> Result<Url, TelemetryError> {
     let right = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
     match url {
         Some(url) if right(&url) => Ok(url),
-        Some(url) => Err(TelemetryError::Endpoint {
+        _ => Err(TelemetryError::Endpoint {
             name,
-            shown: shown(&url),
-        }),
-        None => Err(TelemetryError::Endpoint {
-            name,
-            shown: text.chars().take_while(|c| *c != '@').take(100).collect(),
+            shown: without_secrets(text),
         }),
     }
+}
+
+/// What can be shown of a text that is no address: not what may be a password or a key.
+fn without_secrets(text: &str) -> String {
+    let after = text.rsplit('@').next().unwrap_or_default();
+    let before = after.split(['?', '#']).next().unwrap_or_default();
+    before.chars().take(100).collect()
 }
 
 /// Where a collector with this address takes traces.

@@ -47,9 +47,10 @@ const LEFT_OUT: [&str; 3] = ["/api/v1/backup", "/api/v1/keys", "/hooks"];
 
 /// Routes whose requests can be handled again when nobody knows how they ended, by their patterns. What the request makes is found by its
 /// name, or what it asks for is how something is to be, so that asking twice is asking once.
-const REPEATABLE: [&str; 20] = [
+const REPEATABLE: [&str; 21] = [
     "/api/v1/apps/{app}",
     "/api/v1/environments",
+    "/api/v1/functions/{app}/{function}/invoke",
     "/api/v1/functions/{app}/{function}/pause",
     "/api/v1/functions/{app}/{function}/resume",
     "/api/v1/import",
