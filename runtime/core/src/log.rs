@@ -41,8 +41,13 @@ impl Written {
             crate::machine::truncate(&mut self.message, bytes);
             self.fields.clear();
         }
-        while self.bytes() > bytes && self.fields.pop().is_some() {}
-        let cut = whole.saturating_sub(self.bytes());
+        let mut left = self.bytes();
+        while left > bytes
+            && let Some(last) = self.fields.pop()
+        {
+            left -= field_bytes(&last);
+        }
+        let cut = whole.saturating_sub(left);
         let kept = Kept {
             fields: object(&self.fields),
             message: self.message,
@@ -52,12 +57,13 @@ impl Written {
     }
 
     fn bytes(&self) -> usize {
-        let fields = self.fields.iter();
-        self.message.len()
-            + fields
-                .map(|(name, json)| name.len() + json.len() + 4)
-                .sum::<usize>()
+        self.message.len() + self.fields.iter().map(field_bytes).sum::<usize>()
     }
+}
+
+/// With what stands around its parts.
+fn field_bytes((name, json): &(String, String)) -> usize {
+    name.len() + json.len() + 4
 }
 
 /// What of a line is recorded.
@@ -228,6 +234,17 @@ mod tests {
             "]".repeat(200)
         );
         assert_eq!(line(&deep).1, deep);
+    }
+
+    #[test]
+    fn a_line_of_very_many_fields_is_cut_in_one_go() {
+        let fields: Vec<String> = (0..200_000).map(|n| format!("\"f{n:06}\":1")).collect();
+        let text = format!("{{\"msg\":\"a\",{}}}", fields.join(","));
+        let (_, message, fields, cut) = kept(&text, 8 << 10);
+        let fields = fields.expect("the first of them");
+        assert_eq!(message, "a");
+        assert!(fields.starts_with("{\"f000000\":1") && fields.len() <= 8 << 10);
+        assert!(cut > 2_000_000);
     }
 
     #[test]
