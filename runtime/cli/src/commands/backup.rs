@@ -1,7 +1,7 @@
 //! `abide backup`.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use abide_store::backup::{About, BackupError, Restoring, Totals, verify};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use serde_json::json;
 
 use crate::cli::{Output, Server};
@@ -104,17 +106,26 @@ struct Unfinished {
 }
 
 impl Unfinished {
+    /// The file is made anew: one that is there may be somebody else's, who would read along.
     fn create(beside: &Path) -> Result<Self> {
         let mut path = beside.as_os_str().to_owned();
         path.push(".unfinished");
         let path = PathBuf::from(path);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Usage(format!("cannot write {}: {error}", path.display())))?;
+        let cannot = |error| Usage(format!("cannot write {}: {error}", path.display()));
+        let made = loop {
+            let made = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path);
+            match made {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => remove_left(&path)?,
+                made => break made,
+            }
+        };
+        let file = made.map_err(cannot)?;
+        // Another command that finds the file sees that it is in use; on file systems without locks, it does not.
+        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
         Ok(Self { path, file })
     }
 
@@ -132,6 +143,30 @@ impl Unfinished {
             .and_then(|above| above.sync_all())
             .with_context(writing)?;
         Ok(checked)
+    }
+}
+
+/// Removes what an interrupted backup left, unless one is still being written.
+fn remove_left(path: &Path) -> Result<()> {
+    let shown = path.display();
+    // Neither where a link leads, nor waiting for whoever writes into a pipe.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let left = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let in_use = left.is_ok_and(|left| {
+        flock(&left, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK)
+    });
+    if in_use {
+        let says = format!(
+            "another backup is being written to {shown}: wait for it, or name another file"
+        );
+        return Err(Usage(says).into());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Usage(format!(
+            "{shown} is there and cannot be removed: {error}; name another file"
+        ))
+        .into()),
+        _ => Ok(()),
     }
 }
 
@@ -224,5 +259,41 @@ pub(crate) fn show(bar: &ProgressBar, progress: Restoring) {
     if let Some(of) = progress.of {
         bar.set_length(of);
         bar.set_position(progress.done);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_backup_is_written_to_a_file_that_nobody_else_has_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = folder.path().join("abide.backup");
+        let unfinished = folder.path().join("abide.backup.unfinished");
+        // Somebody else made the file before, and reads along.
+        fs::write(&unfinished, "old").unwrap();
+        fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o666)).unwrap();
+        let before = File::open(&unfinished).unwrap();
+        let mut made = Unfinished::create(&wanted).unwrap();
+        made.file.write_all(b"secret").unwrap();
+        let mode = made.file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(io::read_to_string(before).unwrap(), "old");
+
+        let second = Unfinished::create(&wanted).map(drop).unwrap_err();
+        assert!(second.to_string().contains("another backup"), "{second}");
+        drop(made);
+        assert!(!unfinished.exists());
+
+        // Nor does a link lead elsewhere.
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "theirs").unwrap();
+        symlink(&elsewhere, &unfinished).unwrap();
+        let mut made = Unfinished::create(&wanted).unwrap();
+        made.file.write_all(b"secret").unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "theirs");
     }
 }
