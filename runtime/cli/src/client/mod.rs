@@ -330,6 +330,8 @@ impl Client {
                 "{message} (the key is taken from the variable ABIDE_API_KEY, or from the file that --key-file names)"
             );
         }
+        // It repeats what guests and senders chose.
+        let message = crate::terminal::visible(&message);
         Err(ClientError::Refused { status, message })
     }
 }

@@ -44,7 +44,8 @@ impl FromArgMatches for InForce {
                 value: if is_secret {
                     "(not shown)".to_owned()
                 } else {
-                    values.join(", ")
+                    let shown: Vec<_> = values.iter().map(|it| without_secrets(it)).collect();
+                    shown.join(", ")
                 },
                 origin: origin.word(),
             }
@@ -63,6 +64,17 @@ fn may_be_secret(name: &str) -> bool {
     !is_file && SECRETS.iter().any(|part| name.contains(part))
 }
 
+/// An address without the user, the password and the query that it may hold; any other value as it is.
+fn without_secrets(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return value.to_owned();
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +90,22 @@ mod tests {
             ("listen", false),
         ] {
             assert_eq!(may_be_secret(name), hidden, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret_in_it() {
+        for (value, shown) in [
+            (
+                "https://user:pa@ss@collector:4318/otlp?key=k#x",
+                "https://collector:4318/otlp",
+            ),
+            ("http://c?key=k", "http://c"),
+            ("http://c/a@b", "http://c/a@b"),
+            ("127.0.0.1:8288", "127.0.0.1:8288"),
+            ("info,abide=debug", "info,abide=debug"),
+        ] {
+            assert_eq!(without_secrets(value), shown);
         }
     }
 
