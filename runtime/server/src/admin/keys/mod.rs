@@ -118,6 +118,11 @@ impl Key {
         self.revoked_ms().is_none() && self.expires_ms.is_none_or(|at| now_ms < at)
     }
 
+    /// Whether it is an admin's of all environments.
+    fn is_of_server(&self) -> bool {
+        self.role == Role::Admin && self.environment.is_none()
+    }
+
     /// Resolves when it is revoked.
     pub(crate) async fn revoked(&self) {
         let mut ended = self.ended.subscribe();
@@ -273,12 +278,18 @@ impl Keys {
         if is_mistyped(text) {
             return Err(KeyError::Text("has a wrong checksum".into()));
         }
+        let (kept, now_ms) = (Kept::of(text), self.now_ms());
+        // One that was made here stays what it is: revoked, it must not come back with the next start.
+        let known = self.known.read().get(&kept.0).cloned();
+        if known.is_some_and(|key| key.is_of_server() && key.is_live(now_ms)) {
+            return Ok(());
+        }
         let record = KeyRecord {
             name: name.into(),
             role: Role::Admin,
-            kept: hex::encode(Kept::of(text).0),
+            kept: hex::encode(kept.0),
             ending: String::new(),
-            created_ms: self.now_ms(),
+            created_ms: now_ms,
             created_by: "configuration".into(),
             expires_ms: None,
             revoked_ms: None,
@@ -292,7 +303,7 @@ impl Keys {
 
     /// An admin key for a server that never had one.
     pub async fn first_admin_key(&self) -> Result<Option<Secret>, KeyError> {
-        if self.count(|key| key.role == Role::Admin && key.environment.is_none()) > 0 {
+        if self.count(Key::is_of_server) > 0 {
             return Ok(None);
         }
         let wanted = NewKey {

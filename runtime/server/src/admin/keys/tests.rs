@@ -96,6 +96,13 @@ async fn the_first_admin_key_is_made_once_and_a_configured_one_is_checked() {
     let chosen = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     keys.admit("ABIDE_ADMIN_KEY", chosen).unwrap();
     assert_eq!(keys.find(chosen, false).unwrap().role, Role::Admin);
+    // One of its own that is configured too is one key, and revoked for good.
+    keys.admit("ABIDE_ADMIN_KEY", first.expose()).unwrap();
+    let found = keys.find(first.expose(), false).unwrap();
+    assert_ne!(&*found.id, "configured");
+    keys.revoke(&found).await.unwrap();
+    let next = Keys::load(keys.admin.clone()).await.unwrap();
+    assert!(next.find(first.expose(), false).is_err());
     for name in ["", " ", "a\nb", &"x".repeat(101)] {
         let by = Principal::server();
         let refused = keys.create(
