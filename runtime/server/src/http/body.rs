@@ -9,8 +9,11 @@ use http_body_util::BodyExt;
 
 use super::error::ApiError;
 
-/// How long a client may take to send a body: a connection that trickles holds memory.
+/// How long a client may take to send a small body: a connection that trickles holds memory.
 const LONGEST: Duration = Duration::from_mins(1);
+
+/// The bytes a second at which a large one may come.
+const SLOWEST: usize = 256 << 10;
 
 /// How much more than the limit is read and thrown away, so that the client is still listening when the refusal arrives: an HTTP/1
 /// client that is busy writing sees a closed connection instead of an answer.
@@ -24,14 +27,20 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     if declared.is_some_and(|length| length > limit.saturating_add(DISCARDED_BYTES)) {
         return Err(too_large(limit));
     }
-    match tokio::time::timeout(LONGEST, collect(body, limit)).await {
+    let longest = longest(declared.unwrap_or(limit).min(limit));
+    match tokio::time::timeout(longest, collect(body, limit)).await {
         Ok(result) => result,
         Err(_) => Err(ApiError::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_too_slow",
-            format!("the body did not arrive within {} s", LONGEST.as_secs()),
+            format!("the body did not arrive within {} s", longest.as_secs()),
         )),
     }
+}
+
+/// How long a body of so many bytes may take.
+fn longest(bytes: usize) -> Duration {
+    LONGEST.saturating_add(Duration::from_secs((bytes / SLOWEST) as u64))
 }
 
 async fn collect(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
@@ -117,6 +126,14 @@ mod tests {
         assert_eq!(read_of(&["abcd"], 4).await, Ok(Bytes::from("abcd")));
         assert_eq!(read_of(&["a", "bc", "d"], 4).await, Ok(Bytes::from("abcd")));
         assert_eq!(read_of(&["abcd", "e"], 4).await, Err(413));
+    }
+
+    #[test]
+    fn a_component_may_take_the_time_that_a_slow_link_needs() {
+        assert_eq!(longest(100), LONGEST);
+        // 18 MiB with two megabits a second.
+        assert!(longest(18 << 20) > Duration::from_secs(75));
+        assert!(longest(usize::MAX) > longest(64 << 20));
     }
 
     #[tokio::test]
