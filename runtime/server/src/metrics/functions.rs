@@ -214,8 +214,9 @@ impl Functions {
     /// their own. They begin when the server does.
     pub(crate) fn totals(&self, function: &FunctionId) -> Option<(FunctionTotals, FunctionTotals)> {
         let figures = self.known.read().get(function)?.clone();
-        let now = figures.sum();
         let windows = figures.windows.lock();
+        // No part of a window can begin between this and the look at them: nothing was counted after now.
+        let now = figures.sum();
         let since = |window: &VecDeque<(u64, Sum)>| match window.front() {
             Some((_, first)) => now.since(first).totals(),
             None => now.totals(),
