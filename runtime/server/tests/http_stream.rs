@@ -5,6 +5,7 @@ mod http_support;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_support::{COMPLETED, EVENT, Messages, Served, three_runs};
+use serde_json::json;
 
 /// Opens a stream, after this message if there is one.
 async fn follow(served: &Served, path: &str, last: &str) -> Messages {
@@ -77,6 +78,26 @@ async fn a_stream_shows_only_what_was_asked_for() {
     assert_eq!(run["status"], "Cancelled");
     let wrong = served.get("/api/v1/stream?show=apps").await;
     assert_eq!(wrong.json()["code"], "invalid_query");
+}
+
+#[tokio::test]
+async fn heavy_events_come_a_few_at_a_time_and_none_is_left_out() {
+    let served = Served::empty().await;
+    let mut messages = follow(&served, "/api/v1/stream", "").await;
+    assert_eq!(messages.next().await.expect("a message").0, "open");
+    let names: Vec<String> = (0..8).map(|n| format!("heavy/{n}")).collect();
+    let text = "x".repeat(600 << 10);
+    let events = names
+        .iter()
+        .map(|name| json!({ "name": name, "data": { "text": text } }));
+    let events: Vec<_> = events.collect();
+    let sent = served.post("/e/key", json!(events).to_string()).await;
+    assert_eq!(sent.status, StatusCode::OK, "{}", sent.text);
+    for name in &names {
+        assert_eq!(next_name(&mut messages).await, *name);
+    }
+    send(&served, "one").await;
+    assert_eq!(next_name(&mut messages).await, "one");
 }
 
 #[tokio::test]

@@ -37,6 +37,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Changes that are read at once.
 const AT_ONCE: usize = 100;
 
+/// No more of them once their messages have so many bytes: they wait in memory until the client takes them.
+const MOST_BYTES: usize = 1 << 20;
+
 /// What a client wants to see.
 #[derive(Debug, Clone)]
 struct Wanted {
@@ -227,33 +230,47 @@ impl Follower {
         let first = self.position;
         let wanted = self.wanted.clone();
         let read = move |view: &View| {
-            let mut seen = BTreeSet::new();
-            let mut messages = Vec::new();
-            // From the end: of several changes of a run only the last is shown.
-            for (at, change) in changes.into_iter().enumerate().rev() {
-                if !seen.insert(change) {
+            let (mut messages, mut bytes, mut behind) = (Vec::new(), 0, behind);
+            for (at, change) in last_ones(changes) {
+                let Some((name, text)) = show(&node, view, &wanted, change)? else {
                     continue;
-                }
-                if let Some(message) = show(&node, view, &wanted, change)? {
-                    let id = node.inner.changes.name(first + at as u64 + 1);
-                    messages.push(message.id(id));
+                };
+                let position = first + at as u64 + 1;
+                let id = node.inner.changes.name(position);
+                bytes += text.len();
+                messages.push(Event::default().event(name).data(text).id(id));
+                if bytes > MOST_BYTES {
+                    behind = position;
+                    break;
                 }
             }
-            Ok(messages)
+            messages.reverse();
+            Ok((messages, behind))
         };
-        let messages = self.api.read(read).await?;
+        let (messages, behind) = self.api.read(read).await?;
         self.position = behind;
         Ok(Ok(messages))
     }
 }
 
-/// The message for a change, if it is wanted. What was forgotten meanwhile has none.
+/// Of several changes of a run, or of an event, only the last; each with its place among all.
+fn last_ones(changes: Vec<Change>) -> Vec<(usize, Change)> {
+    let mut seen = BTreeSet::new();
+    let from_the_end = changes.into_iter().enumerate().rev();
+    let mut last: Vec<_> = from_the_end
+        .filter(|(_, change)| seen.insert(*change))
+        .collect();
+    last.reverse();
+    last
+}
+
+/// The name and the text of the message for a change, if it is wanted. What was forgotten meanwhile has none.
 fn show(
     node: &Node,
     view: &View,
     wanted: &Wanted,
     change: Change,
-) -> Result<Option<Event>, ReadError> {
+) -> Result<Option<(&'static str, String)>, ReadError> {
     let failed = |error: serde_json::Error| ReadError(error.to_string());
     let (name, text) = match (change, &wanted.runs) {
         (Change::Run(id), Some(selection)) => match view.get_run(id)? {
@@ -272,5 +289,5 @@ fn show(
         },
         (Change::Run(_) | Change::Event(_), _) => return Ok(None),
     };
-    Ok(Some(Event::default().event(name).data(text)))
+    Ok(Some((name, text)))
 }
