@@ -202,6 +202,20 @@ async fn whatever_senders_and_authors_write_stays_text() {
 }
 
 #[tokio::test]
+async fn nothing_is_done_in_bulk_to_the_runs_of_one_event() {
+    let served = Served::with(&three_runs(), HttpConfig::default()).await;
+    let event = "01KB1Z7Q0N0C9M2Q8R5T3V7X1Y";
+    let path = format!("/runs/bulk?action=cancel&event={event}");
+    let preview = served.get(&path).await;
+    assert_eq!(preview.status, StatusCode::BAD_REQUEST, "{}", preview.text);
+    let fields = [("action", "cancel"), ("event", event)];
+    let started = form(&served, "/runs/bulk", &fields).await;
+    assert_eq!(started.status, StatusCode::BAD_REQUEST, "{}", started.text);
+    let jobs = served.get("/api/v1/jobs").await.json();
+    assert_eq!(jobs["data"], serde_json::json!([]));
+}
+
+#[tokio::test]
 async fn forms_send_events_pause_functions_and_invoke_them() {
     let mut writes = three_runs();
     writes.push(app("shop", "order/placed"));

@@ -31,6 +31,10 @@ pub(in crate::http) fn shown(text: &str) -> Cow<'_, str> {
 pub(in crate::http) fn editable(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for character in json.chars() {
+        // Inside of texts it cannot stand as it is, and between words it is space.
+        if character == '\r' {
+            continue;
+        }
         if is_hidden(character) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 // Writing to a text cannot fail.
@@ -74,6 +78,8 @@ mod tests {
         assert_eq!(editable(json), r#"{"a":"\u202eé\udb40\udc01"}"#);
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
         assert_eq!(value(&editable(json)), value(json));
+        let of_windows = "{\r\n  \"a\": \"b\\r\"\r\n}";
+        assert_eq!(value(&editable(of_windows)), value(of_windows));
         assert_eq!(shown("\u{85}\u{feff}"), "⟨U+0085⟩⟨U+FEFF⟩");
     }
 }

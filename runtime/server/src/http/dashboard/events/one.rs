@@ -1,8 +1,6 @@
 //! *Event*: what it holds, and what became of it at every function.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use abide_core::event::NewEvent;
 use abide_core::ids::FunctionId;
@@ -134,39 +132,15 @@ fn actions(visit: &Visit, event: &EventView) -> Markup {
         &html! {
             p.dim { "A new event of the same name, without the sender's id: functions start again." }
             @if event.data.0.len() <= MOST_EDITED {
-                (ui::field("resend-data", "Data", &ui::area("resend-data", "data", &visible(&event.data.0), true)))
+                (ui::field("resend-data", "Data", &ui::area("resend-data", "data", &ui::editable(&event.data.0), true)))
             } @else {
                 p.dim { "Its data is too long to be edited here, and is sent as it is." }
             }
             @if !user.is_empty() && user.len() <= MOST_EDITED {
-                (ui::field("resend-user", "User", &ui::area("resend-user", "user", &visible(user), true)))
+                (ui::field("resend-user", "User", &ui::area("resend-user", "user", &ui::editable(user), true)))
             }
         },
     )
-}
-
-/// The same JSON with characters that cannot be seen as escapes: they stand in its texts only.
-fn visible(json: &str) -> Cow<'_, str> {
-    if matches!(ui::shown(json), Cow::Borrowed(_)) {
-        return Cow::Borrowed(json);
-    }
-    let mut out = String::with_capacity(json.len() + 16);
-    for character in json.chars() {
-        let mut bytes = [0; 4];
-        if matches!(
-            ui::shown(character.encode_utf8(&mut bytes)),
-            Cow::Borrowed(_)
-        ) {
-            out.push(character);
-            continue;
-        }
-        let mut units = [0; 2];
-        for unit in character.encode_utf16(&mut units) {
-            // Writing to a text cannot fail.
-            let _ = write!(out, "\\u{unit:04x}");
-        }
-    }
-    Cow::Owned(out)
 }
 
 fn became(matching: &Matching) -> Markup {

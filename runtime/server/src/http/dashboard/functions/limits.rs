@@ -11,8 +11,9 @@ use crate::http::Api;
 use crate::http::dashboard::components as ui;
 use crate::http::error::ApiError;
 
-/// Runs that are counted in one lane.
+/// Runs that are counted in one lane, and in all of them: a page is looked at often, and there may be thousands of lanes.
 const MOST_RUNS: usize = 1_000;
+const MOST_IN_ALL: usize = 20_000;
 
 /// One limit, for one value of its key.
 pub(super) struct Row {
@@ -43,13 +44,17 @@ pub(super) async fn of(
     let lanes: Vec<Vec<LaneKey>> = usage.iter().map(|it| it.lanes.clone()).collect();
     let counted = api
         .read(move |view| {
-            let mut counted = Vec::new();
+            let (mut counted, mut left) = (Vec::new(), MOST_IN_ALL);
             for lanes in &lanes {
-                let mut runs = 0;
+                let (mut runs, mut at_least) = (0, false);
                 for lane in lanes {
-                    runs += view.queued(lane, None, MOST_RUNS)?.len();
+                    let most = MOST_RUNS.min(left);
+                    let found = view.queued(lane, None, most)?.len();
+                    runs += found;
+                    left -= found;
+                    at_least |= found == most;
                 }
-                counted.push(runs);
+                counted.push((runs, at_least));
             }
             Ok(counted)
         })
@@ -57,7 +62,7 @@ pub(super) async fn of(
     let rows: Vec<_> = usage
         .iter()
         .zip(counted)
-        .map(|(usage, runs)| row(id, config, usage, runs))
+        .map(|(usage, counted)| row(id, config, usage, counted))
         .collect();
     let throttled = rows
         .iter()
@@ -67,8 +72,12 @@ pub(super) async fn of(
     Ok(Limits { rows, throttled })
 }
 
-fn row(id: &FunctionId, config: &FunctionConfig, usage: &Usage, runs: usize) -> Row {
-    let at_least = runs >= MOST_RUNS;
+fn row(
+    id: &FunctionId,
+    config: &FunctionConfig,
+    usage: &Usage,
+    (runs, at_least): (usize, bool),
+) -> Row {
     let throttle = config.throttle.as_ref();
     let mut row = Row {
         what: "throttle".to_owned(),

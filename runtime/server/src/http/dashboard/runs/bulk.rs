@@ -54,7 +54,11 @@ struct Wanted {
 
 impl Wanted {
     fn new(action: &str, reason: Option<&str>, filter: &Filter) -> Result<Self, ApiError> {
-        let (_, chosen) = filter.selection()?;
+        let (event, chosen) = filter.selection()?;
+        if event.is_some() {
+            let detail = "event: a job knows no event, and would be for all runs; act on the event's runs one by one";
+            return Err(ApiError::invalid("invalid_filter", detail));
+        }
         let mut filter = chosen.filter().clone();
         let action = match action {
             "replay" => JobAction::Replay,
