@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+pub(crate) use audit::Begun;
 pub use audit::{AUDIT_KEPT, AuditLine};
 pub use error::AdminError;
 pub use keys::{Key, KeyError, Keys, NewKey, Secret};

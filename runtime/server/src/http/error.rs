@@ -72,16 +72,6 @@ impl ApiError {
         Self::internal(format!("the store could not answer: {error}"))
     }
 
-    /// The admin store could not answer.
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "it is the argument of map_err"
-    )]
-    pub(super) fn admin(error: AdminError) -> Self {
-        tracing::error!(%error, "the admin store could not answer a request");
-        Self::internal(error.to_string())
-    }
-
     fn overloaded(retry_after_s: u32) -> Self {
         Self {
             retry_after_s: Some(retry_after_s),
@@ -127,6 +117,21 @@ impl From<SendError> for ApiError {
             SendError::Invalid(invalid) => Self::invalid("invalid_event", invalid.to_string()),
             SendError::Overloaded { retry_after_s } => Self::overloaded(retry_after_s),
             SendError::Stopping => Self::stopping(),
+        }
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Id { .. } => Self::invalid("invalid_id", error.to_string()),
+            AdminError::Store(_)
+            | AdminError::Directory { .. }
+            | AdminError::Record(_)
+            | AdminError::Stopping => {
+                tracing::error!(%error, "the admin store could not answer a request");
+                Self::internal(error.to_string())
+            }
         }
     }
 }
@@ -228,7 +233,7 @@ impl Dialect {
     /// The dialect of a request: as its path says, and a page for a browser that asks for what there is not.
     pub(super) fn of_request(uri: &Uri, headers: &HeaderMap) -> Self {
         match Self::of(uri.path()) {
-            Self::Problem if !below(uri.path(), "/api") && dashboard::wants_page(headers) => {
+            Self::Problem if !is_of_programs(uri.path()) && dashboard::wants_page(headers) => {
                 Self::Page
             }
             dialect => dialect,
@@ -300,6 +305,13 @@ impl Dialect {
             "this path exists, but not with this method; the header `allow` lists those that do",
         ))
     }
+}
+
+/// Whether only programs ask at a path. Some of them say in every request that they accept pages.
+fn is_of_programs(path: &str) -> bool {
+    ["/api", "/cloudevents", "/hooks"]
+        .iter()
+        .any(|root| below(path, root))
 }
 
 /// Whether a path is `root` or lies below it.

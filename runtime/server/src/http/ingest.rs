@@ -17,7 +17,7 @@ use super::error::IngestError;
 use super::{Api, body, events, trace};
 use crate::view::Id;
 
-/// No key is refused yet: keys come with tenants.
+/// Whose key it is, the gate has found out.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(receive))
 }

@@ -1,6 +1,7 @@
 //! The gate: who comes in, what for, and to which environment.
 
 mod environments;
+mod hostile;
 #[path = "../http_support/mod.rs"]
 mod http_support;
 mod metrics;

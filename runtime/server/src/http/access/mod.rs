@@ -12,8 +12,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Api;
-use super::error::ApiError;
-use crate::admin::AdminError;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -23,19 +21,4 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(keys::show))
         .routes(routes!(keys::revoke))
         .routes(routes!(audit::list))
-}
-
-impl From<AdminError> for ApiError {
-    fn from(error: AdminError) -> Self {
-        match error {
-            AdminError::Id { .. } => Self::invalid("invalid_id", error.to_string()),
-            AdminError::Store(_)
-            | AdminError::Directory { .. }
-            | AdminError::Record(_)
-            | AdminError::Stopping => {
-                tracing::error!(%error, "the admin store could not answer a request");
-                Self::internal(error.to_string())
-            }
-        }
-    }
 }

@@ -69,7 +69,7 @@ impl Api {
     ) -> Result<Vec<DeploymentView>, ApiError> {
         let app = find(self, app).await?;
         let known = self.admin.list::<Deployment>(&self.environment).await;
-        let known = known.map_err(ApiError::admin)?.into_iter();
+        let known = known.map_err(ApiError::from)?.into_iter();
         let mut deployments: Vec<_> = known
             .map(|it| it.record)
             .filter(|it| *it.app == *app.id && it.number <= app.deployments)
@@ -114,12 +114,12 @@ impl Api {
         let own = id(&deployment.app, deployment.number);
         let environment = &self.environment;
         let inserted = self.admin.insert(environment, &own, &deployment).await;
-        if inserted.map_err(ApiError::admin)?
+        if inserted.map_err(ApiError::from)?
             && let Some(oldest) = deployment.number.checked_sub(REMEMBERED)
         {
             let oldest = id(&deployment.app, oldest);
             let forgotten = self.admin.delete::<Deployment>(environment, &oldest).await;
-            forgotten.map_err(ApiError::admin)?;
+            forgotten.map_err(ApiError::from)?;
         }
         Ok(())
     }

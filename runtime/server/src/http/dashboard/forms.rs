@@ -3,12 +3,12 @@
 //! Where they may come from, the gate decides. A message travels to the next page in a cookie, and is shown once.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use maud::html;
+use maud::{Markup, PreEscaped, html};
 
 use super::visit::Visit;
-use super::{Section, components as ui, respond};
+use super::{Section, components as ui, paths, respond};
 use crate::http::error::ApiError;
 use crate::http::gate::Ended;
 use crate::http::{body, cookies};
@@ -16,8 +16,11 @@ use crate::http::{body, cookies};
 /// How long a message waits for its page, in seconds.
 const FLASH_S: u64 = 60;
 
-/// The most characters of a message: it must fit into a cookie.
+/// The most characters of a message.
 const FLASH_CHARACTERS: usize = 600;
+
+/// The most bytes of a message as it is sent: browsers drop a cookie of more than 4096 with its attributes.
+const FLASH_BYTES: usize = 3_800;
 
 /// The fields of a form.
 #[derive(Debug, Default)]
@@ -60,6 +63,31 @@ impl Fields {
     }
 }
 
+/// The parameter by which a form says which environment its page shows.
+const OF: &str = "of-environment";
+
+/// Has every form of a page say which environment the page shows: meanwhile another one may be chosen elsewhere, and the form is not for that.
+pub(super) fn bound_to(page: &Markup, environment: &str) -> Markup {
+    // In text this could not stand: its quotes would be escaped.
+    const FORM: &str = " method=\"post\" action=\"";
+    let mut parts = page.0.split(FORM);
+    let mut bound = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (path, rest) = part.split_once('"').unwrap_or((part, ""));
+        let path = paths::with_query(path, &[(OF, environment)]);
+        bound.extend([FORM, &path, "\"", rest]);
+    }
+    PreEscaped(bound)
+}
+
+/// Which environment the page of a form showed, if it says so.
+pub(in crate::http) fn environment_of(uri: &Uri) -> Option<String> {
+    let query = uri.query()?.as_bytes();
+    let mut pairs = form_urlencoded::parse(query);
+    let (_, name) = pairs.find(|(name, _)| name == OF)?;
+    Some(name.into_owned())
+}
+
 /// A message for the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Flash {
@@ -82,10 +110,18 @@ impl Flash {
 
     fn cookie(&self) -> Option<axum::http::HeaderValue> {
         let name = if self.refused { "no" } else { "yes" };
-        let text: String = self.text.chars().take(FLASH_CHARACTERS).collect();
-        let mut value = form_urlencoded::Serializer::new(String::new());
-        value.append_pair(name, &text);
-        cookies::set(cookies::FLASH, &value.finish(), FLASH_S, false)
+        let mut value = format!("{name}=");
+        for character in self.text.chars().take(FLASH_CHARACTERS) {
+            let mut bytes = [0; 4];
+            let bytes = character.encode_utf8(&mut bytes).as_bytes();
+            let before = value.len();
+            value.extend(form_urlencoded::byte_serialize(bytes));
+            if value.len() > FLASH_BYTES {
+                value.truncate(before);
+                break;
+            }
+        }
+        cookies::set(cookies::FLASH, &value, FLASH_S, false)
     }
 }
 
@@ -168,8 +204,32 @@ mod tests {
         headers.insert(header::COOKIE, pair.parse().unwrap());
         let flash = Flash::of(&headers).expect("a message");
         assert_eq!((flash.refused, flash.text.as_str()), (false, text));
-        let long = done("/", "é".repeat(5_000));
-        assert!(long.headers()[header::SET_COOKIE].len() < 4_096);
+        for letter in ["é", "漢", "😀"] {
+            let long = done("/", letter.repeat(5_000));
+            let cookie = &long.headers()[header::SET_COOKIE];
+            assert!((3_000..4_096).contains(&cookie.len()), "{letter}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_page_says_which_environment_it_shows() {
+        let hostile = " method=\"post\" action=\"/x\"";
+        let page = html! {
+            form.a method="post" action="/runs/1/cancel" { input value=(hostile); p { (hostile) } }
+            form method="get" action="/runs" {}
+            form.b method="post" action="/keys/create" data-x="1" {}
+        };
+        let bound = bound_to(&page, "blue").into_string();
+        assert_eq!(
+            bound.matches("?of-environment=blue\"").count(),
+            2,
+            "{bound}"
+        );
+        let expected = "action=\"/keys/create?of-environment=blue\" data-x=\"1\"";
+        assert!(bound.contains(expected), "{bound}");
+        let uri = Uri::from_static("/keys/create?of-environment=blue");
+        assert_eq!(environment_of(&uri).as_deref(), Some("blue"));
+        assert_eq!(environment_of(&Uri::from_static("/keys/create")), None);
     }
 
     #[test]

@@ -41,6 +41,7 @@ use axum::routing::{get, post};
 
 use super::Api;
 pub(super) use fault::{fault, stranger};
+pub(super) use forms::environment_of;
 use shell::Section;
 
 /// What the paths of pages begin with.

@@ -88,14 +88,14 @@ pub(super) async fn sign_in(
             return Ok(page(StatusCode::UNAUTHORIZED, &headers, next, Some(&says)));
         }
     };
-    let (token, session) = keys.sign_in(&key).await.map_err(ApiError::admin)?;
+    let (token, session) = keys.sign_in(&key).await.map_err(ApiError::from)?;
     let place = key.environment.as_deref().unwrap_or(EVERYWHERE);
     visit
         .api
         .admin
         .audit(place, &key.principal(), "sign in", &key.id, "done")
         .await
-        .map_err(ApiError::admin)?;
+        .map_err(ApiError::from)?;
     let mut response = respond::see(next);
     let seconds = session.expires_ms.saturating_sub(visit.now_ms) / abide_core::SECOND_MS;
     let secure = cookies::is_secure(&headers);
@@ -108,7 +108,7 @@ pub(super) async fn sign_in(
 pub(super) async fn sign_out(visit: Visit) -> Result<Response, PageError> {
     if let Some(session) = &visit.session {
         let keys = &visit.api.keys;
-        keys.sign_out(session).await.map_err(ApiError::admin)?;
+        keys.sign_out(session).await.map_err(ApiError::from)?;
     }
     let mut response = respond::see("/sign-in");
     let gone = cookies::set(cookies::SESSION, "", 0, false);

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use maud::Markup;
 
-use super::forms::Flash;
+use super::forms::{self, Flash};
 use super::shell::{self, Frame, Section};
 use super::{preferences, respond};
 use crate::admin::Principal;
@@ -25,7 +25,7 @@ pub(super) struct Visit {
     pub(super) principal: Principal,
     /// When.
     pub(super) now_ms: u64,
-    /// The path with its query.
+    /// The path with its query, or a page near it.
     pub(super) here: String,
     /// The session, where one was asked for.
     pub(super) session: Option<Arc<Session>>,
@@ -42,13 +42,22 @@ impl FromRequestParts<Api> for Visit {
             Some(Caller::SignedIn(_, session)) => Some(session.clone()),
             Some(Caller::Anybody | Caller::Holder(_) | Caller::Stranger(_)) | None => None,
         };
-        let here = parts.uri.path_and_query();
+        let here = match parts.method {
+            Method::GET | Method::HEAD => parts.uri.path_and_query().map(ToString::to_string),
+            // A page that answers a form is at no address of its own: its section's list is.
+            _ => parts
+                .uri
+                .path()
+                .split('/')
+                .nth(1)
+                .map(|root| format!("/{root}")),
+        };
         Ok(Self {
             api: api.clone(),
             // Open routes have no principal, and their pages show nothing of an environment.
             principal: principal.unwrap_or_else(Principal::nobody),
             now_ms: api.node.clock().now_ms(),
-            here: here.map_or_else(|| "/".to_owned(), ToString::to_string),
+            here: here.unwrap_or_else(|| "/".to_owned()),
             session,
             theme: preferences::Theme::of(&parts.headers),
             flash: Flash::of(&parts.headers),
@@ -134,7 +143,11 @@ impl Page<'_> {
             may: &|pattern| visit.may(&Method::GET, pattern),
             flash: visit.flash.as_ref(),
         };
-        let mut response = respond::page(self.status, shell::framed(&frame, &content));
+        let mut page = shell::framed(&frame, &content);
+        if !environments.is_empty() {
+            page = forms::bound_to(&page, &visit.api.environment);
+        }
+        let mut response = respond::page(self.status, page);
         if visit.flash.is_some() {
             let gone = cookies::set(cookies::FLASH, "", 0, false);
             cookies::add(response.headers_mut(), gone);

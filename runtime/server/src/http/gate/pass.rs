@@ -7,16 +7,17 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde_json::json;
+use tracing::{Instrument as _, Span};
 
 use super::browser;
 use super::table::{self, Found, Need};
 use crate::admin::keys::{Refused, Session};
-use crate::admin::{Key, Principal};
+use crate::admin::{Admin, Begun, Key, Principal};
 use crate::environments::EVERYWHERE;
 use crate::http::error::{ApiError, Dialect};
 use crate::http::{Api, dashboard};
@@ -88,6 +89,11 @@ pub(in crate::http) async fn authorise(
         }
         return next.run(request).await;
     };
+    if dialect == Dialect::Page
+        && let Some(error) = elsewhere(&api, pattern, request.uri())
+    {
+        return dialect.render(&error);
+    }
     if let Some(error) = missing(&principal, need, &method, pattern) {
         return dialect.render(&error);
     }
@@ -116,6 +122,20 @@ fn foreign_form(caller: &Caller, request: &Request) -> Option<&'static str> {
         Method::GET | Method::HEAD | Method::OPTIONS => None,
         _ => browser::foreign_form(request.uri(), request.headers(), must_say),
     }
+}
+
+/// Why a form is not taken whose page shows another environment than the one that is chosen now.
+fn elsewhere(api: &Api, pattern: &str, uri: &Uri) -> Option<ApiError> {
+    // These are about the browser, and about no environment.
+    if matches!(pattern, "/preferences" | "/sign-out") {
+        return None;
+    }
+    let meant = dashboard::environment_of(uri).filter(|meant| *meant != *api.environment)?;
+    let detail = format!(
+        "the page showed the environment `{meant}`, and meanwhile `{}` was chosen, so nothing was done. Choose `{meant}` again, and look",
+        api.environment
+    );
+    Some(ApiError::conflict("environment_changed", detail))
 }
 
 /// The answer to a path that is none, for whoever may know that.
@@ -237,6 +257,25 @@ async fn recorded(
         Ok(line) => line,
         Err(error) => return unrecorded(dialect, &error),
     };
+    let admin = api.admin.clone();
+    let change = completed(admin, line, dialect, request, next);
+    // In a task of its own: what was begun is done and recorded, also when the client goes away meanwhile.
+    let task = tokio::spawn(change.instrument(Span::current()));
+    task.await.unwrap_or_else(|error| {
+        dialect.render(&ApiError::internal(format!(
+            "the change broke off: {error}"
+        )))
+    })
+}
+
+/// Makes a change, and completes its line in the audit log.
+async fn completed(
+    admin: Admin,
+    line: Begun,
+    dialect: Dialect,
+    request: Request,
+    next: Next,
+) -> Response {
     let answer = next.run(request).await;
     let subject = answer.extensions().get::<Subject>().map(|it| it.0.clone());
     let ended = answer.extensions().get::<Ended>();
@@ -248,7 +287,7 @@ async fn recorded(
     } else {
         format!("refused: {status}")
     };
-    match api.admin.audit_end(line, subject, &outcome).await {
+    match admin.audit_end(line, subject, &outcome).await {
         Ok(()) => answer,
         Err(error) => unrecorded(dialect, &error),
     }

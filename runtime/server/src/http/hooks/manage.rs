@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use abide_core::function::is_kebab_case;
 
+use super::unknown;
 use super::view::{Deleted, NewWebhook, WebhookSettings, WebhookView};
-use super::{broken, unknown};
 use crate::http::error::{ApiError, Problem};
 use crate::http::gate::Subject;
 use crate::http::idempotency::Once;
@@ -114,7 +114,7 @@ pub(super) async fn put(
     let Some(existing) = api.find(&name).await? else {
         let record = api.record(&name, fields)?;
         let put = api.admin.put(&api.environment, &name, &record).await;
-        put.map_err(broken)?;
+        put?;
         return Ok((StatusCode::CREATED, Json(api.view(&name, &record))).into_response());
     };
     let secret = fields.remove("secret");
@@ -240,8 +240,7 @@ pub(super) async fn rotate(
 impl Api {
     /// All webhooks of the environment.
     pub(in crate::http) async fn webhooks(&self) -> Result<Vec<WebhookView>, ApiError> {
-        let all = self.admin.list::<WebhookRecord>(&self.environment).await;
-        let all = all.map_err(broken)?;
+        let all = self.admin.list::<WebhookRecord>(&self.environment).await?;
         let views = all.iter().map(|it| self.view(&it.id, &it.record));
         Ok(views.collect())
     }
@@ -269,7 +268,7 @@ impl Api {
                 found.filter(|it| it.request.is_some() && it.request == record.request),
             )
         };
-        if inserted.map_err(broken)? {
+        if inserted? {
             // It is as it was asked for.
         } else if let Some(made) = made_before().await? {
             record = made;
@@ -287,7 +286,7 @@ impl Api {
     /// Removes a webhook.
     pub(in crate::http) async fn delete_webhook(&self, name: &str) -> Result<(), ApiError> {
         let deleted = self.admin.delete::<WebhookRecord>(&self.environment, name);
-        if deleted.await.map_err(broken)? {
+        if is_name(name) && deleted.await? {
             Ok(())
         } else {
             Err(unknown(name))
@@ -347,8 +346,7 @@ impl Api {
 
     async fn find(&self, name: &str) -> Result<Option<WebhookRecord>, ApiError> {
         check_name(name)?;
-        let found = self.admin.get(&self.environment, name).await;
-        found.map_err(broken)
+        Ok(self.admin.get(&self.environment, name).await?)
     }
 
     /// The record of a whole request.
@@ -393,6 +391,9 @@ impl Api {
         name: &str,
         change: impl FnOnce(&WebhookRecord) -> WebhookRecord + Send,
     ) -> Result<WebhookRecord, ApiError> {
+        if !is_name(name) {
+            return Err(unknown(name));
+        }
         let now_ms = self.now_ms();
         let changed = self.admin.update(&self.environment, name, |old| {
             Some(WebhookRecord {
@@ -400,7 +401,7 @@ impl Api {
                 ..change(old)
             })
         });
-        changed.await.map_err(broken)?.ok_or_else(|| unknown(name))
+        changed.await?.ok_or_else(|| unknown(name))
     }
 }
 
@@ -421,8 +422,13 @@ fn check(name: &str, settings: &Settings) -> Result<(), ApiError> {
         .map_err(|error| invalid(&error))
 }
 
+/// Whether a webhook can have this name.
+pub(super) fn is_name(name: &str) -> bool {
+    is_kebab_case(name) && name.len() <= MOST_NAME_CHARS
+}
+
 fn check_name(name: &str) -> Result<(), ApiError> {
-    if is_kebab_case(name) && name.len() <= MOST_NAME_CHARS {
+    if is_name(name) {
         return Ok(());
     }
     Err(invalid(&format!(

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request that creates something can be sent again, and has its effect once.
 //!
-//! One layer over every `POST`, and over deployments. What a key stands for is recorded before anything is done (`begun`), and the answer
+//! One layer over every `POST` of the API, and over deployments. What a key stands for is recorded before anything is done (`begun`), and the answer
 //! before it is given (`answered`); both for at least 24 hours, in the admin store. A repeated request gets the recorded answer. A request
 //! that was begun and never answered, because the process died in between, goes to its handler again, which knows by the request's name
 //! ([`Once`]) what it made before; routes whose handlers do not are not in [`REPEATABLE`], and their clients are told that nobody knows.
@@ -77,7 +77,9 @@ const APPS: &str = "/api/v1/apps/";
 /// Whether a route heeds the header.
 pub(super) fn heeds(method: &Method, path: &str) -> bool {
     let makes = *method == Method::POST || *method == Method::PUT && path.starts_with(APPS);
-    makes && !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix))
+    // Pages are no part of it: strangers may ask for one, and one shows a new key.
+    let is_api = Dialect::of(path) != Dialect::Page;
+    makes && is_api && !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Requests with a key that are being handled in this process.
@@ -249,7 +251,7 @@ impl Keyed {
                 .admin
                 .get::<Remembered>(&self.api.environment, &self.id(day))
                 .await
-                .map_err(ApiError::admin)?;
+                .map_err(ApiError::from)?;
             if let Some(found) = found
                 && found.at_ms.saturating_add(KEPT_MS) > now_ms
             {
@@ -273,7 +275,7 @@ impl Keyed {
                 .api
                 .admin
                 .delete_before::<Remembered>(&self.api.environment, &oldest);
-            forget.await.map_err(ApiError::admin)?;
+            forget.await.map_err(ApiError::from)?;
             *self.api.forgotten_before.lock() = Some(oldest);
         }
         Ok(remembered)
@@ -282,7 +284,7 @@ impl Keyed {
     async fn put(&self, remembered: &Remembered) -> Result<(), ApiError> {
         let id = self.id(day(remembered.at_ms));
         let put = self.api.admin.put(&self.api.environment, &id, remembered);
-        put.await.map_err(ApiError::admin)
+        put.await.map_err(ApiError::from)
     }
 
     /// Records an answer before it is given. What was refused has created nothing: then the key is free again.
@@ -301,7 +303,7 @@ impl Keyed {
                 .api
                 .admin
                 .delete::<Remembered>(&self.api.environment, &id);
-            free.await.map_err(ApiError::admin)?;
+            free.await.map_err(ApiError::from)?;
             return Ok(response);
         }
         let (head, body) = response.into_parts();
