@@ -87,6 +87,13 @@ pub(crate) enum MissingCode {
     Refused { digest: Digest, reason: String },
 }
 
+impl MissingCode {
+    /// Whether the code may well be there when it is asked for again.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreadable { source, .. } if abide_store::is_transient(source))
+    }
+}
+
 impl Components {
     pub(crate) fn open(host: Host, directory: PathBuf) -> io::Result<Self> {
         fs::create_dir_all(&directory)?;

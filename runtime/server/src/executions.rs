@@ -12,13 +12,14 @@ use abide_core::failure::{Failure, Origin};
 use abide_core::ids::RunId;
 use abide_core::journal::{Entry, OpNumber};
 use abide_core::machine::{Arrival, Divergence, Machine, Progress, RunInfo};
-use abide_core::state::{Read, Run, RunStatus};
+use abide_core::state::{Read, ReadError, Run, RunStatus};
 use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port, Recorded, Timings};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::components::MissingCode;
 use crate::metrics::{NodeMetrics, Tally};
 use crate::node::Inner;
 use crate::shard::{Message, ShardHandle};
@@ -96,6 +97,12 @@ impl Executions {
         self.by_run.lock().contains_key(&run)
     }
 
+    /// Whether nobody has stopped this execution.
+    fn is_wanted(&self, run: RunId, token: Token) -> bool {
+        let by_run = self.by_run.lock();
+        by_run.get(&run).is_some_and(|found| found.token == token)
+    }
+
     /// The task has a mailbox now. `false`: the execution was stopped meanwhile.
     fn live(&self, run: RunId, token: Token, mailbox: &Mailbox) -> bool {
         let mut by_run = self.by_run.lock();
@@ -149,16 +156,29 @@ async fn execute(node: Weak<Inner>, run: Run, token: Token) {
 
 async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure> {
     let id = run.id;
-    let execution = {
+    let mut pause = FIRST_PAUSE;
+    let execution = loop {
         let Some(node) = node.upgrade() else {
             return Ok(());
         };
-        let request = prepare(&node, &run, token).await?;
-        let (mailbox, execution) = node.host.execute(request);
-        if !node.executions.live(id, token, &mailbox) {
-            return Ok(());
+        match prepare(&node, &run, token).await {
+            Ok(request) => {
+                let (mailbox, execution) = node.host.execute(request);
+                if !node.executions.live(id, token, &mailbox) {
+                    return Ok(());
+                }
+                break execution;
+            }
+            Err(Unprepared::Broken(failure)) => return Err(failure),
+            Err(Unprepared::Lacking(_)) if !node.executions.is_wanted(id, token) => return Ok(()),
+            Err(Unprepared::Lacking(reason)) => {
+                tracing::warn!(run = %id, function = %run.function, environment = &*node.environment, reason, "the run cannot be executed now; it is tried again in {} ms", pause.as_millis());
+                let paused = node.host.surroundings().sleep(pause);
+                drop(node);
+                paused.await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
         }
-        execution
     };
     let exit = execution.await;
     let Some(node) = node.upgrade() else {
@@ -179,16 +199,57 @@ async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure
     Ok(())
 }
 
+/// How long a run waits for what the machine lacks: at first, and, doubled each time, at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why an execution does not begin.
+enum Unprepared {
+    /// The run cannot be executed as it is recorded: it is paused.
+    Broken(Failure),
+    /// The machine lacks something that it has again later, such as file descriptors: the run waits.
+    Lacking(String),
+}
+
+impl Unprepared {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Broken(failure) => failure,
+            Self::Lacking(reason) => broken(reason),
+        }
+    }
+}
+
+impl From<ReadError> for Unprepared {
+    fn from(error: ReadError) -> Self {
+        if error.is_transient() {
+            Self::Lacking(error.to_string())
+        } else {
+            Self::Broken(broken(error))
+        }
+    }
+}
+
+impl From<MissingCode> for Unprepared {
+    fn from(error: MissingCode) -> Self {
+        if error.is_transient() {
+            Self::Lacking(error.to_string())
+        } else {
+            Self::Broken(broken(error))
+        }
+    }
+}
+
 /// Everything that the execution needs: code, journal, events.
-async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRequest, Failure> {
+async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRequest, Unprepared> {
     let began = Instant::now();
     let app = match node.components.loaded(run.digest) {
         Some(app) => app,
-        None => node.components.get(run.digest).await.map_err(broken)?,
+        None => node.components.get(run.digest).await?,
     };
     let entries = match run.entries {
         0 => Vec::new(),
-        _ => node.view.journal(run.id).map_err(broken)?,
+        _ => node.view.journal(run.id)?,
     };
     let events = events(node, run)?;
     let info = Arc::new(info(node, run, &events));
@@ -199,7 +260,8 @@ async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRe
     let replays = !entries.is_empty();
     node.metrics.executions[usize::from(replays)].one();
     let tally = Tally::of(&entries);
-    let machine = Machine::load(info, entries, now_ms).map_err(broken)?;
+    let machine =
+        Machine::load(info, entries, now_ms).map_err(|error| Unprepared::Broken(broken(error)))?;
     let (variables, egress) = node.app_settings(&run.function.app);
     let timings = node.metrics.timings.begin(run.id);
     let prepared = began.elapsed();
@@ -223,14 +285,14 @@ async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRe
     })
 }
 
-fn events(node: &Inner, run: &Run) -> Result<Events, Failure> {
+fn events(node: &Inner, run: &Run) -> Result<Events, Unprepared> {
     let ids = match run.event_count {
         0 | 1 => vec![run.event],
-        _ => node.view.run_events(run.id).map_err(broken)?,
+        _ => node.view.run_events(run.id)?,
     };
     let mut events = Vec::with_capacity(ids.len());
     for id in ids {
-        match node.view.event(id).map_err(broken)? {
+        match node.view.event(id)? {
             Some(event) if id == run.event => {
                 // What the run's bodies reach stands where the run does.
                 let trace = node.trace_of(event.trace.as_deref(), run.id);
@@ -238,14 +300,16 @@ fn events(node: &Inner, run: &Run) -> Result<Events, Failure> {
             }
             Some(event) => events.push(event),
             None => {
-                return Err(broken(format!(
+                return Err(Unprepared::Broken(broken(format!(
                     "event {id}, which started the run, is not in the store"
-                )));
+                ))));
             }
         }
     }
-    Events::new(events, run.event)
-        .ok_or_else(|| broken(format!("event {} is not among the run's events", run.event)))
+    Events::new(events, run.event).ok_or_else(|| {
+        let reason = format!("event {} is not among the run's events", run.event);
+        Unprepared::Broken(broken(reason))
+    })
 }
 
 fn info(node: &Inner, run: &Run, events: &Events) -> RunInfo {
@@ -269,7 +333,7 @@ pub(crate) async fn check_replay(
     run: &Run,
 ) -> Result<Option<Box<Divergence>>, Failure> {
     let app = node.components.get(run.digest).await.map_err(broken)?;
-    let events = events(node, run)?;
+    let events = events(node, run).map_err(Unprepared::into_failure)?;
     // The store failed: the node is about to stop, and says so itself.
     if node.shard_barrier().await.is_err() {
         return Ok(None);

@@ -57,7 +57,7 @@ pub(crate) async fn round(node: &Inner) -> Result<(), ReadError> {
 /// Removes components that no app serves and no run was started with, and says how many. A run that is kept keeps its code: one that has not
 /// ended needs it, and whoever looks into one that failed may want it.
 async fn forget_components(node: &Inner) -> Result<usize, ReadError> {
-    let broken = |error: std::io::Error| ReadError(format!("old components: {error}"));
+    let broken = |error: std::io::Error| ReadError::new(format!("old components: {error}"));
     let mut unused = node.components.begin_sweep().await.map_err(broken)?;
     for app in node.view.apps()? {
         unused.remove(&app.current.digest);

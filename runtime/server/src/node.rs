@@ -461,7 +461,7 @@ impl Inner {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ReadError> {
         let done = self.host.surroundings().blocking(work).await;
-        done.map_err(|error| ReadError(error.to_string()))
+        done.map_err(|error| ReadError::new(error.to_string()))
     }
 
     /// How long the node has been up.

@@ -142,7 +142,7 @@ impl Node {
         };
         executions::check_replay(&self.inner, &run)
             .await
-            .map_err(|failure| ReadError(failure.to_string()))
+            .map_err(|failure| ReadError::new(failure.to_string()))
     }
 
     /// Writes a run that was exported elsewhere, after its component if there is one; nothing of it is executed. Durable when this returns;

@@ -120,7 +120,7 @@ impl Shard {
         // Durable before anything executes: a process that dies at once must be known to have lived.
         let mut result = self.recover().and_then(|()| {
             let opened = self.store.read_barrier().wait();
-            opened.map_err(|error| ReadError(error.to_string()))
+            opened.map_err(|error| ReadError::new(error.to_string()))
         });
         while result.is_ok() {
             self.publish();

@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
+use rustix::io::Errno;
+
 /// The result of a store operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -134,6 +136,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the operation failed for want of something that the machine has again later ([`is_transient`]).
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_transient(source))
+    }
+
     /// Wraps an I/O error with what was tried on which file.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io {
@@ -159,6 +166,12 @@ impl Error {
             },
         }
     }
+}
+
+/// Whether the system refused something for want of descriptors or memory, which others give back: nothing is wrong with the file.
+pub fn is_transient(error: &io::Error) -> bool {
+    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN];
+    Errno::from_io_error(error).is_some_and(|errno| lacking.contains(&errno))
 }
 
 /// A key in error messages: printable bytes as they are, the others in hexadecimal.

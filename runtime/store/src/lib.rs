@@ -34,7 +34,7 @@ pub use batch::{Batch, Fence, Op};
 pub use census::{Census, Kind};
 pub use check::{Checked, Problem};
 pub use committer::SPILL_ABOVE;
-pub use error::{Error, PrintedKey, Result};
+pub use error::{Error, PrintedKey, Result, is_transient};
 pub use inspect::{Inspected, inspect};
 pub use memory::{Fault, MemoryBackend, MemoryDisk, Power};
 pub use progress::Ticket;

@@ -10,8 +10,34 @@ use crate::state::{
 
 /// The store could not answer. The engine can't go on after it: the node stops.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct ReadError(pub String);
+#[error("{reason}")]
+pub struct ReadError {
+    reason: String,
+    transient: bool,
+}
+
+impl ReadError {
+    /// An error that asking again does not mend.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            transient: false,
+        }
+    }
+
+    /// An error for want of something that the machine has again later, such as file descriptors.
+    pub fn transient(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            transient: true,
+        }
+    }
+
+    /// Whether the same question may well be answered later.
+    pub fn is_transient(&self) -> bool {
+        self.transient
+    }
+}
 
 /// The engine's view of the store.
 pub trait Read {

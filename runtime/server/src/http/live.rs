@@ -271,7 +271,7 @@ fn show(
     wanted: &Wanted,
     change: Change,
 ) -> Result<Option<(&'static str, String)>, ReadError> {
-    let failed = |error: serde_json::Error| ReadError(error.to_string());
+    let failed = |error: serde_json::Error| ReadError::new(error.to_string());
     let (name, text) = match (change, &wanted.runs) {
         (Change::Run(id), Some(selection)) => match view.get_run(id)? {
             Some(run) if selection.passes(view, &run)? => {

@@ -160,7 +160,7 @@ impl Form {
                 None => return Ok(None),
             },
         };
-        let text = text.map_err(|error| ReadError(error.to_string()))?;
+        let text = text.map_err(|error| ReadError::new(error.to_string()))?;
         Ok(Some((text, status.is_final())))
     }
 }

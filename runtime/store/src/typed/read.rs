@@ -24,7 +24,11 @@ use crate::{
 
 impl From<Error> for ReadError {
     fn from(error: Error) -> Self {
-        Self(error.to_string())
+        if error.is_transient() {
+            Self::transient(error.to_string())
+        } else {
+            Self::new(error.to_string())
+        }
     }
 }
 

@@ -97,6 +97,13 @@ pub(super) const ROWS: &[Row] = &[
         play: |stage| loses_no_payload(stage, Rule::fail(OPEN, "/blobs/tmp/", Errno::MFILE)),
     },
     Row {
+        name: "code_that_finds_no_descriptor",
+        fault: "EMFILE when the code of runs is read that go on after a restart, five times",
+        expected: "the runs wait, the log says for what, and they go on; none is paused",
+        needs: Needs::Preload,
+        play: code_that_finds_no_descriptor,
+    },
+    Row {
         name: "short_writes",
         fault: "every write to the data directory takes half of what it is given",
         expected: "the rest is written after it; nobody notices",
@@ -190,6 +197,23 @@ fn nobody_notices(stage: &mut Stage<'_>, rule: Rule) -> Result<()> {
     stage.faults.set(0, rule)?;
     stage.start()?;
     stage.settle()?;
+    stage.goes_on()
+}
+
+fn code_that_finds_no_descriptor(stage: &mut Stage<'_>) -> Result<()> {
+    stage.begin()?;
+    stage.load(LOAD)?;
+    stage.kill()?;
+    let rule = Rule::fail(OPEN, "/components/", Errno::MFILE).times(5);
+    stage.faults.set(0, rule)?;
+    stage.start()?;
+    stage.settle()?;
+    ensure!(stage.faults.tally(0)?.struck == 5, "the fault never struck");
+    ensure!(
+        stage.output()?.contains("it is tried again in"),
+        "the log does not say that runs wait:\n{}",
+        stage.output()?
+    );
     stage.goes_on()
 }
 

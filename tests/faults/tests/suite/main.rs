@@ -59,6 +59,7 @@ matrix! {
         a_payload_that_cannot_be_synced,
         a_payload_that_cannot_be_named,
         a_payload_that_finds_no_descriptor,
+        code_that_finds_no_descriptor,
         short_writes,
         interrupted_calls,
         connections_that_break_before_they_are_accepted,

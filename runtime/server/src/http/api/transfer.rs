@@ -1,6 +1,6 @@
 //! Runs as documents: out of one node, into another.
 
-use abide_core::state::{ReadError, RunStatus};
+use abide_core::state::RunStatus;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -143,9 +143,9 @@ pub(super) async fn import(
                 fits: false,
                 reason: Some(divergence.to_string()),
             },
-            Err(ReadError(reason)) => Replayed {
+            Err(error) => Replayed {
                 fits: false,
-                reason: Some(reason),
+                reason: Some(error.to_string()),
             },
         })
     };
