@@ -47,9 +47,8 @@ impl Slots {
             self.held.insert(op);
             self.granted += 1;
             self.most = self.most.max(self.held.len());
-            mailbox
-                .arrive(op, Arrival::Granted)
-                .expect("it is executed");
+            // One that leaves memory right now is gone: it asks again when it is executed again.
+            let _ = mailbox.arrive(op, Arrival::Granted);
         }
     }
 }

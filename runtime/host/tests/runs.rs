@@ -135,7 +135,9 @@ async fn parallel_bodies_wait_side_by_side() {
 async fn parallel_bodies_that_do_not_wait_stay_in_one_task() {
     let case = Case::new("parallel", r#"{"n":50,"ms":0}"#).await;
     case.output().await.expect("an output");
-    assert_eq!(case.node.record.lock().expect("not poisoned").flushes, 1);
+    // One, unless the machine takes the processor away; bodies in tasks of their own would report one by one.
+    let flushes = case.node.record.lock().expect("not poisoned").flushes;
+    assert!((1..25).contains(&flushes), "{flushes}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
