@@ -234,7 +234,7 @@ fn a_gap_in_the_events_of_a_run_is_damage(disk: &impl Disk) {
     let store = disk.store();
     write(&store, &[numbered(0, 2), numbered(3, 1)]);
     let error = store.view().run_events(RunId(1)).unwrap_err();
-    assert!(error.0.contains("number 3 after 2"), "{error}");
+    assert!(error.to_string().contains("number 3 after 2"), "{error}");
 }
 
 fn cancel_on(name: &str, match_path: Option<(&str, &str)>) -> Registration {
