@@ -338,7 +338,7 @@ fn a_journal_is_read_back_whole_whatever_its_chunks_were() {
         f.view()
             .journal(RunId(2))
             .unwrap_err()
-            .0
+            .to_string()
             .contains("continue with number 2 after 1")
     );
 }
