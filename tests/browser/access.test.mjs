@@ -1,11 +1,10 @@
 // Who gets in, as whom, and what each may see and do; where a server asks for keys.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import http from "node:http";
 import { after, before } from "node:test";
 
 import { leads, open } from "./harness/browser.mjs";
+import { elsewhere } from "./harness/elsewhere.mjs";
 import { populate } from "./harness/fixtures.mjs";
 import { accessible, guarded } from "./harness/look.mjs";
 import { SECTIONS, everyPage } from "./harness/pages.mjs";
@@ -16,6 +15,8 @@ const REFUSED = [/status of 40[1345]/];
 const ROLES = ["send", "read", "operate", "deploy", "admin"];
 
 let server;
+/** The same, over TLS, without an app. */
+let secure;
 let runs;
 /** A key of each role, for the environment `default`; `everywhere` is the one for all. */
 const keys = {};
@@ -26,8 +27,12 @@ before(async () => {
   for (const role of ROLES) keys[role] = await server.api("POST", "/api/v1/keys", { name: `of-${role}`, role });
   keys.everywhere = { key: server.key };
   await server.api("POST", "/api/v1/environments", { name: "staging" });
+  secure = await Server.overTls();
 });
-after(() => server?.stop());
+after(async () => {
+  await server?.stop();
+  await secure?.stop();
+});
 
 async function enter(page, key) {
   await page.getByLabel("API key").fill(key);
@@ -61,6 +66,17 @@ for (const javaScriptEnabled of [true, false]) {
     assert.ok(!cookie.value.includes(keys.operate.key.slice(-16)), "the cookie is not the key");
   });
 }
+
+pageTest("over TLS the session's cookie never leaves without TLS", () => secure, { ignoreHTTPSErrors: true }, async ({ page, visitor, server }) => {
+  assert.match(server.url, /^https:/);
+  await signIn(page, server.key);
+  assert.equal(at(page), "/runs");
+  const cookie = await cookieOf(visitor);
+  assert.deepEqual([cookie.secure, cookie.httpOnly, cookie.sameSite], [true, true, "Strict"]);
+  assert.deepEqual(await visitor.cookies(server.url.replace("https:", "http:")), []);
+  await leads(page, () => page.getByRole("button", { name: "Sign out" }).click());
+  assert.equal(await cookieOf(visitor), undefined);
+});
 
 pageTest("the page of the key is accessible, before and after a wrong one", guard, { expected: REFUSED }, async ({ page }) => {
   await open(page, "/sign-in");
@@ -149,27 +165,16 @@ pageTest("a session looks at the API, and acts by pages of this server only", gu
 pageTest("a page of another site can link here, and can do nothing here", guard, { expected: REFUSED }, async ({ page, server }) => {
   const run = await server.start("shop/nap", "shop/reminder.set", { sleep_ms: 3_600_000 }, "Sleeping");
   await signIn(page, keys.operate.key);
-  const elsewhere = http.createServer((_, response) => {
-    response.setHeader("content-type", "text/html");
-    response.end(`<a href="${server.url}/runs/${run}">a run</a>
-      <form method=post action="${server.url}/runs/${run}/cancel"><button>Win a prize</button></form>`);
-  });
-  elsewhere.listen(0, "127.0.0.1");
-  await once(elsewhere, "listening");
-  // Another name of this machine: another site.
-  const there = `http://localhost:${elsewhere.address().port}/`;
-  server.also.add(new URL(there).origin);
-  try {
+  const body = `<a href="${server.url}/runs/${run}">a run</a>
+    <form method=post action="${server.url}/runs/${run}/cancel"><button>Win a prize</button></form>`;
+  await elsewhere(server, body, async (there) => {
     await page.goto(there);
     await page.getByRole("link").click();
     await page.getByRole("heading", { level: 1 }).filter({ hasText: /nap|Remind/ }).waitFor();
     await page.goto(there);
     await leads(page, () => page.getByRole("button").click()).catch(() => {});
     assert.equal((await server.run(run)).status, "Sleeping");
-  } finally {
-    elsewhere.closeAllConnections();
-    elsewhere.close();
-  }
+  });
 });
 
 /** Forms of a page that do something to what it shows. */

@@ -51,3 +51,22 @@ for (const javaScriptEnabled of [true, false]) {
     });
   });
 }
+
+pageTest("a job that goes on is shown and stopped, and does no more", guard, async ({ page, server }) => {
+  const many = [];
+  for (let n = 0; n < 3; n++) many.push(await server.start("shop/nap", "shop/reminder.set", { sleep_ms: HOUR_MS, mark: "stopped" }, "Sleeping"));
+  const filter = { function: "shop/nap", if: "has(event.data.mark) && event.data.mark == 'stopped'" };
+  // One run in a quarter of an hour.
+  const { job_id: job } = await server.api("POST", "/api/v1/jobs", { action: "cancel", filter, rate_per_second: 0.001 });
+  await open(page, "/runs");
+  const line = page.locator(`[data-testid="job"][data-job-id="${job}"]`);
+  assert.equal(await line.getAttribute("data-state"), "under way");
+  assert.match(await press(page, "job-stop", {}, line), /stopped/);
+  assert.equal(await line.getAttribute("data-state"), "stopped");
+  const { state, done, ended_at: ended } = await server.api("GET", `/api/v1/jobs/${job}`);
+  assert.equal(state, "Stopped");
+  assert.ok(ended);
+  const left = (await server.runs("status=Sleeping")).filter((run) => many.includes(run.run_id)).length;
+  assert.equal(left, many.length - done, "what was not done stays undone");
+  assert.ok(left > 0);
+});

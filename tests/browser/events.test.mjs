@@ -45,6 +45,17 @@ pageTest("a rate limit and a duplicate are named as the reason", guard, async ({
   assert.match(await about(page, "shop/nap"), /same id|already|duplicate/i);
 });
 
+pageTest("the list says how many runs each event started, and leads to them", guard, async ({ page, server }) => {
+  const run = await server.start("shop/nap", "shop/reminder.set", { sleep_ms: 1 }, "Completed");
+  const { event_id: event } = await server.run(run);
+  const nothing = await server.send("nobody/hears.this", {});
+  await open(page, "/events");
+  const row = (id) => page.locator(`[data-testid="event-row"][data-event-id="${id}"]`);
+  assert.match(await row(nothing).innerText(), /none/);
+  await leads(page, () => row(event).getByRole("link", { name: "1", exact: true }).click());
+  assert.deepEqual(await page.getByTestId("run-row").evaluateAll((all) => all.map((it) => it.dataset.runId)), [run]);
+});
+
 pageTest("a new event appears without a reload", guard, async ({ page, server }) => {
   await open(page, "/events");
   await page.evaluate(() => (globalThis.loaded = "once"));
@@ -56,7 +67,8 @@ pageTest("a new event appears without a reload", guard, async ({ page, server })
 pageTest("the list is searched by name", guard, async ({ page, server }) => {
   const event = await server.send("nobody/seeks.me", { n: 1 });
   await server.send("nobody/else", { n: 2 });
-  await open(page, "/events?name=nobody/seeks.me");
+  await open(page, "/events");
+  await press(page, "filter", { Name: "nobody/seeks.me" });
   const links = await page.locator('main table a[href^="/events/01"]').evaluateAll((all) => all.map((it) => it.getAttribute("href")));
   assert.deepEqual([...new Set(links)], [`/events/${event}`]);
 });
@@ -101,7 +113,10 @@ pageTest("what a schema refuses is not sent, and the page says where it is wrong
 });
 
 pageTest("an event with a schema has a form of its fields", guard, async ({ page, server }) => {
-  await open(page, "/events/new?name=shop/charge.asked");
+  await open(page, "/events/new");
+  const choose = page.getByTestId("form-choose");
+  await choose.getByLabel("Name").fill("shop/charge.asked");
+  await leads(page, () => choose.getByRole("button").click());
   const form = page.getByTestId("form-send");
   await form.getByLabel(/^amount/).fill("77");
   await form.getByLabel(/^currency/).selectOption({ label: "USD" });
@@ -109,4 +124,7 @@ pageTest("an event with a schema has a form of its fields", guard, async ({ page
   await leads(page, () => form.getByTestId("button-send").click());
   const { data } = await server.api("GET", `/api/v1/events/${eventOf(page)}`);
   assert.deepEqual(data, { amount: 77, currency: "USD", urgent: true });
+  await open(page, "/events/new?name=shop/charge.asked");
+  await leads(page, () => page.getByRole("link", { name: "Type it as JSON instead" }).click());
+  assert.deepEqual(JSON.parse(await page.getByTestId("form-send").getByLabel("Data").inputValue()), { amount: 0 });
 });

@@ -16,22 +16,18 @@ before(async () => {
 });
 after(() => server?.stop());
 
-pageTest("every section of an empty server opens, and those with nothing in them teach a command", () => server, async ({ page }) => {
+pageTest("every section of an empty server opens, also on a phone, and those with nothing in them teach a command", () => server, async ({ page }) => {
   const taught = [];
   for (const [name, route] of Object.entries(SECTIONS)) {
+    await page.setViewportSize({ width: 1280, height: 900 });
     await open(page, route);
     await accessible(page, route);
     const text = await page.locator("main").innerText();
     if (/\babide [a-z]+|curl /.test(text)) taught.push(name);
+    await page.setViewportSize({ width: 360, height: 740 });
+    await fits(page, route);
   }
   for (const name of ["Runs", "Events", "Functions", "Apps", "Schemas", "Webhooks", "Keys"]) {
     assert.ok(taught.includes(name), `${name} teaches nothing`);
-  }
-});
-
-pageTest("and on a phone", () => server, { viewport: { width: 360, height: 740 } }, async ({ page }) => {
-  for (const route of Object.values(SECTIONS)) {
-    await open(page, route);
-    await fits(page, route);
   }
 });

@@ -10,6 +10,9 @@ import { SECTIONS, everyPage } from "./harness/pages.mjs";
 import { pageTest } from "./harness/page-test.mjs";
 import { Server } from "./harness/server.mjs";
 
+const DESK = { width: 1280, height: 900 };
+const PHONE = { width: 360, height: 740 };
+
 let server;
 let runs;
 let pages;
@@ -25,21 +28,25 @@ after(() => server?.stop());
 
 const guard = () => server;
 
-for (const colorScheme of ["light", "dark"]) {
-  pageTest(`axe finds nothing on any page, ${colorScheme}`, guard, { colorScheme }, async ({ page }) => {
-    for (const route of pages) {
-      await open(page, route);
-      await accessible(page, route);
-    }
-  });
-}
-
-pageTest("axe finds nothing on a phone, with what can be opened opened", guard, { viewport: { width: 360, height: 740 } }, async ({ page }) => {
+pageTest("every page is accessible in the dark, and in the light on a phone with what can be opened opened; it has a title, one heading, and the headers that keep it alone", guard, async ({ page }) => {
+  const titles = new Map();
   for (const route of pages) {
-    await open(page, route);
+    await page.setViewportSize(DESK);
+    await page.emulateMedia({ colorScheme: "dark" });
+    guarded(await open(page, route), route);
+    await untouched(page, route);
+    assert.equal(await page.locator("h1").count(), 1, route);
+    const title = await page.title();
+    assert.ok(!titles.has(title) || route.startsWith("/runs/"), `${route} has the title of ${titles.get(title)}: ${title}`);
+    titles.set(title, route);
+    const current = await page.locator('nav[aria-label="Sections"] [aria-current="page"]').count();
+    assert.equal(current, 1, `${route}: one section is the current one`);
+    await accessible(page, `${route}, dark`);
+    await page.setViewportSize(PHONE);
+    await page.emulateMedia({ colorScheme: "light" });
     await page.evaluate(() => document.querySelectorAll("details").forEach((it) => (it.open = true)));
     await fits(page, route);
-    await accessible(page, route);
+    await accessible(page, `${route}, light on a phone`);
   }
 });
 
@@ -56,21 +63,6 @@ pageTest("the switch for light and dark is remembered", guard, { colorScheme: "l
   await accessible(page);
   await leads(page, () => page.getByRole("button", { name: "system" }).click());
   assert.equal(await colour(), light);
-});
-
-pageTest("every page has a title, one heading above all, and the headers that keep it alone", guard, async ({ page }) => {
-  const titles = new Map();
-  for (const route of pages) {
-    const answer = await open(page, route);
-    guarded(answer, route);
-    await untouched(page, route);
-    assert.equal(await page.locator("h1").count(), 1, route);
-    const title = await page.title();
-    assert.ok(!titles.has(title) || route.startsWith("/runs/"), `${route} has the title of ${titles.get(title)}: ${title}`);
-    titles.set(title, route);
-    const current = await page.locator('nav[aria-label="Sections"] [aria-current="page"]').count();
-    assert.equal(current, 1, `${route}: one section is the current one`);
-  }
 });
 
 pageTest("what a page says, it says without JavaScript too", guard, async ({ page, server }) => {
@@ -100,7 +92,7 @@ pageTest("the navigation leads to every section", guard, async ({ page }) => {
   }
 });
 
-pageTest("the navigation works on a phone", guard, { viewport: { width: 360, height: 740 } }, async ({ page }) => {
+pageTest("the navigation works on a phone", guard, { viewport: PHONE }, async ({ page }) => {
   await open(page, "/runs");
   await leads(page, () => page.getByRole("link", { name: "Functions", exact: true }).click());
   assert.equal(new URL(page.url()).pathname, "/functions");
@@ -134,6 +126,65 @@ pageTest("the keyboard reaches everything that can be used, and one sees where i
     }
     assert.ok(seen.size >= wanted, `${route}: ${seen.size} of ${wanted} are reached`);
   }
+});
+
+pageTest("keys lead everywhere: ? lists them, g and a letter go to a section, / to the search, j and k through the rows", guard, async ({ page }) => {
+  await open(page, "/");
+  await page.keyboard.press("?");
+  const help = page.getByRole("dialog", { name: "Keyboard" });
+  await help.waitFor();
+  await accessible(page, "the list of keys");
+  const listed = await help.innerText();
+  for (const name of Object.keys(SECTIONS)) assert.ok(listed.includes(name), name);
+  await page.keyboard.press("Escape");
+  await help.waitFor({ state: "hidden" });
+  await page.keyboard.press("g");
+  await leads(page, () => page.keyboard.press("r"));
+  assert.equal(new URL(page.url()).pathname, "/runs");
+  await page.keyboard.press("/");
+  await page.keyboard.type("gjk?");
+  assert.equal(await page.getByLabel("Condition").inputValue(), "gjk?", "in a field, keys are letters");
+  await page.getByRole("heading", { level: 1 }).click();
+  for (const key of ["j", "j", "j", "k"]) await page.keyboard.press(key);
+  const second = await page.getByTestId("run-row").nth(1).getAttribute("data-run-id");
+  await leads(page, () => page.keyboard.press("Enter"));
+  assert.equal(new URL(page.url()).pathname, `/runs/${second}`);
+});
+
+pageTest("what is asked before something grave is done is left with Escape", guard, async ({ page }) => {
+  await open(page, `/runs/${runs.sleeping}`);
+  const asked = page.getByTestId("confirm-cancel");
+  await asked.locator("summary").press("Enter");
+  assert.equal(await asked.evaluate((it) => it.open), true);
+  await page.keyboard.press("Escape");
+  assert.equal(await asked.evaluate((it) => it.open), false);
+  assert.ok(await asked.locator("summary").evaluate((it) => it === document.activeElement), "the focus is where it was");
+});
+
+pageTest("the overview says what needs attention, how things stand, and how they were in an hour, a day and a month", guard, async ({ page, server }) => {
+  await server.api("POST", "/api/v1/functions/shop/pack/pause");
+  await server.until("a run of the beginning is in the series", async () => {
+    const { series } = await server.api("GET", "/api/v1/series?name=runs_started&name=store_bytes");
+    return series.every(({ values }) => values.some((value) => value > 0));
+  });
+  await open(page, "/");
+  const attention = await page.getByTestId("attention").innerText();
+  assert.match(attention, /function shop\/charge\s+1 of 1 runs failed/);
+  assert.match(attention, /the shop is being moved/, "a paused run");
+  assert.match(attention, /function shop\/pack\s+since/, "a paused function");
+  const tiles = await page.locator("#tiles").innerText();
+  for (const name of ["Executing", "In memory", "Backlog", "Waiting", "Sleeping", "Commit, p99", "Store", "Memory"]) assert.match(tiles, new RegExp(name));
+  assert.match(tiles, /Store\s+[\d.]+ [KMG]?i?B/);
+  for (const range of ["hour", "day", "month"]) {
+    await leads(page, () => page.getByTestId(`range-${range}`).click());
+    assert.equal(await page.getByTestId(`range-${range}`).getAttribute("aria-current"), "page");
+    for (const chart of ["throughput", "duration", "backlog", "concurrency", "pending", "work", "sync", "size"]) {
+      assert.equal(await page.locator(`figure#chart-${chart}`).count(), 1, chart);
+    }
+    assert.ok(await page.locator("#chart-throughput path.chart-line").count(), `${range}: the runs are drawn`);
+    assert.match(await page.locator("#chart-throughput desc").textContent(), /started: now/, "and said to who does not see");
+  }
+  await server.api("POST", "/api/v1/functions/shop/pack/resume");
 });
 
 pageTest("where nothing is, a page says so and what to do", guard, { expected: [/status of 40[04]/] }, async ({ page }) => {

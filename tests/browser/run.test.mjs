@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before } from "node:test";
 
-import { open, press, reveal } from "./harness/browser.mjs";
+import { leads, open, press, reveal } from "./harness/browser.mjs";
 import { populate } from "./harness/fixtures.mjs";
 import { pageTest } from "./harness/page-test.mjs";
 import { Server } from "./harness/server.mjs";
@@ -117,6 +117,60 @@ for (const javaScriptEnabled of [true, false]) {
     assert.deepEqual(output, { id: 4711, by: "the director" });
   });
 }
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? "" : ", without JavaScript";
+  pageTest(`send the signal that a run waits for${how}`, guard, { javaScriptEnabled }, async ({ page, server }) => {
+    const id = javaScriptEnabled ? 1 : 2;
+    const run = await server.start("shop/deliver", "shop/parcel.left", { id }, "Waiting");
+    await open(page, `/runs/${run}`);
+    assert.match(await page.getByTestId("why").innerText(), new RegExp(`waits for the signal delivered-${id}, until`, "i"));
+    const told = await press(page, "signal", { Data: '{"at": "the door"}' });
+    assert.match(told, /woke this run/);
+    const { output } = await server.reaches(run, "Completed");
+    assert.deepEqual(output, { id, signal: { at: "the door" } });
+  });
+}
+
+pageTest("where the time of a run went is shown as the API has it", guard, async ({ page, server }) => {
+  const { timings } = await server.run(runs.completed);
+  await open(page, `/runs/${runs.completed}`);
+  const shown = await page.getByTestId("split").innerText();
+  const inWords = (us) => (us < 1000 ? `${us} µs` : us < 100_000 ? `${Math.floor(us / 1000)}.${Math.floor((us % 1000) / 100)} ms` : /\d (ms|s)/);
+  const { replay_us: replay, guest_us: guest, host_us: host, sync_us: sync } = timings.execution;
+  const shares = { Queue: timings.queue_ms * 1000, Replay: replay, Guest: guest, Host: host, Sync: sync };
+  for (const [name, us] of Object.entries(shares)) {
+    const figure = new RegExp(`${name}\\s+(.*)`).exec(shown)?.[1] ?? "";
+    assert.ok(figure.match(inWords(us)), `${name}: ${us} µs is shown as ${figure}`);
+  }
+  assert.ok((await page.getByTestId("split").locator("rect").count()) >= 3, "and drawn");
+});
+
+pageTest("the steps of an invoked run stand inside the step that invoked it, and lead to it", guard, async ({ page, server }) => {
+  await open(page, `/runs/${runs.completed}`);
+  const pack = page.locator('[data-testid="step-row"][data-step="pack"]');
+  const step = pack.getByTestId("child-step");
+  assert.deepEqual(await step.locator("bdi").allTextContents(), ["weigh"]);
+  await leads(page, () => step.getByRole("link", { name: "weigh" }).click());
+  const child = await server.run(new URL(page.url()).pathname.split("/")[2]);
+  assert.deepEqual([child.function_id, child.parent_run_id], ["shop/pack", runs.completed]);
+  assert.equal(await page.getByTestId("step-weigh").evaluate((it) => it.open), true);
+});
+
+pageTest("a run of many steps is shown in parts, each step once", guard, async ({ page, server }) => {
+  const run = await server.start("shop/steps", "shop/stock.count", { count: 450 }, "Completed");
+  await open(page, `/runs/${run}`);
+  const seen = [];
+  for (;;) {
+    seen.push(...(await page.getByTestId("step-row").evaluateAll((all) => all.map((it) => it.dataset.step))));
+    const after = page.getByTestId("steps-after");
+    if (!(await after.count())) break;
+    await leads(page, () => after.click());
+  }
+  assert.deepEqual(seen, (await server.run(run)).steps.map((step) => step.id));
+  await leads(page, () => page.getByTestId("steps-before").click());
+  assert.equal(await page.getByTestId("step-row").first().getAttribute("data-step"), seen[200]);
+});
 
 pageTest("an input that is no JSON is not sent, and what was typed stays", guard, async ({ page, server }) => {
   const before = (await server.runs("function=shop/charge")).length;

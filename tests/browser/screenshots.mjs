@@ -14,6 +14,9 @@ if (!folder) throw new Error("which folder? node screenshots.mjs FOLDER");
 /** No picture is larger. */
 const MOST_BYTES = 200 * 1024;
 
+/** What the charts show. */
+const TRADE_MS = 130_000;
+
 const DESK = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 780 };
 
@@ -23,6 +26,7 @@ try {
   const runs = await populate(server);
   await trade();
   const { event_id: event } = await server.run(runs.completed);
+  await picture("overview", "/");
   await picture("runs", "/runs");
   await picture("run", `/runs/${runs.completed}`);
   await picture("run-waiting", `/runs/${runs.waiting}`);
@@ -37,12 +41,18 @@ try {
   await server.stop();
 }
 
-/** Orders, so that lists and charts have something to show. */
+/** Orders as they come in two minutes, so that lists and charts have something to show. */
 async function trade() {
-  for (let n = 0; n < 60; n++) {
+  const until = Date.now() + TRADE_MS;
+  for (let n = 0; Date.now() < until; n++) {
     const data = { id: 100 + n, amount: 700 + ((n * 7919) % 90_000), failures: n % 9 === 0 ? 1 : 0 };
     await server.send("shop/order.placed", data);
-    if (n % 12 === 0) await server.send("shop/charge.asked", { amount: 90 + n, currency: "EUR" });
+    if (n % 12 === 0) await server.send("shop/charge.asked", { amount: 90 + (n % 40), currency: "EUR" });
+    if (n % 20 === 0) await server.send("shop/payment.large", { id: 1000 + n, amount: 120_000 });
+    if (n % 30 === 0) await server.send("shop/bill.due", { tenant: "acme", sleep_ms: 60_000 });
+    // More in the middle than at the ends.
+    const pause = 200 + 900 * Math.abs(1 - (2 * (until - Date.now())) / TRADE_MS);
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
   await server.until("the orders are done", async () => {
     const open = await server.runs("function=shop/fulfil&status=Queued,Running,Sleeping,Waiting");

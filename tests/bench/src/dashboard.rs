@@ -35,20 +35,29 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What a page should stay below.
 const GOAL_MS: f64 = 200.0;
 
-/// Pages that show many runs, by what they are called in the figures.
-const PAGES: [(&str, &str); 9] = [
+/// Pages that show many runs or events, by what they are called in the figures.
+const PAGES: [(&str, &str); 18] = [
     ("overview", "/"),
     ("runs", "/runs"),
     ("runs_of_a_status", "/runs?status=Failed"),
+    ("runs_of_a_status_in_vain", "/runs?status=Waiting"),
     ("runs_of_a_function", "/runs?function=shop%2Fcharge"),
-    ("runs_by_cel", "/runs?if=event.data.amount%20%3D%3D%20500"),
+    ("runs_of_a_function_in_vain", "/runs?function=shop%2Fnap"),
+    ("runs_of_an_app", "/runs?app=shop"),
+    ("runs_since", "/runs?since=2026-01-01T00%3A00%3A00Z"),
+    ("runs_by_event", "/runs?if=event.data.amount%20%3D%3D%20500"),
     (
-        "runs_by_cel_in_vain",
+        "runs_by_event_in_vain",
         "/runs?if=event.data.amount%20%3E%20999",
     ),
+    ("runs_by_output_in_vain", "/runs?if=output%20%3D%3D%20999"),
     ("events", "/events"),
+    ("events_of_a_name", "/events?name=shop%2Fcharge.asked"),
+    ("events_of_a_name_in_vain", "/events?name=shop%2Fnothing"),
     ("functions", "/functions"),
     ("function", "/functions/shop/steps"),
+    ("apps", "/apps"),
+    ("app", "/apps/shop"),
 ];
 
 /// Fills a store, and opens the pages.
@@ -62,9 +71,12 @@ pub(crate) async fn pages(base: &Path, scale: Scale, report: &mut Report) -> Res
     fill(&mut line, scale.live).await?;
     let long = long_run(&mut line).await?;
 
-    let long = format!("/runs/{long}");
-    let pages = PAGES.iter().map(|(name, path)| (*name, *path));
-    for (name, path) in pages.chain([("run_of_1000_steps", long.as_str())]) {
+    let (event, long) = (format!("/events/{}", long.0), format!("/runs/{}", long.1));
+    let others = [
+        ("event", event.as_str()),
+        ("run_of_1000_steps", long.as_str()),
+    ];
+    for (name, path) in PAGES.into_iter().chain(others) {
         let (p50, longest, bytes) = opened(address, path).await?;
         let meaning = format!("`{path}` over {} runs, median; {bytes} bytes", scale.live);
         report.by("dashboard_ms", name, p50, 1, &meaning);
@@ -124,18 +136,19 @@ async fn rest(line: &mut Line) -> Result<()> {
     }
 }
 
-/// The id of a run with many steps that has ended.
-async fn long_run(line: &mut Line) -> Result<String> {
+/// The ids of a run with many steps that has ended, and of its event before it.
+async fn long_run(line: &mut Line) -> Result<(String, String)> {
     let event = json!({"name": "shop/stock.count", "data": {"count": STEPS}});
     let answer: Value = serde_json::from_slice(&line.post("/e/bench", &event).await?)?;
     let event = answer["ids"][0].as_str().context("the event has an id")?;
+    let event = event.to_owned();
     rest(line).await?;
     let path = format!("/api/v1/events/{event}");
     let answer: Value = serde_json::from_slice(&line.get(&path).await?)?;
     let run = &answer["runs"][0];
     ensure!(run["status"] == "Completed", "the long run ended as {run}");
     let id = run["run_id"].as_str().context("the run has an id")?;
-    Ok(id.to_owned())
+    Ok((event, id.to_owned()))
 }
 
 /// The app that the dashboard's tests look at.

@@ -2,11 +2,12 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 
 import { Server as Binary } from "../../clients/js/server.mjs";
+import { selfSigned } from "./certificate.mjs";
 
 /** Machine code of the app is made once for all servers of a user. */
 const CODE = path.join(process.env.ABIDE_BROWSER_CACHE ?? path.join(os.tmpdir(), "abide-browser"), "code");
@@ -25,6 +26,21 @@ export class Server extends Binary {
     const key = randomBytes(32).toString("hex");
     const server = await Binary.start((data) => serve(data), { ABIDE_ADMIN_KEY: key });
     return Server.with(server, key);
+  }
+
+  /** Asks for keys, over TLS, with a certificate that nobody knows. */
+  static async overTls() {
+    const folder = await mkdtemp(path.join(os.tmpdir(), "abide-tls-"));
+    const [certificate, secret] = [path.join(folder, "cert.pem"), path.join(folder, "key.pem")];
+    const pair = selfSigned();
+    await writeFile(certificate, pair.certificate);
+    await writeFile(secret, pair.key, { mode: 0o600 });
+    const key = randomBytes(32).toString("hex");
+    const tls = ["--tls-cert", certificate, "--tls-key", secret];
+    const server = new Server(await Binary.start((data) => serve(data, tls), { ABIDE_ADMIN_KEY: key }), key);
+    // They are read.
+    await rm(folder, { recursive: true });
+    return server;
   }
 
   /** What an author starts: it builds an app and asks nobody for a key. */

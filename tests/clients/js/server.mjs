@@ -43,7 +43,7 @@ export class Server {
     return new Promise((resolve, reject) => {
       const read = (line) => {
         this.output.push(line);
-        const told = /listening (?:at|on) (http:\/\/[0-9.]+:\d+)/.exec(line);
+        const told = /listening (?:at|on) (https?:\/\/[0-9.]+:\d+)/.exec(line);
         if (told) resolve(told[1]);
       };
       for (const stream of [this.child.stdout, this.child.stderr]) createInterface({ input: stream }).on("line", read);

@@ -14,6 +14,7 @@ abide::app!(
     orders::review,
     states::approve,
     states::charge,
+    states::deliver,
     states::import,
     states::nap,
     states::one_by_one,

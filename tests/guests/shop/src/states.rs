@@ -25,6 +25,17 @@ pub(crate) async fn approve(ctx: Context, event: Event<Payment>) -> Result<Value
     Ok(json!({"id": id, "by": approval.map(|event| event.data.by)}))
 }
 
+/// Waits until the driver says that it is done.
+#[abide::function(id = "deliver", name = "Deliver a parcel", on = "shop/parcel.left")]
+pub(crate) async fn deliver(ctx: Context, event: Event<Payment>) -> Result<Value> {
+    let id = event.data.id;
+    let signal = ctx
+        .wait_for_signal::<Value>("delivered", format!("delivered-{id}"))
+        .timeout("7 days")
+        .await?;
+    Ok(json!({"id": id, "signal": signal}))
+}
+
 /// The most that can be charged.
 const LIMIT: u64 = 100;
 

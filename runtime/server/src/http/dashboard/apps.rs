@@ -116,7 +116,7 @@ pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Respons
             section.panel-box {
                 h2 { "Imports" }
                 p.dim { "What the code that is served asks of the host. Only bodies of steps reach outside, and only where the app may." }
-                ul.imports { @for name in &current.imports { li { code { bdi { (ui::shown(name)) } } } } }
+                (imports(current))
             }
         }
         (how_to_deploy())
@@ -149,6 +149,12 @@ fn facts(visit: &Visit, app: &AppView, current: Option<&DeploymentView>) -> Mark
     ])
 }
 
+fn imports(deployment: &DeploymentView) -> Markup {
+    html! {
+        ul.imports { @for name in &deployment.imports { li { code { bdi { (ui::shown(name)) } } } } }
+    }
+}
+
 fn deployed(visit: &Visit, deployments: &[DeploymentView]) -> Markup {
     let columns = [
         ("", "number"),
@@ -164,7 +170,17 @@ fn deployed(visit: &Visit, deployments: &[DeploymentView]) -> Markup {
         @for it in deployments {
             tr data-testid="deployment-row" data-number=(it.number) {
                 td.number { (it.number) }
-                td.grow { (digest(&it.digest)) @if it.served { " " span.status.completed { "served" } } }
+                td.grow {
+                    (digest(&it.digest))
+                    @if it.served {
+                        " " span.status.completed { "served" }
+                    } @else if !it.imports.is_empty() {
+                        details #(format!("imports-{}", it.number)) {
+                            summary.small.dim { (it.imports.len()) " imports" }
+                            (imports(it))
+                        }
+                    }
+                }
                 td.wide { (it.language.unwrap_or("–")) }
                 td.number.wide { (bytes(it.bytes)) }
                 td.number.wide title=(it.functions.join(", ")) { (it.functions.len()) }

@@ -116,6 +116,7 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/sign-out", post(session::sign_out))
         .route("/webhooks", get(webhooks::list))
         .route("/webhooks/create", post(webhooks::create))
+        .route("/webhooks/{name}/change", post(webhooks::change))
         .route("/webhooks/{name}/delete", post(webhooks::delete))
         .route("/webhooks/{name}/disable", post(webhooks::disable))
         .route("/webhooks/{name}/enable", post(webhooks::enable))

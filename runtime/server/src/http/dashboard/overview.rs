@@ -20,6 +20,9 @@ const MOST_NAMED: usize = 5;
 /// Of a hundred runs that ended, so many failures make a function one that fails.
 const FAILING_PERCENT: u64 = 10;
 
+/// Points that a chart has at least: on a server that was started just now they span two minutes, twelve, or half a day.
+const LEAST_POINTS: usize = 12;
+
 /// A chart before its points are read.
 struct Plan {
     id: &'static str,
@@ -134,13 +137,14 @@ pub(super) async fn show(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
         })?,
     };
     let known = known(&visit).await?;
+    let first = first_point(&visit, range);
     let content = html! {
         (ui::heading(&html! { "Overview" }, &ranges(range)))
         @if known.functions.is_empty() { (super::apps::none_deployed()) }
         #attention data-live { (attention(&visit, &known)) }
         #tiles data-live { (tiles(&visit, range)) }
         div.charts #charts data-live {
-            @for plan in &CHARTS { (chart(&visit, plan, range).render()) }
+            @for plan in &CHARTS { (chart(&visit, plan, range, first).render()) }
         }
     };
     let page = visit.page(Section::Overview, "Overview");
@@ -315,14 +319,28 @@ fn tiles(visit: &Visit, range: Range) -> Markup {
     }
 }
 
-fn chart(visit: &Visit, plan: &Plan, range: Range) -> Chart {
+/// The place of the first point that all charts show: nothing is drawn of the time before the first measurement.
+fn first_point(visit: &Visit, range: Range) -> usize {
+    let measures = CHARTS.iter().flat_map(|plan| plan.lines);
+    let firsts = measures.filter_map(|(measure, ..)| {
+        let points = visit.api.node.series();
+        let values = points.points(*measure, range, visit.now_ms).values;
+        values.iter().position(Option::is_some)
+    });
+    let latest = range.points().saturating_sub(LEAST_POINTS);
+    firsts.min().map_or(latest, |first| first.min(latest))
+}
+
+fn chart(visit: &Visit, plan: &Plan, range: Range, first: usize) -> Chart {
     let mut span = None;
     let lines = plan.lines.iter().map(|(measure, name, look)| {
-        let points = visit
+        let mut points = visit
             .api
             .node
             .series()
             .points(*measure, range, visit.now_ms);
+        points.values.drain(..first.min(points.values.len()));
+        points.start_ms += points.step_ms * first as u64;
         let steps = points.values.len() as u64;
         span = Some((points.start_ms, points.start_ms + points.step_ms * steps));
         // How often in the time of a point becomes how often in a minute.

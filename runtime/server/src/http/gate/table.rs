@@ -195,6 +195,7 @@ pub(super) const ROWS: &[Row] = &[
     look("/settings", Admin),
     look("/webhooks", Read),
     change("POST", "/webhooks/create", Deploy),
+    change("POST", "/webhooks/{name}/change", Deploy),
     change("POST", "/webhooks/{name}/delete", Deploy),
     change("POST", "/webhooks/{name}/disable", Deploy),
     change("POST", "/webhooks/{name}/enable", Deploy),

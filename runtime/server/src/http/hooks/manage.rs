@@ -110,40 +110,14 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut fields: Map<String, Value> = read(&headers, body).await?;
-    let Some(existing) = api.find(&name).await? else {
-        let record = api.record(&name, fields)?;
-        let put = api.admin.put(&api.environment, &name, &record).await;
-        put?;
-        return Ok((StatusCode::CREATED, Json(api.view(&name, &record))).into_response());
-    };
-    let secret = fields.remove("secret");
-    let same_provider = fields.get("provider")
-        == serde_json::to_value(existing.settings.provider)
-            .ok()
-            .as_ref();
-    let record = if secret.is_none() && same_provider && !existing.secrets.is_empty() {
-        // A stand-in for the secrets that it has, so that the rest is checked.
-        let (settings, enabled) = settings(fields)?;
-        check(&name, &settings)?;
-        api.changed(&name, |old| WebhookRecord {
-            settings: settings.clone(),
-            enabled: enabled.unwrap_or(old.enabled),
-            ..old.clone()
-        })
-        .await?
+    let fields: Map<String, Value> = read(&headers, body).await?;
+    let (made, view) = api.put_webhook(&name, fields).await?;
+    let status = if made {
+        StatusCode::CREATED
     } else {
-        if let Some(secret) = secret {
-            fields.insert("secret".into(), secret);
-        }
-        let new = api.record(&name, fields)?;
-        api.changed(&name, |old| WebhookRecord {
-            created_ms: old.created_ms,
-            ..new.clone()
-        })
-        .await?
+        StatusCode::OK
     };
-    Ok(Json(api.view(&name, &record)).into_response())
+    Ok((status, Json(view)).into_response())
 }
 
 /// Remove a webhook.
@@ -281,6 +255,46 @@ impl Api {
             ));
         }
         Ok(self.view(&name, &record))
+    }
+
+    /// Makes a webhook, or replaces one; whether it was made. Without a secret it keeps those that it has, unless the provider is another.
+    pub(in crate::http) async fn put_webhook(
+        &self,
+        name: &str,
+        mut fields: Map<String, Value>,
+    ) -> Result<(bool, WebhookView), ApiError> {
+        let Some(existing) = self.find(name).await? else {
+            let record = self.record(name, fields)?;
+            self.admin.put(&self.environment, name, &record).await?;
+            return Ok((true, self.view(name, &record)));
+        };
+        let secret = fields.remove("secret");
+        let same_provider = fields.get("provider")
+            == serde_json::to_value(existing.settings.provider)
+                .ok()
+                .as_ref();
+        let record = if secret.is_none() && same_provider && !existing.secrets.is_empty() {
+            // The secrets stay; the rest is checked.
+            let (settings, enabled) = settings(fields)?;
+            check(name, &settings)?;
+            self.changed(name, |old| WebhookRecord {
+                settings: settings.clone(),
+                enabled: enabled.unwrap_or(old.enabled),
+                ..old.clone()
+            })
+            .await?
+        } else {
+            if let Some(secret) = secret {
+                fields.insert("secret".into(), secret);
+            }
+            let new = self.record(name, fields)?;
+            self.changed(name, |old| WebhookRecord {
+                created_ms: old.created_ms,
+                ..new.clone()
+            })
+            .await?
+        };
+        Ok((false, self.view(name, &record)))
     }
 
     /// Removes a webhook.

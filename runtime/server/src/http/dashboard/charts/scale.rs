@@ -2,7 +2,8 @@
 
 use chrono::DateTime;
 
-const DAY_MS: u64 = 86_400_000;
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// What a chart's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +114,8 @@ pub(super) fn clock(at_ms: u64, span_ms: u64) -> String {
     };
     let format = if span_ms > 2 * DAY_MS {
         "%-d %b %H:%M"
+    } else if span_ms < HOUR_MS / 4 {
+        "%H:%M:%S"
     } else {
         "%H:%M"
     };
@@ -159,6 +162,7 @@ mod tests {
         // 2026-01-01T00:00:00Z
         let at_ms = 1_767_225_600_000;
         assert_eq!(clock(at_ms, 3_600_000), "00:00");
+        assert_eq!(clock(at_ms, 120_000), "00:00:00");
         assert_eq!(clock(at_ms, 30 * DAY_MS), "1 Jan 00:00");
     }
 }

@@ -12,8 +12,9 @@ use maud::{Markup, html};
 
 use super::visit::Visit;
 use super::{Section, components as ui, paths};
+use crate::http::Api;
 use crate::http::api::Params;
-use crate::http::error::PageError;
+use crate::http::error::{ApiError, PageError};
 use crate::http::page::Wanted;
 use crate::view::{EventView, Time};
 pub(super) use one::{resend, show};
@@ -34,6 +35,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     let filtered = (!name.is_empty()).then(|| name.to_owned());
     let page = api.list_events(filtered, wanted).await?;
     let known = send::known_names(api).await?;
+    let started = started(api, &page.items).await?;
     let first = params.get("cursor").is_some();
     let first = first.then(|| paths::with_query("/events", &[("name", name)]));
     let next = page
@@ -46,7 +48,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
             @if page.items.is_empty() {
                 (nothing(name, page.next.is_some()))
             } @else {
-                (table(&page.items, visit.now_ms))
+                (table(&page.items, &started, visit.now_ms))
             }
             (ui::pager(first.as_deref(), next.as_deref()))
         }
@@ -78,20 +80,34 @@ fn filter(name: &str, known: &[String]) -> Markup {
     }
 }
 
-fn table(events: &[Event], now_ms: u64) -> Markup {
+/// How many runs each event started, or will be part of.
+async fn started(api: &Api, events: &[Event]) -> Result<Vec<usize>, ApiError> {
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    api.read(move |view| {
+        let mut started = Vec::new();
+        for id in ids {
+            started.push(view.event_runs(id)?.len());
+        }
+        Ok(started)
+    })
+    .await
+}
+
+fn table(events: &[Event], started: &[usize], now_ms: u64) -> Markup {
     let columns = [
         ("Event", "grow"),
         ("Id", "wide"),
         ("From", "wide"),
+        ("Runs", "number"),
         ("Received", ""),
     ];
     let rows = html! {
-        @for event in events { (row(event, now_ms)) }
+        @for (event, started) in events.iter().zip(started) { (row(event, *started, now_ms)) }
     };
     ui::table("Events", &columns, &rows)
 }
 
-fn row(event: &Event, now_ms: u64) -> Markup {
+fn row(event: &Event, started: usize, now_ms: u64) -> Markup {
     let path = paths::event(event.id);
     let piece: String = event.data.chars().take(PIECE).collect();
     html! {
@@ -102,6 +118,13 @@ fn row(event: &Event, now_ms: u64) -> Markup {
             }
             td.wide { a href=(path) tabindex="-1" { (ui::short(event.id)) } }
             td.wide { (source(&EventView::from(event))) }
+            td.number {
+                @if started == 0 {
+                    span.dim { "none" }
+                } @else {
+                    a href=(paths::with_query("/runs", &[("event", &event.id.to_string())])) { (started) }
+                }
+            }
             td { (ui::time(Time(event.received_ms), now_ms)) }
         }
     }

@@ -2,14 +2,14 @@
 
 pub(super) mod actions;
 mod bar;
+mod nested;
+mod now;
 mod scale;
+mod spent;
 mod step;
 mod timeline;
 
-use std::collections::BTreeMap;
-
 use abide_core::ids::RunId;
-use abide_core::journal::OpNumber;
 use abide_core::state::{Read, ReadError};
 use abide_store::View;
 use axum::extract::{Path, RawQuery};
@@ -18,12 +18,10 @@ use maud::{Markup, html};
 
 use super::visit::Visit;
 use super::{Section, components as ui, paths};
-use crate::Node;
 use crate::http::api::Params;
 use crate::http::error::{ApiError, PageError};
 use crate::http::run_id;
-use crate::http::runs::standing;
-use crate::view::{LogView, RunDetail, RunView, StepNames, StepView};
+use crate::view::{LogView, RunDetail, StepNames};
 use step::Around;
 
 /// Log lines that are read for a page, the latest.
@@ -31,12 +29,6 @@ const LINES: usize = 2_000;
 
 /// Log lines of the whole run that a page shows.
 const LINES_SHOWN: usize = 200;
-
-/// Steps that invoked a run and are over, whose runs are looked for.
-const MOST_CHILDREN: usize = 20;
-
-/// Runs that are looked at for each.
-const LOOKED_AT: usize = 200;
 
 /// A run.
 pub(super) async fn show(
@@ -56,7 +48,7 @@ pub(super) async fn show(
     };
     let mut around = Around::new(&visit, &run);
     around.chosen = chosen;
-    around.children = children(&visit, &run, from).await?;
+    around.children = nested::children(&visit, &run, from).await?;
     let log = log(&visit, id).await?;
     for line in &log.lines {
         if let Some(step) = &line.step {
@@ -101,8 +93,11 @@ fn head(visit: &Visit, run: &RunDetail) -> Markup {
         (ui::heading(&title, &actions::of_run(visit, run)))
         @if let Some(why) = &run.waiting_for {
             p.why role="status" data-testid="why" { (ui::sentence(&capital(why), visit.now_ms)) }
+        } @else if let Some(doing) = now::sentence(run, visit.now_ms) {
+            p.why.goes-on role="status" data-testid="why" { (doing) }
         }
         (facts(visit, run))
+        (spent::split(run, visit.now_ms))
     }
 }
 
@@ -121,21 +116,9 @@ fn facts(visit: &Visit, run: &RunDetail) -> Markup {
         ("Queued", ui::time(of.queued_at, now_ms)),
     ];
     if let Some(at) = of.started_at {
-        let waited = at.0.saturating_sub(of.queued_at.0);
-        facts.push(("In the queue", html! { (ui::duration(waited)) }));
         let until = of.ended_at.map_or(now_ms, |at| at.0);
         let name = if of.ended_at.is_some() { "Took" } else { "For" };
         facts.push((name, html! { (ui::duration(until.saturating_sub(at.0))) }));
-    }
-    if let Some(spent) = &run.timings.execution {
-        for (name, us) in [
-            ("Replay", spent.replay_us),
-            ("Guest", spent.guest_us),
-            ("Host", spent.host_us),
-            ("Sync", spent.sync_us),
-        ] {
-            facts.push((name, html! { (ui::short_duration(us)) }));
-        }
     }
     let events = html! {
         @for id in run.event_ids.iter().take(5) { a href=(paths::event(id)) data-testid="event-link" { (ui::short(id)) } " " }
@@ -229,46 +212,4 @@ fn log_section(log: &Log, id: RunId) -> Markup {
             }
         }
     }
-}
-
-/// The runs that steps of the page invoked. Of a step that is over, the record does not name its run any more; it was created with the step,
-/// so that it is found among the runs of that moment.
-async fn children(
-    visit: &Visit,
-    run: &RunDetail,
-    from: usize,
-) -> Result<BTreeMap<OpNumber, RunView>, ApiError> {
-    let id = run.run.run_id;
-    let shown = run.steps.iter().skip(from).take(timeline::AT_ONCE);
-    let invokes = shown.filter(|step| step.kind == "invoke" && !step.carried_over);
-    let wanted: Vec<_> = invokes
-        .map(|step: &StepView| (step.op, step.child_run_id, step.started_at.0))
-        .take(MOST_CHILDREN)
-        .collect();
-    if wanted.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let node = visit.api.node.clone();
-    let find = move |view: &View| -> Result<BTreeMap<OpNumber, RunView>, ReadError> {
-        let mut children = BTreeMap::new();
-        for (op, child, started_ms) in wanted {
-            let found = match child {
-                Some(child) => view.get_run(child)?,
-                None => {
-                    let first = RunId(u128::from(started_ms.saturating_sub(1)) << 80);
-                    let near = view.runs_after(Some(first), LOOKED_AT)?;
-                    near.into_iter().find(|it| it.parent == Some((id, op)))
-                }
-            };
-            if let Some(found) = found {
-                children.insert(op, shown_run(&node, &found));
-            }
-        }
-        Ok(children)
-    };
-    visit.api.read(find).await
-}
-
-fn shown_run(node: &Node, run: &abide_core::state::Run) -> RunView {
-    RunView::new(run, standing(node, run))
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use abide_core::ids::EventId;
 use abide_core::journal::OpNumber;
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::actions;
+use super::nested::Child;
 use crate::http::dashboard::visit::Visit;
 use crate::http::dashboard::{components as ui, paths};
-use crate::view::{AttemptView, LogView, RunDetail, RunView, StepStatus, StepView, WaitView};
+use crate::view::{AttemptView, LogView, RunDetail, StepStatus, StepView, WaitView};
 
 /// Payload bytes of one page: of what comes after, a page shows only where it is.
 const MOST_BYTES: usize = 512 << 10;
@@ -26,7 +29,7 @@ pub(super) struct Around<'a> {
     /// The step that the address names.
     pub(super) chosen: Option<OpNumber>,
     /// The runs that were invoked, by the operations that did.
-    pub(super) children: BTreeMap<OpNumber, RunView>,
+    pub(super) children: BTreeMap<OpNumber, Child>,
     /// Log lines, by the steps that wrote them.
     pub(super) lines: BTreeMap<String, Vec<LogView>>,
     /// Payload bytes that the page may still show.
@@ -104,7 +107,6 @@ pub(super) fn details(step: &StepView, around: &mut Around<'_>) -> Markup {
             }
             @if let Some(result) = &step.result {
                 (ui::json(if step.kind == "send-events" { "Sent" } else { "Output" }, &result.0, &around.whole))
-                @if step.kind == "send-events" { (sent(&result.0)) }
             }
             @if let Some(error) = &step.error { (ui::failure(error, &around.whole)) }
             @if step.attempts.len() > 1 || step.attempts.iter().any(|it| it.error.is_some() && step.error.is_none()) {
@@ -128,6 +130,17 @@ fn facts(step: &StepView, now_ms: u64) -> Markup {
         .duration_ms
         .unwrap_or_else(|| now_ms.saturating_sub(step.started_at.0));
     facts.push(("Took", html! { (ui::duration(took)) }));
+    if let Some(split) = Split::of(step, now_ms) {
+        for (name, ms) in [
+            ("Queued for", split.queued_ms),
+            ("Executed for", split.executed_ms),
+            ("Between attempts", split.between_ms),
+        ] {
+            if ms > 0 || name == "Executed for" {
+                facts.push((name, html! { (ui::duration(ms)) }));
+            }
+        }
+    }
     if !step.summary.is_empty() {
         facts.push((
             "Options",
@@ -141,6 +154,33 @@ fn facts(step: &StepView, now_ms: u64) -> Markup {
         ));
     }
     ui::definitions(&facts)
+}
+
+/// What the time of a step with attempts was made of.
+#[derive(Debug, PartialEq, Eq)]
+struct Split {
+    queued_ms: u64,
+    executed_ms: u64,
+    between_ms: u64,
+}
+
+impl Split {
+    fn of(step: &StepView, now_ms: u64) -> Option<Self> {
+        let first = step.attempts.first()?.started_at?.0;
+        let end_ms = step.ended_at.map_or(now_ms, |at| at.0);
+        let executed = step.attempts.iter().map(|attempt| {
+            let from = attempt.started_at.map_or(end_ms, |at| at.0);
+            let until = attempt.ended_at.map_or(end_ms, |at| at.0);
+            until.saturating_sub(from)
+        });
+        let executed_ms = executed.sum();
+        let since_first = end_ms.saturating_sub(first);
+        Some(Self {
+            queued_ms: first.saturating_sub(step.started_at.0),
+            executed_ms,
+            between_ms: since_first.saturating_sub(executed_ms),
+        })
+    }
 }
 
 fn waiting(wait: &WaitView, step: &StepView, around: &Around<'_>) -> Markup {
@@ -177,20 +217,24 @@ fn waiting(wait: &WaitView, step: &StepView, around: &Around<'_>) -> Markup {
     }
 }
 
-/// The events that a step sent.
-fn sent(result: &str) -> Markup {
-    const MOST: usize = 20;
-    let value: serde_json::Value = serde_json::from_str(result).unwrap_or_default();
-    let ids = value.get("ids").unwrap_or(&value).as_array().cloned();
-    let ids = ids.unwrap_or_default();
-    let ids = ids.iter().filter_map(|id| id.as_str());
-    // What is no id of an event is shown above, and leads nowhere.
-    let ids: Vec<abide_core::ids::EventId> =
-        ids.filter_map(|id| id.parse().ok()).take(MOST).collect();
+/// The events that a step sent, as a line under its own.
+pub(super) fn sent(step: &StepView) -> Markup {
+    const MOST: usize = 5;
+    let result = step.result.as_ref().filter(|_| step.kind == "send-events");
+    let value = result.and_then(|it| serde_json::from_str::<Value>(&it.0).ok());
+    let value = value.unwrap_or_default();
+    let ids = value.get("ids").unwrap_or(&value).as_array();
+    let ids = ids.into_iter().flatten().filter_map(Value::as_str);
+    // What is no id of an event is shown in the step, and leads nowhere.
+    let ids: Vec<EventId> = ids.filter_map(|id| id.parse().ok()).collect();
     html! {
         @if !ids.is_empty() {
-            ul.links {
-                @for id in ids { li { a href=(paths::event(id)) data-testid="sent-event" { "event " (ui::short(id)) } } }
+            div.child {
+                span.name {
+                    "→ "
+                    @for id in ids.iter().take(MOST) { a href=(paths::event(id)) data-testid="sent-event" { "event " (ui::short(id)) } }
+                    @if ids.len() > MOST { span.dim.small { "and " (ids.len() - MOST) " more" } }
+                }
             }
         }
     }

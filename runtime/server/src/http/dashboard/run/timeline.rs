@@ -4,6 +4,7 @@ use abide_core::journal::OpNumber;
 use maud::{Markup, html};
 
 use super::bar::{self, Part};
+use super::nested;
 use super::scale::Scale;
 use super::step::{self, Around};
 use crate::http::dashboard::{components as ui, paths};
@@ -144,24 +145,14 @@ fn line(step: &StepView, group: Option<Group>, around: &mut Around<'_>, scale: &
                 }
                 (step::details(step, around))
             }
-            @if let Some(child) = around.children.get(&step.op) {
-                div.child data-testid="child-run" {
-                    span.name { "↳ " a href=(paths::run(child.run_id)) { (ui::shown(&child.function_id)) } (ui::status(child.status)) }
-                    @let part = Part {
-                        from_ms: child.started_at.unwrap_or(child.queued_at).0,
-                        until_ms: child.ended_at.map_or(around.now_ms, |at| at.0),
-                        class: if child.error.is_some() { "bad" } else { "nested" },
-                    };
-                    (bar::draw(&[part], scale))
-                    span.took { (ui::short(child.run_id)) }
-                }
-            }
+            (step::sent(step))
+            @if let Some(child) = around.children.get(&step.op) { (nested::lines(child, scale, around.now_ms)) }
         }
     }
 }
 
 /// How long a step took, or what it is waiting for.
-fn took(step: &StepView, now_ms: u64) -> Markup {
+pub(super) fn took(step: &StepView, now_ms: u64) -> Markup {
     if let Some(ms) = step.duration_ms {
         return html! { (ui::duration(ms)) };
     }

@@ -1,5 +1,7 @@
 //! *Webhooks*: where third parties send, and what becomes of it. Secrets go in and never come out.
 
+mod change;
+
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::HeaderMap;
@@ -14,7 +16,9 @@ use crate::http::error::PageError;
 use crate::http::gate::Subject;
 use crate::http::hooks::{Outcome, Status, WebhookTest, WebhookView};
 use crate::http::idempotency::Once;
+pub(super) use change::change;
 
+const CHANGE: &str = "/webhooks/{name}/change";
 const CREATE: &str = "/webhooks/create";
 const DELETE: &str = "/webhooks/{name}/delete";
 const DISABLE: &str = "/webhooks/{name}/disable";
@@ -128,6 +132,7 @@ fn buttons(visit: &Visit, webhook: &WebhookView) -> Markup {
                 p.dim { "Its requests are answered with 503, so that their sender tries again later." }
             }))
         }
+        @if visit.may_post(CHANGE) { (change::form(&path("change"), webhook)) }
         @if webhook.verified && visit.may_post(ROTATE) {
             (ui::confirm_of(&ask(&rotate, "Rotate secret", "rotate-webhook", false), &of, &html! {
                 p.dim { "The current secret stays good for a day, so that you can change it at the provider." }

@@ -1,0 +1,98 @@
+//! Where the time of a run went: in the queue, replaying, in the guest's code, at the host, at the disk.
+
+use maud::{Markup, html};
+
+use super::scale::WIDTH;
+use crate::http::dashboard::components as ui;
+use crate::view::RunDetail;
+
+/// A share of the time: what it is called, what it means, how long it was, what it looks like.
+struct Share {
+    name: &'static str,
+    means: &'static str,
+    us: u64,
+    look: &'static str,
+}
+
+/// The shares as a bar, and in figures. Time in which the run slept or waited is none of it.
+pub(super) fn split(run: &RunDetail, now_ms: u64) -> Markup {
+    let of = &run.run;
+    let over_ms = of.ended_at.map_or(now_ms, |at| at.0);
+    let waited_ms = over_ms.saturating_sub(of.queued_at.0);
+    let queue_ms = run.timings.queue_ms.unwrap_or(waited_ms);
+    let mut shares = vec![Share {
+        name: "Queue",
+        means: "from its creation to the start of its code",
+        us: queue_ms.saturating_mul(1_000),
+        look: "line-calm",
+    }];
+    if let Some(spent) = &run.timings.execution {
+        let more = [
+            (
+                "Replay",
+                "reading its journal and repeating it in a new instance",
+                spent.replay_us,
+                "line-far",
+            ),
+            (
+                "Guest",
+                "its own code; steps that execute at once count each",
+                spent.guest_us,
+                "line-good",
+            ),
+            (
+                "Host",
+                "the server's own work, and what steps asked of the outside",
+                spent.host_us,
+                "line-main",
+            ),
+            (
+                "Sync",
+                "until what happened was on the disk",
+                spent.sync_us,
+                "line-warm",
+            ),
+        ];
+        shares.extend(more.map(|(name, means, us, look)| Share {
+            name,
+            means,
+            us,
+            look,
+        }));
+    }
+    html! {
+        div.split data-testid="split" {
+            (drawing(&shares))
+            dl.facts {
+                @for share in &shares {
+                    div title=(share.means) {
+                        dt { span.swatch.(share.look) {} (share.name) }
+                        dd { (ui::short_duration(share.us)) }
+                    }
+                }
+                @if run.timings.execution.is_none() && of.started_at.is_some() {
+                    div { dt { "Execution" } dd.dim { "not known any more: the server was started again since, or ran many others" } }
+                }
+            }
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a picture is no more exact")]
+fn drawing(shares: &[Share]) -> Markup {
+    let all: u64 = shares.iter().map(|share| share.us).sum();
+    let mut left = 0.0;
+    let mut parts = Vec::new();
+    for share in shares.iter().filter(|share| share.us > 0) {
+        let width = share.us as f64 / all as f64 * WIDTH;
+        parts.push((share.look, left, width));
+        left += width;
+    }
+    html! {
+        svg.bar viewBox="0 0 1000 14" preserveAspectRatio="none" aria-hidden="true" {
+            @for (look, left, width) in &parts {
+                rect class=(look) x=(format!("{left:.1}")) width=(format!("{width:.1}")) y="3" height="8" {}
+            }
+        }
+    }
+}
