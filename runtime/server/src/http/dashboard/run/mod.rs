@@ -10,7 +10,7 @@ mod step;
 mod timeline;
 
 use abide_core::ids::RunId;
-use abide_core::state::{Read, ReadError};
+use abide_core::state::ReadError;
 use abide_store::View;
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
