@@ -64,7 +64,7 @@ pageTest("a job that goes on is shown and stopped, and does no more", guard, asy
   assert.match(await press(page, "job-stop", {}, line), /stopped/);
   assert.equal(await line.getAttribute("data-state"), "stopped");
   const { state, done, ended_at: ended } = await server.api("GET", `/api/v1/jobs/${job}`);
-  assert.equal(state, "Stopped");
+  assert.equal(state, "stopped");
   assert.ok(ended);
   const left = (await server.runs("status=Sleeping")).filter((run) => many.includes(run.run_id)).length;
   assert.equal(left, many.length - done, "what was not done stays undone");
