@@ -18,6 +18,9 @@ pub(super) const PARAMETERS: [&str; 6] = ["status", "function", "app", "since", 
 /// Events that one part of a list evaluates a condition over: some tens of milliseconds.
 const MOST_EVENTS_SEEN: usize = 2_000;
 
+/// Runs that one part of a list with a condition looks at, whether the rest of the filter passes them or not.
+const MOST_RUNS_SEEN: usize = 10_000;
+
 /// Runs that are read from the store at once where a condition follows.
 const READ_AT_ONCE: usize = 100;
 
@@ -102,10 +105,9 @@ impl Selection {
         if self.condition.is_none() {
             return Ok(view.list_runs(next, &self.filter, limit)?);
         }
-        let (mut items, mut seen) = (Vec::new(), 0);
+        let (mut items, mut seen, mut rows) = (Vec::new(), 0, MOST_RUNS_SEEN);
         loop {
-            let part = view.list_runs(next, &self.filter, READ_AT_ONCE)?;
-            let looked_far = part.items.is_empty();
+            let part = view.list_runs_within(next, &self.filter, READ_AT_ONCE, &mut rows)?;
             for run in part.items {
                 seen += 1;
                 let id = run.id;
@@ -120,7 +122,7 @@ impl Selection {
                 }
             }
             next = part.next;
-            if next.is_none() || looked_far || seen >= MOST_EVENTS_SEEN {
+            if next.is_none() || rows == 0 || seen >= MOST_EVENTS_SEEN {
                 return Ok(Page { items, next });
             }
         }

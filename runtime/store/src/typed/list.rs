@@ -40,15 +40,26 @@ impl View {
         filter: &RunFilter,
         limit: usize,
     ) -> Result<Page<Run, RunId>> {
+        let mut rows = MOST_ROWS_SEEN;
+        self.list_runs_within(before, filter, limit, &mut rows)
+    }
+
+    /// The same, looking at no more than so many rows; those that it looked at are taken off.
+    pub fn list_runs_within(
+        &self,
+        before: Option<RunId>,
+        filter: &RunFilter,
+        limit: usize,
+        rows: &mut usize,
+    ) -> Result<Page<Run, RunId>> {
         let range = rows_before(Tag::Run, before.map(Key::Run));
-        let mut seen = 0;
         self.page(&range, limit, |value, key| {
-            seen += 1;
+            *rows = rows.saturating_sub(1);
             let run: Run = codec::decode(key, value)?;
             Ok(Step {
                 cursor: run.id,
                 item: filter.admits(&run).then_some(run),
-                enough: seen >= MOST_ROWS_SEEN,
+                enough: *rows == 0,
             })
         })
     }

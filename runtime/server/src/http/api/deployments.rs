@@ -3,6 +3,8 @@
 //! The store knows only what is served now. What was served before is remembered in the admin store, up to a bound for each app; a
 //! deployment whose record was lost to a crash is recorded by the next one.
 
+use std::time::{Duration, Instant};
+
 use abide_core::state::{App, RunFilter, RunStatus};
 use abide_store::View;
 use axum::Json;
@@ -25,6 +27,10 @@ const LOOKED_INTO: usize = 20;
 /// Runs that have not ended that are counted, and read at once.
 const MOST_RUNS: usize = 10_000;
 const READ_AT_ONCE: usize = 500;
+
+/// How long runs are counted, and how many are looked at between two looks at the clock: most of a long history has ended.
+const LONGEST: Duration = Duration::from_millis(60);
+const LOOKED_AT: usize = 2_000;
 
 /// A deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,13 +160,15 @@ fn pinned(view: &View, app: String) -> Result<(Vec<String>, bool), abide_core::s
         statuses: open.collect(),
         ..RunFilter::default()
     };
-    let (mut digests, mut before, mut parts) = (Vec::new(), None, 0);
+    let (mut digests, mut before) = (Vec::new(), None);
+    let began = Instant::now();
     loop {
-        let page = view.list_runs(before, &filter, READ_AT_ONCE)?;
+        let mut rows = LOOKED_AT;
+        let page = view.list_runs_within(before, &filter, READ_AT_ONCE, &mut rows)?;
         digests.extend(page.items.iter().map(|run| run.digest.to_string()));
         before = page.next;
-        parts += 1;
-        if before.is_none() || parts * READ_AT_ONCE >= MOST_RUNS {
+        let enough = digests.len() >= MOST_RUNS || began.elapsed() > LONGEST;
+        if before.is_none() || enough {
             return Ok((digests, before.is_some()));
         }
     }

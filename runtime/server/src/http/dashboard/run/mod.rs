@@ -97,7 +97,7 @@ fn head(visit: &Visit, run: &RunDetail) -> Markup {
             p.why.goes-on role="status" data-testid="why" { (doing) }
         }
         (facts(visit, run))
-        (spent::split(run, visit.now_ms))
+        (spent::split(run))
     }
 }
 

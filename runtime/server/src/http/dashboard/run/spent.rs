@@ -14,12 +14,11 @@ struct Share {
     look: &'static str,
 }
 
-/// The shares as a bar, and in figures. Time in which the run slept or waited is none of it.
-pub(super) fn split(run: &RunDetail, now_ms: u64) -> Markup {
-    let of = &run.run;
-    let over_ms = of.ended_at.map_or(now_ms, |at| at.0);
-    let waited_ms = over_ms.saturating_sub(of.queued_at.0);
-    let queue_ms = run.timings.queue_ms.unwrap_or(waited_ms);
+/// The shares of a run that started, as a bar, and in figures. Time in which it slept or waited is none of it.
+pub(super) fn split(run: &RunDetail) -> Markup {
+    let Some(queue_ms) = run.timings.queue_ms else {
+        return html! {};
+    };
     let mut shares = vec![Share {
         name: "Queue",
         means: "from its creation to the start of its code",
@@ -70,7 +69,7 @@ pub(super) fn split(run: &RunDetail, now_ms: u64) -> Markup {
                         dd { (ui::short_duration(share.us)) }
                     }
                 }
-                @if run.timings.execution.is_none() && of.started_at.is_some() {
+                @if run.timings.execution.is_none() {
                     div { dt { "Execution" } dd.dim { "not known any more: the server was started again since, or ran many others" } }
                 }
             }
