@@ -20,6 +20,9 @@ const HEIGHT: f64 = 140.0;
 /// Points that are drawn of a line, at most: more are no more than pixels.
 const MOST_POINTS: usize = 120;
 
+/// How long a value is drawn that stands alone.
+const DASH: u8 = 6;
+
 /// Rows of the table, and parts with a tooltip.
 const MOST_ROWS: usize = 24;
 
@@ -285,14 +288,17 @@ fn path(buckets: &[Option<f64>], top: f64) -> String {
             pen_down = false;
             continue;
         };
+        let is_alone = !pen_down && buckets.get(n + 1).copied().flatten().is_none();
         let x = step * as_f64(n);
         let y = HEIGHT - (value / top).clamp(0.0, 1.0) * HEIGHT;
         let (x, y) = (coordinate(x), coordinate(y));
         if pen_down {
             let _ = write!(path, "L{x} {y}");
+        } else if is_alone {
+            // A dash that is seen, where a line would have no length.
+            let _ = write!(path, "M{x} {y}m-{DASH} 0h{DASH}");
         } else {
-            // A line of no length, so that a value that stands alone is a dot.
-            let _ = write!(path, "M{x} {y}h0");
+            let _ = write!(path, "M{x} {y}");
         }
         pen_down = true;
     }
@@ -340,9 +346,9 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_interrupts_the_line_and_a_lonely_value_is_a_dot() {
+    fn a_gap_interrupts_the_line_and_a_lonely_value_is_a_dash() {
         let gap = [Some(1.0), Some(2.0), None, Some(2.0), None];
-        assert_eq!(path(&gap, 2.0), "M0 70h0L150 0M450 0h0");
+        assert_eq!(path(&gap, 2.0), "M0 70L150 0M450 0m-6 0h6");
     }
 
     #[test]
