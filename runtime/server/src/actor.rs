@@ -38,7 +38,7 @@ impl Act for Actor {
             Effect::Answer { reply, answer } => {
                 if let Some(waiting) = node.replies.lock().remove(&reply) {
                     // Whoever asked has gone away.
-                    let _ = waiting.send(answer);
+                    let _ = waiting.sender.send(answer);
                 }
             }
             Effect::Suspect(run) => {

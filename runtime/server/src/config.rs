@@ -61,6 +61,8 @@ pub struct NodeConfig {
     pub keep_house_every: Duration,
     /// Inputs that may wait for the shard before events are refused as overload: some seconds of work.
     pub max_queued_inputs: usize,
+    /// Bytes that senders sent and that have no answer yet, before more are refused as overload: a bound on memory.
+    pub max_queued_bytes: usize,
     /// Rows that may wait for the disk before events are refused as overload: a bound on memory.
     pub max_pending_rows: usize,
     /// The environment that the node is, as traces name it.
@@ -88,6 +90,7 @@ impl NodeConfig {
             keep_events: KEEP,
             keep_house_every: KEEP_HOUSE_EVERY,
             max_queued_inputs: 50_000,
+            max_queued_bytes: 256 << 20,
             max_pending_rows: 400_000,
             environment: DEFAULT_ENVIRONMENT.into(),
             telemetry: None,

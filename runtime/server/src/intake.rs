@@ -2,7 +2,8 @@
 //!
 //! Each is checked, refused while more is queued than the node can take, and asked of the engine. Invariant: what was accepted is durable.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use abide_core::engine::{Answer, Delivery, Input, InvalidEvents, ValidEvents};
@@ -100,6 +101,38 @@ impl Node {
             Answer::Signalled(run) | Answer::DoneBefore(run) => Ok(run),
             other => unexpected(&other),
         }
+    }
+}
+
+/// Bytes of what was taken from outside and is not answered yet. They lie in memory whether or not their sender still waits.
+#[derive(Debug, Default)]
+pub(crate) struct Taken(AtomicUsize);
+
+/// A part of them, which goes with this.
+#[derive(Debug)]
+pub(crate) struct Held {
+    taken: Arc<Taken>,
+    bytes: usize,
+}
+
+impl Taken {
+    /// Takes so many more, up to `most` in all. One alone is always taken, and what is small.
+    pub(crate) fn hold(self: &Arc<Self>, bytes: usize, most: usize) -> Result<Held, SendError> {
+        let before = self.0.fetch_add(bytes, Ordering::Relaxed);
+        let taken = self.clone();
+        let held = Held { taken, bytes };
+        if bytes > 0 && before > 0 && before.saturating_add(bytes) > most {
+            return Err(SendError::Overloaded {
+                retry_after_s: RETRY_AFTER_S,
+            });
+        }
+        Ok(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.taken.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -26,6 +26,7 @@ use crate::config::{NodeConfig, Storage};
 use crate::error::{OpenError, SendError};
 use crate::executions::{self, Executions};
 use crate::health::Health;
+use crate::intake::{Held, Taken};
 use crate::metrics::{Census, FunctionTotals, NodeMetrics};
 use crate::requests::Requests;
 use crate::series::{self, Series};
@@ -67,7 +68,8 @@ pub(crate) struct Inner {
     /// What events are checked against.
     pub(crate) schemas: RwLock<Arc<Schemas>>,
     /// In the order in which they were asked: where all are told at once, it is in that order.
-    pub(crate) replies: Mutex<BTreeMap<ReplyId, oneshot::Sender<Answer>>>,
+    pub(crate) replies: Mutex<BTreeMap<ReplyId, Waiting>>,
+    taken: Arc<Taken>,
     next_reply: AtomicU64,
     pub(crate) notices: broadcast::Sender<Notice>,
     /// What changed lately.
@@ -77,6 +79,7 @@ pub(crate) struct Inner {
     shard_thread: Mutex<Option<JoinHandle<()>>>,
     pub(crate) deploying: tokio::sync::Mutex<()>,
     pub(crate) max_queued_inputs: usize,
+    max_queued_bytes: usize,
     pub(crate) max_pending_rows: usize,
     pub(crate) keep_runs: Duration,
     pub(crate) keep_events: Duration,
@@ -192,6 +195,7 @@ impl Node {
             egress: config.host.egress,
             warnings: Warnings::default(),
             replies: Mutex::default(),
+            taken: Arc::default(),
             next_reply: AtomicU64::new(1),
             notices: broadcast::channel(NOTICES_KEPT).0,
             changes: Changes::of_seed(seed),
@@ -200,6 +204,7 @@ impl Node {
             shard_thread: Mutex::new(None),
             deploying: tokio::sync::Mutex::default(),
             max_queued_inputs: config.max_queued_inputs,
+            max_queued_bytes: config.max_queued_bytes,
             max_pending_rows: config.max_pending_rows,
             keep_runs: config.keep_runs,
             keep_events: config.keep_events,
@@ -411,14 +416,28 @@ impl Node {
             },
         };
         let reply = inner.next_reply.fetch_add(1, Ordering::Relaxed);
+        let input = input(reply);
+        let held = inner
+            .taken
+            .hold(input.size_bytes(), inner.max_queued_bytes)?;
         let (sender, receiver) = oneshot::channel();
-        inner.replies.lock().insert(reply, sender);
-        if !inner.shard.input(input(reply)) {
+        let waiting = Waiting {
+            sender,
+            _held: held,
+        };
+        inner.replies.lock().insert(reply, waiting);
+        if !inner.shard.input(input) {
             inner.replies.lock().remove(&reply);
             return Err(SendError::Stopping);
         }
         receiver.await.map_err(|_| SendError::Stopping)
     }
+}
+
+/// Who waits for an answer, and what the node holds until there is one.
+pub(crate) struct Waiting {
+    pub(crate) sender: oneshot::Sender<Answer>,
+    _held: Held,
 }
 
 fn create_directory(config: &NodeConfig) -> Result<(), OpenError> {

@@ -89,3 +89,37 @@ async fn an_address_that_sends_wrong_keys_is_refused_after_a_while_and_right_key
     let other = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
     assert_eq!(wrong(other).await, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn what_clients_that_went_away_left_behind_is_bounded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = NodeConfig::new(folder.path());
+    config.storage = Storage::Simulated(MemoryDisk::new(), folder.path().to_owned());
+    config.max_queued_bytes = 1 << 20;
+    let kin = abide_host::Host::new(config.host.clone()).expect("a host");
+    // A node that decides nothing unless it is told to.
+    let (node, mut steps) = abide_server::Node::open_stepped(config, &kin).expect("it opens");
+    let router = http::router(node, HttpConfig::default());
+    let event = format!(
+        r#"{{"name":"a","data":{{"x":"{}"}}}}"#,
+        "x".repeat(300 << 10)
+    );
+    let send = || {
+        let request = Request::post("/e/key").body(Body::from(event.clone()));
+        router.clone().oneshot(request.expect("a request"))
+    };
+    for _ in 0..3 {
+        let mut asked = Box::pin(send());
+        assert!(futures::poll!(asked.as_mut()).is_pending());
+        drop(asked);
+    }
+    let refused = send().await.expect("an answer");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers().contains_key(header::RETRY_AFTER));
+    while steps.has_turn() || steps.has_group() {
+        steps.turn(10).expect("it decides");
+        steps.commit().expect("it commits");
+    }
+    let mut taken = Box::pin(send());
+    assert!(futures::poll!(taken.as_mut()).is_pending(), "there is room");
+}

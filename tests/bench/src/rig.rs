@@ -56,6 +56,7 @@ pub(crate) async fn open(directory: &Path, clock: Clock) -> Result<Node> {
     }
     // The benchmark sends as fast as it can and waits by itself.
     config.max_queued_inputs = usize::MAX;
+    config.max_queued_bytes = usize::MAX;
     config.max_pending_rows = usize::MAX;
     Ok(Node::open(config).await?)
 }

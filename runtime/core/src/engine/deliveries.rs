@@ -29,7 +29,7 @@ const SOURCES: &str = "deliveries";
 pub struct Delivery {
     source: String,
     id: String,
-    event: NewEvent,
+    pub(super) event: NewEvent,
     trace: Option<Box<TraceContext>>,
 }
 

@@ -13,7 +13,7 @@ use crate::trace::TraceContext;
 /// Events that passed [`NewEvent::validate`], all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidEvents {
-    events: Vec<NewEvent>,
+    pub(super) events: Vec<NewEvent>,
     /// The places of the first so many of them in traces; the others have none.
     traces: Vec<Option<TraceContext>>,
 }

@@ -18,8 +18,8 @@ use crate::trace::TraceContext;
 /// What somebody outside gives to a function that he invokes, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    data: Option<Json>,
-    user: Option<Json>,
+    pub(super) data: Option<Json>,
+    pub(super) user: Option<Json>,
 }
 
 impl Invocation {

@@ -42,6 +42,7 @@ mod tests;
 mod timers;
 mod waits;
 mod watched;
+mod weight;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
