@@ -56,7 +56,9 @@ impl Series {
 
     /// The sum of the last minute: six parts of ten seconds.
     pub(super) fn last_minute(&self) -> f64 {
-        self.values.iter().rev().take(6).flatten().sum()
+        let values = self.values.iter().rev().take(6).flatten();
+        // The sum of nothing would be -0, and be shown so.
+        values.fold(0.0, |sum, value| sum + value)
     }
 }
 
@@ -89,6 +91,8 @@ mod tests {
         );
         let minute = of(r#"{"name":"a","values":[1,2,null,2,1,1,1,1]}"#).last_minute();
         assert_eq!(minute.to_string(), "6");
+        let nothing = of(r#"{"name":"a","values":[5,null,null,null,null,null,null]}"#);
+        assert_eq!(nothing.last_minute().to_string(), "0");
         assert_eq!(of(r#"{"name":"a","values":[0,0]}"#).columns(2), "▁▁");
         assert_eq!(of(r#"{"name":"a"}"#).columns(9), "");
     }
