@@ -9,6 +9,7 @@ use abide_core::engine::{Answer, FromStep};
 use abide_core::event::{EventIdSeed, NewEvent};
 use abide_core::ids::{EventId, FunctionId, RunId};
 use abide_core::state::{EventSchema, JobAction, RunFilter, RunStatus};
+use abide_core::trace::TraceContext;
 use abide_crash::life::Folders;
 use abide_host::Surroundings;
 use abide_server::DeployOptions;
@@ -47,6 +48,7 @@ pub fn record(component: Bytes) -> Result<Fixture> {
     teller.deploy(component.clone())?;
     teller.runs_that_end()?;
     teller.controls_that_say_no()?;
+    teller.what_has_a_name_or_a_trace()?;
     teller.stage.advance_to(LATER_MS)?;
     teller.what_is_waited_for()?;
     teller.what_is_queued_or_collected()?;
@@ -125,6 +127,10 @@ impl Teller {
     }
 
     fn accept(&mut self, event: NewEvent) -> Result<EventId> {
+        self.accept_traced(event, None)
+    }
+
+    fn accept_traced(&mut self, event: NewEvent, trace: Option<TraceContext>) -> Result<EventId> {
         self.events += 1;
         let mut entropy = [0x60; 10];
         entropy[..4].copy_from_slice(&self.events.to_be_bytes());
@@ -132,7 +138,8 @@ impl Teller {
             at_ms: self.stage.now_ms(),
             entropy,
         };
-        let sent = self.stage.node().send_events(vec![event], Some(seed));
+        let node = self.stage.node();
+        let sent = node.send_traced_events(vec![event], vec![trace], Some(seed));
         let ids = self.stage.run(sent)?;
         ids.first().copied().context("one event has one id")
     }
@@ -240,6 +247,50 @@ impl Teller {
             .stage
             .run(self.stage.node().cancel_run(run, "by hand"))?;
         ensure!(answer == Answer::Cancelled, "{answer:?}");
+        self.stage.settle()
+    }
+
+    /// What came into the format after its first rows: lines with fields, places in traces, deliveries, requests that have a name.
+    fn what_has_a_name_or_a_trace(&mut self) -> Result<()> {
+        self.tell("steps", r#"{"key":"fields","line":3}"#)?;
+        // More than a line may have.
+        self.tell("steps", r#"{"key":"cut","line":9000}"#)?;
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        for states in [&[][..], &["shop=of-the-sender"]] {
+            let event = NewEvent {
+                name: "golden/send".into(),
+                data: Some(r#"{"name":"traced"}"#.into()),
+                ..NewEvent::default()
+            };
+            let trace = TraceContext::parse(parent, states.iter().copied());
+            self.accept_traced(event, trace)?;
+            self.stage.settle()?;
+        }
+        let long = "delivered".repeat(30);
+        for id in ["delivered", "delivered", &long] {
+            let event = NewEvent {
+                name: "golden/steps".into(),
+                data: Some(r#"{"key":"delivered"}"#.into()),
+                ..NewEvent::default()
+            };
+            let node = self.stage.node();
+            let delivered = node.deliver_event("hook".into(), id.into(), event, None);
+            self.stage.run(delivered)?;
+            self.stage.settle()?;
+        }
+        // One that made something, and one that did not.
+        let cancelled = self.tell("sleep", r#"{"key":"by request","ms":3600000}"#)?;
+        let run = self.run_of(cancelled)?;
+        let node = self.stage.node().once(Some("cancels"));
+        for expected in [Answer::Cancelled, Answer::DoneBefore(None)] {
+            let answer = self.stage.run(node.cancel_run(run, "by request"))?;
+            ensure!(answer == expected, "{answer:?}");
+        }
+        let replayed = self.tell("steps", r#"{"key":"replayed by request"}"#)?;
+        let run = self.run_of(replayed)?;
+        let node = self.stage.node().once(Some("replays"));
+        let answer = self.stage.run(node.replay_run(run, None))?;
+        ensure!(matches!(answer, Answer::Replayed(_)), "{answer:?}");
         self.stage.settle()
     }
 

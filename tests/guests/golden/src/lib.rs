@@ -27,7 +27,16 @@ use flow::{Flow, Outcome, begin, failure, number_in, text_in};
 /// How long the waits of these functions are.
 const DAY: u64 = 86_400_000;
 
-/// Two steps, lines of every level, a time in the past; `bytes` makes the result large.
+/// A line as loggers write it, with so many bytes in one of its fields, and one that a library prints.
+fn log_fields(bytes: u64) {
+    let long = "l".repeat(usize::try_from(bytes).unwrap_or(1));
+    let fields = format!(r#"{{"key":"k","n":7,"long":"{long}"}}"#);
+    let line = format!(r#"{{"message":"with fields","level":"warn","fields":{fields}}}"#);
+    log(Level::Info, &line);
+    println!(r#"{{"msg":"printed","n":8}}"#);
+}
+
+/// Two steps, lines of every level, a time in the past; `bytes` makes the result large, `line` a line with fields.
 fn steps(flow: &mut Flow) -> Outcome {
     println!("on standard output");
     eprintln!("on standard error");
@@ -39,6 +48,10 @@ fn steps(flow: &mut Flow) -> Outcome {
         Level::Error,
     ] {
         log(level, "in the workflow");
+    }
+    match flow.number("line", 0) {
+        0 => {}
+        bytes => log_fields(bytes),
     }
     let first = flow.step("first", |_, execution| {
         log(Level::Info, "in a body");
