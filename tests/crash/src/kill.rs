@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use abide_e2e::Server;
+use abide_e2e::{Run, Server};
 use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 
@@ -36,6 +36,9 @@ const MOST_START_MS: u64 = 500;
 /// How long witness answers are held back at most.
 const WITNESS_DELAY: Duration = Duration::from_millis(12);
 
+/// After each so many kills `abide store check` looks at what is left, before the next start mends anything.
+const CHECK_EVERY: u64 = 4;
+
 /// What was done.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
@@ -43,10 +46,24 @@ pub struct Summary {
     pub kills: u64,
     /// Of these, before it listened or while it took up the work.
     pub early: u64,
+    /// Of these, those after which `abide store check` looked at the store.
+    pub checked: u64,
     /// What was counted.
     pub counts: Counts,
     /// Broken rules.
     pub violations: Vec<String>,
+}
+
+impl Summary {
+    /// Counts a kill, and looks at the store that it leaves when that is due.
+    async fn killed(&mut self, data: &Path, records: &Records) -> Result<()> {
+        self.kills += 1;
+        if self.kills.is_multiple_of(CHECK_EVERY) {
+            must_be_sound(data, records).await?;
+            self.checked += 1;
+        }
+        Ok(())
+    }
 }
 
 /// How often and how hard.
@@ -90,12 +107,12 @@ pub async fn run(plan: Plan, mut progress: impl FnMut(&Summary)) -> Result<Summa
         under_load(&session, &node.door, load_ms, &mut rng).await;
         node.kill(&records).await?;
         witness.drained().await?;
-        summary.kills += 1;
+        summary.killed(data.path(), &records).await?;
         while summary.kills < cycles && rng.chance(30) {
             let instant = Duration::from_millis(rng.within(0..MOST_START_MS));
             Process::start_and_kill(data.path(), instant).await?;
             witness.drained().await?;
-            summary.kills += 1;
+            summary.killed(data.path(), &records).await?;
             summary.early += 1;
         }
         node = Process::start(data.path(), rng.chance(30))
@@ -210,6 +227,19 @@ impl Process {
             ));
         }
     }
+}
+
+/// The store that a kill leaves has everything that it must have, and nothing that does not agree.
+async fn must_be_sound(data: &Path, records: &Records) -> Result<()> {
+    let data = data.to_string_lossy().into_owned();
+    let ran = blocking(move || Run::abide(["store", "check", "--data", &data]).run()).await?;
+    if ran.code != 0 {
+        records.violated(format!(
+            "`abide store check` after a kill ends with {}; it had written:\n{}\n{}",
+            ran.code, ran.stdout, ran.stderr
+        ));
+    }
+    Ok(())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

@@ -136,9 +136,10 @@ async fn kills(options: &Options, seed: u64) -> Result<bool> {
         total.write(path)?;
     }
     println!(
-        "kill -9: {} kills ({} of them while starting) in {} s, {jobs} at once, {}",
+        "kill -9: {} kills ({} of them while starting, {} followed by `abide store check`) in {} s, {jobs} at once, {}",
         total.kills,
         total.early,
+        total.checked,
         total.seconds,
         shown(&total.counts)
     );
@@ -150,6 +151,8 @@ async fn kills(options: &Options, seed: u64) -> Result<bool> {
 struct Total {
     kills: u64,
     early: u64,
+    #[serde(default)]
+    checked: u64,
     seconds: u64,
     counts: Counts,
 }
@@ -173,6 +176,7 @@ impl Total {
         for summary in summaries {
             self.kills += summary.kills;
             self.early += summary.early;
+            self.checked += summary.checked;
             self.counts += summary.counts;
         }
         self

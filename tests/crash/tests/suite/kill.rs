@@ -20,6 +20,7 @@ fn nothing_acknowledged_is_lost_and_nothing_recorded_is_repeated_over_thirty_kil
     );
     assert!(
         summary.kills >= CYCLES
+            && summary.checked > 0
             && summary.counts.acknowledged > CYCLES
             && summary.counts.effects > CYCLES,
         "{summary:?}"

@@ -3,4 +3,5 @@
 mod kill;
 mod poison;
 mod power;
+mod schedules;
 mod virtual_time;
