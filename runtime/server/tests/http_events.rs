@@ -1,5 +1,6 @@
 //! Events come in and are shown: `POST /e/{key}` and what lists events.
 
+mod http_cloudevents;
 mod http_support;
 
 use abide_server::http::HttpConfig;

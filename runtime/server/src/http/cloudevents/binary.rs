@@ -67,6 +67,10 @@ impl Data {
         serde_json::from_str::<serde::de::IgnoredAny>(&text).map_err(|error| {
             format!("the data is not JSON, which `{content_type}` promises: {error}")
         })?;
+        // As in structured mode, where a `data` that is null is as good as none.
+        if text.trim_ascii() == "null" {
+            return Ok(Self::Nothing);
+        }
         Ok(Self::Json(text))
     }
 }

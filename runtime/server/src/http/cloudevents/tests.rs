@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod fuzz;
+
 fn headers(list: &[(&str, &str)]) -> HeaderMap {
     let pair = |(name, value): &(&str, &str)| {
         let name = name.parse::<HeaderName>().expect("a name");
@@ -332,25 +334,5 @@ proptest! {
         let quoted = format!("\"{}\"", encode(&text).replace('\\', "\\\\"));
         let header = HeaderValue::from_str(&quoted).expect("it is visible");
         prop_assert_eq!(binary::decode(&header), Ok(text));
-    }
-
-    #[test]
-    fn both_modes_make_the_same_event(id in "\\PC{1,20}", subject in "\\PC{1,20}", n in any::<i64>()) {
-        let data = json!({ "n": n });
-        let event = json!({"specversion": "1.0", "type": "t", "source": "/s", "id": id, "subject": subject,
-            "datacontenttype": "application/json", "data": data});
-        let list = [("ce-specversion", "1.0"), ("ce-type", "t"), ("ce-source", "/s"), ("ce-id", &*encode(&id)),
-            ("ce-subject", &*encode(&subject)), ("content-type", "application/json")];
-        let binary = sent(&list, &data.to_string()).map(|mut events| events.remove(0)).map_err(|error| error.detail);
-        prop_assert_eq!(binary, structured(&event));
-    }
-
-    #[test]
-    fn no_body_and_no_header_ends_in_a_panic(body in any::<Vec<u8>>(), value in "[ -~]{0,12}", mode in 0_usize..3) {
-        let content_type = ["application/cloudevents+json", "application/cloudevents-batch+json", "text/plain"][mode];
-        let list = [("content-type", content_type), ("ce-id", &*value), ("ce-specversion", "1.0"), ("ce-type", "t"), ("ce-source", &*value)];
-        if let Ok(events) = parse(&headers(&list), &body, 3) {
-            prop_assert!(events.len() <= 3);
-        }
     }
 }
