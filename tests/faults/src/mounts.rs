@@ -21,8 +21,16 @@ pub struct Mounted {
 impl Mounted {
     /// A file system in memory, of this size.
     pub fn memory(at: &Path, megabytes: u64) -> Result<Self> {
-        let size = format!("size={megabytes}m,mode=700");
-        let arguments = ["-t", "tmpfs", "-o", &size, "tmpfs"].map(OsStr::new);
+        Self::tmpfs(at, &format!("size={megabytes}m,mode=700"))
+    }
+
+    /// As [`Mounted::memory`], with room for so many files.
+    pub fn small_memory(at: &Path, megabytes: u64, files: u64) -> Result<Self> {
+        Self::tmpfs(at, &format!("size={megabytes}m,mode=700,nr_inodes={files}"))
+    }
+
+    fn tmpfs(at: &Path, options: &str) -> Result<Self> {
+        let arguments = ["-t", "tmpfs", "-o", options, "tmpfs"].map(OsStr::new);
         command("mount", arguments.into_iter().chain([at.as_os_str()]))?;
         Ok(Self {
             at: Some(at.to_owned()),

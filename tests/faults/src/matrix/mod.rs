@@ -11,6 +11,7 @@ mod limits;
 mod open;
 mod room;
 mod slow;
+mod told;
 
 use std::fmt::Write as _;
 
@@ -107,6 +108,7 @@ pub fn rows() -> Vec<Row> {
         clock::ROWS,
         limits::ROWS,
         slow::ROWS,
+        told::ROWS,
     ]
     .concat()
 }

@@ -78,6 +78,8 @@ matrix! {
         no_descriptors_for_connections,
         no_memory_for_instances,
         a_disk_that_becomes_slow,
+        a_balancer_that_asks_while_the_disk_fails,
+        a_doctor_on_a_slow_disk,
     ]
 }
 
