@@ -145,6 +145,29 @@ impl Client {
         self.text(request).await
     }
 
+    /// How the server is, by `/health` or `/ready`. It says so itself when something is wrong, with 503.
+    pub(crate) async fn health(&self, path: &str) -> Result<String, ClientError> {
+        #[derive(Deserialize)]
+        struct Health {
+            #[serde(rename = "status")]
+            _status: String,
+        }
+        let request = self.http.get(self.url(&[path], &[]));
+        let answer = request.timeout(ANSWER_TIMEOUT).send().await;
+        let answer = answer.map_err(|error| unreachable(self.base(), &error))?;
+        if answer.status().is_success() {
+            let text = answer.text().await;
+            return text.map_err(|error| unreachable(self.base(), &error));
+        }
+        let unavailable = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+        let (refused, body) = self.refusal(answer).await?;
+        // Whatever stands in front of the server says 503 too, in other words.
+        if unavailable && serde_json::from_str::<Health>(&body).is_ok() {
+            return Ok(body);
+        }
+        Err(refused)
+    }
+
     /// `GET` of something large: the answer's text. `came` is told how many bytes came.
     pub(crate) async fn download(
         &self,
@@ -307,10 +330,15 @@ impl Client {
             .send()
             .await
             .map_err(|error| unreachable(self.base(), &error))?;
-        let status = answer.status();
-        if status.is_success() {
+        if answer.status().is_success() {
             return Ok(answer);
         }
+        Err(self.refusal(answer).await?.0)
+    }
+
+    /// What an answer that is no success says: the error, and its body.
+    async fn refusal(&self, answer: Response) -> Result<(ClientError, String), ClientError> {
+        let status = answer.status();
         let retry_after = answer
             .headers()
             .get("retry-after")
@@ -332,7 +360,7 @@ impl Client {
         }
         // It repeats what guests and senders chose.
         let message = crate::terminal::visible(&message);
-        Err(ClientError::Refused { status, message })
+        Ok((ClientError::Refused { status, message }, body))
     }
 }
 

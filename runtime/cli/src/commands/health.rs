@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::cli::{Output, Server};
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
+use crate::terminal::{one_line, print_line};
 
 const HELP: &str = "\
 The exit code is 0 if it does, 1 if it says that it does not, 3 if it does not answer. No key is needed.
@@ -26,14 +26,20 @@ pub(crate) struct Health {
 impl Health {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let client = self.server.client()?;
-        let text = client.get(&["ready"], &[]).await?;
+        let text = client.health("ready").await?;
+        let health: serde_json::Value = client.parse(&text)?;
+        let status = health["status"].as_str().unwrap_or("unknown");
         if self.output.json {
             print_line(&text)?;
         } else {
-            let health: serde_json::Value = client.parse(&text)?;
-            let status = health["status"].as_str().unwrap_or("unknown");
-            print_line(&format!("{}: {status}", client.base()))?;
+            let failure = health["failure"].as_str();
+            let why =
+                failure.map_or_else(String::new, |failure| format!(": {}", one_line(failure)));
+            print_line(&format!("{}: {status}{why}", client.base()))?;
         }
-        Ok(Outcome::Done)
+        Ok(match status {
+            "ok" => Outcome::Done,
+            _ => Outcome::Failed,
+        })
     }
 }

@@ -1,7 +1,9 @@
 //! What `dev` and `serve` have in common: a node behind its HTTP API, until somebody stops it.
 
+use std::fs::DirBuilder;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use abide_host::{AllowRule, EgressPolicy};
@@ -33,6 +35,11 @@ pub(crate) struct Options<'a> {
 
 /// Opens the node of every environment.
 pub(crate) async fn open(options: &Options<'_>) -> Result<Site> {
+    // It holds secrets: made here, it is its owner's alone. If it cannot be made, whoever opens it says why.
+    let _ = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(options.data);
     let mut egress = EgressPolicy::public_only();
     for rule in options.allow_net {
         let parsed: AllowRule = rule

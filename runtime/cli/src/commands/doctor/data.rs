@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use abide_store::{SledBackend, SledOptions};
-use rustix::fs::{FlockOperation, flock, statfs, statvfs};
+use rustix::fs::{FlockOperation, FsWord, flock, statfs, statvfs};
 
 use super::Finding;
 use crate::commands::apps::size;
@@ -43,13 +43,7 @@ pub(super) fn look(data: &Path) -> Vec<Finding> {
                 "nothing, if the server never ran: its first start makes it, if its user may",
             )];
         }
-        Err(error) => {
-            return vec![Finding::error(
-                "data directory",
-                format!("{shown} cannot be looked at: {error}"),
-                "run this as the user of the server",
-            )];
-        }
+        Err(error) => return vec![not_seen(data, &error)],
     };
     let mut findings = vec![rights(data, metadata.permissions().mode())];
     findings.extend(disk(data));
@@ -63,6 +57,16 @@ pub(super) fn look(data: &Path) -> Vec<Finding> {
         None => findings.extend(stores(data)),
     }
     findings
+}
+
+/// The system does not show the directory.
+fn not_seen(data: &Path, error: &std::io::Error) -> Finding {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => "run this as the user of the server",
+        _ => "name a directory with --data",
+    };
+    let found = format!("{} cannot be looked at: {error}", data.display());
+    Finding::error("data directory", found, remedy)
 }
 
 fn rights(data: &Path, mode: u32) -> Finding {
@@ -102,45 +106,62 @@ fn tempfile(data: &Path) -> std::io::Result<File> {
 fn disk(data: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Ok(found) = statfs(data) {
-        findings.push(match found.f_type {
-            0x6969 | 0x517B | 0xFE53_4D42 => Finding::warning(
-                "file system",
-                "the data is on a network file system, which may lose what it acknowledged as synced",
-                "move the data directory to a local disk",
-            ),
-            0x0102_1994 => Finding::warning(
-                "file system",
-                "the data is in memory (tmpfs) and gone at the next start of the machine",
-                "move the data directory to a disk",
-            ),
-            0x794C_7630 => Finding::warning(
-                "file system",
-                "the data is in the layer of a container and goes with it",
-                "mount a volume and keep the data there",
-            ),
-            _ => Finding::ok("file system", "local"),
-        });
+        findings.push(file_system(found.f_type));
     }
     let Ok(found) = statvfs(data) else {
         return findings;
     };
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    findings.push(space(found.f_bavail.saturating_mul(found.f_frsize)));
+    findings.extend(inodes(found.f_files, found.f_favail));
+    findings
+}
+
+/// What the data lies on, by the number that Linux gives each kind of file system (`statfs(2)`).
+fn file_system(kind: FsWord) -> Finding {
+    const NFS: FsWord = 0x6969;
+    const SMB: FsWord = 0x517B;
+    const SMB2: FsWord = 0xFE53_4D42;
+    const TMPFS: FsWord = 0x0102_1994;
+    const OVERLAY: FsWord = 0x794C_7630;
+    match kind {
+        NFS | SMB | SMB2 => Finding::warning(
+            "file system",
+            "the data is on a network file system, which may lose what it acknowledged as synced",
+            "move the data directory to a local disk",
+        ),
+        TMPFS => Finding::warning(
+            "file system",
+            "the data is in memory (tmpfs) and gone at the next start of the machine",
+            "move the data directory to a disk",
+        ),
+        OVERLAY => Finding::warning(
+            "file system",
+            "the data is in the layer of a container and goes with it",
+            "mount a volume and keep the data there",
+        ),
+        _ => Finding::ok("file system", "local"),
+    }
+}
+
+fn space(free: u64) -> Finding {
     let said = format!("{} free", size(free));
     let remedy = "make room on the disk of the data directory, or keep finished runs for a shorter time (--keep-runs)";
-    findings.push(match free {
+    match free {
         ..LITTLE_BYTES => Finding::error("disk space", said, remedy),
         LITTLE_BYTES..FEW_BYTES => Finding::warning("disk space", said, remedy),
         FEW_BYTES.. => Finding::ok("disk space", said),
-    });
-    // File systems without a fixed number of files say 0 of 0.
-    if found.f_files > 0 && found.f_favail < FEW_INODES {
-        findings.push(Finding::warning(
-            "inodes",
-            format!("room for {} more files", found.f_favail),
-            "remove small files from the disk, or move the data directory: payloads above 4 KiB are files",
-        ));
     }
-    findings
+}
+
+/// How many more files there may be. File systems without a fixed number of them say 0 of 0.
+fn inodes(all: u64, free: u64) -> Option<Finding> {
+    (all > 0 && free < FEW_INODES).then(|| {
+        Finding::warning(
+            "inodes",
+            format!("room for {free} more files"),
+            "remove small files from the disk, or move the data directory: payloads above 4 KiB are files",
+        )
+    })
 }
 
 fn sync_latency(data: &Path) -> Option<Finding> {
@@ -156,13 +177,17 @@ fn sync_latency(data: &Path) -> Option<Finding> {
         times.push(began.elapsed());
     }
     times.sort();
-    let median = times[SYNCS / 2];
+    Some(latency(times[SYNCS / 2], times[SYNCS - 1]))
+}
+
+fn latency(median: Duration, most: Duration) -> Finding {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
     let said = format!(
         "{:.1} ms in the middle of {SYNCS}, {:.1} ms at most",
-        median.as_secs_f64() * 1e3,
-        times[SYNCS - 1].as_secs_f64() * 1e3
+        ms(median),
+        ms(most)
     );
-    Some(if median > SLOW_SYNC {
+    if median > SLOW_SYNC {
         Finding::warning(
             "sync latency",
             said,
@@ -170,7 +195,7 @@ fn sync_latency(data: &Path) -> Option<Finding> {
         )
     } else {
         Finding::ok("sync latency", said)
-    })
+    }
 }
 
 /// Whether the clock is behind what the store was last written at.
@@ -282,6 +307,49 @@ mod tests {
 
         fs::write(dir.path().join("log/db"), b"").unwrap();
         assert_eq!(level(&look(dir.path()), "store"), Level::Error);
+    }
+
+    /// What cannot be provoked on every machine: other file systems, disks without room, slow ones, rights that root does not lack.
+    #[test]
+    fn what_the_system_says_of_a_disk_is_judged() {
+        let told = |finding: &Finding| (finding.level, finding.remedy.clone().unwrap_or_default());
+        for (kind, remedy) in [
+            (0x6969, "local disk"),
+            (0x517B, "local disk"),
+            (0xFE53_4D42, "local disk"),
+            (0x0102_1994, "to a disk"),
+            (0x794C_7630, "volume"),
+        ] {
+            let (level, says) = told(&file_system(kind));
+            assert_eq!(level, Level::Warning, "{kind:x}");
+            assert!(says.contains(remedy), "{says}");
+        }
+        assert_eq!(file_system(0xEF53).level, Level::Ok, "ext4");
+
+        for (free, level) in [
+            (LITTLE_BYTES - 1, Level::Error),
+            (LITTLE_BYTES, Level::Warning),
+            (FEW_BYTES - 1, Level::Warning),
+            (FEW_BYTES, Level::Ok),
+        ] {
+            assert_eq!(space(free).level, level, "{free}");
+        }
+        let few = inodes(1_000_000, FEW_INODES - 1).unwrap();
+        assert_eq!(few.level, Level::Warning);
+        assert_eq!(inodes(1_000_000, FEW_INODES), None);
+        assert_eq!(inodes(0, 0), None, "btrfs has no fixed number");
+
+        assert_eq!(latency(SLOW_SYNC, SLOW_SYNC * 9).level, Level::Ok);
+        let slow = latency(SLOW_SYNC + Duration::from_millis(1), SLOW_SYNC * 9);
+        assert_eq!(slow.level, Level::Warning);
+        assert_eq!(slow.found, "21.0 ms in the middle of 15, 180.0 ms at most");
+
+        let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let (level, remedy) = told(&not_seen(Path::new("/x"), &denied));
+        assert_eq!(
+            (level, remedy.as_str()),
+            (Level::Error, "run this as the user of the server")
+        );
     }
 
     #[test]

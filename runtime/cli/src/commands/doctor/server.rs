@@ -70,7 +70,7 @@ pub(super) async fn look(named: &Server, expected: &Expected) -> Vec<Finding> {
             )];
         }
     };
-    match client.get(&["health"], &[]).await {
+    match client.health("health").await {
         Err(ClientError::Unreachable { url, why }) => {
             vec![nobody(&url, &why, expected)]
         }
