@@ -85,7 +85,7 @@ fn an_app_tells_what_was_served_by_whom_and_which_runs_are_still_on_it() {
     assert_ne!(shown[0]["deployed_by"], "the deploy key");
     assert_eq!(shown[0]["language"], "Rust", "{:#}", shown[0]);
     let functions = shown[0]["functions"].as_array().expect("functions");
-    assert!(functions.contains(&json!("wait")), "{functions:?}");
+    assert!(functions.contains(&json!("waiter")), "{functions:?}");
     let unknown = operator.get("/api/v1/apps/nobody/deployments");
     assert_eq!(
         (unknown.status, &unknown.json["code"]),

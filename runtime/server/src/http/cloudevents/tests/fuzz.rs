@@ -72,7 +72,7 @@ fn uri() -> impl Strategy<Value = String> {
 
 fn sample() -> impl Strategy<Value = Sample> {
     let text = || "\\PC{1,20}";
-    let time = "20[0-9]{2}-0[1-9]-[12][0-9]T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]0[0-9]:30)";
+    let time = "20[0-9]{2}-0[1-9]-[12][0-8]T[01][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-]0[0-9]:30)";
     // Not the names that the specification gives to something else.
     let extensions = proptest::collection::btree_map("x[a-z0-9]{0,12}", "\\PC{0,20}", 0..3);
     let attributes = (
