@@ -23,6 +23,9 @@ const NAMES: [&str; 5] = [
     "chrome",
 ];
 
+/// Files of tests that run side by side: each waits for its own server and its own browser most of the time.
+const FILES_AT_ONCE: &str = "--test-concurrency=2";
+
 /// Debian's packages. The fonts are what its Chromium only recommends: without any, a page has no text.
 const PACKAGES: [&str; 2] = ["chromium", "fonts-dejavu-core"];
 
@@ -35,7 +38,8 @@ pub(crate) fn run(
 ) -> Result<()> {
     let folder = project.root.join("tests/browser");
     let mut node = node(&folder, target)?;
-    node.arg("--test").args(super::sdks::test_files(&folder)?);
+    node.args(["--test", FILES_AT_ONCE])
+        .args(super::sdks::test_files(&folder)?);
     read(&mut node, ready, report, "the dashboard")
 }
 

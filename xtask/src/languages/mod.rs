@@ -23,7 +23,7 @@ use jobs::Job;
 const JOBS: usize = 2;
 /// What a machine must have.
 const NEEDED: [(&str, &str); 3] = [
-    ("node", "Node 20 or newer, from https://nodejs.org"),
+    ("node", "Node 20.10 or newer, from https://nodejs.org"),
     ("npm", "npm, which comes with Node"),
     (
         "python3",
