@@ -111,6 +111,9 @@ pub(crate) enum Command {
     /// Lets third parties send events: adds, lists, tries out and removes webhooks.
     #[command(subcommand)]
     Webhooks(commands::webhooks::Webhooks),
+    /// Tells operators when runs fail, fail too often, or wait too long: adds, lists, tries out and removes notifications.
+    #[command(subcommand)]
+    Notify(commands::notify::Notify),
     /// Explains schedules.
     #[command(subcommand)]
     Cron(commands::cron::Cron),
@@ -149,6 +152,7 @@ impl Command {
             Self::Audit(command) => command.run().await,
             Self::Store(command) => command.run(),
             Self::Webhooks(command) => command.run().await,
+            Self::Notify(command) => command.run().await,
             Self::Cron(command) => command.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),

@@ -4,6 +4,7 @@
 //! - `shard` is the one thread that decides; `executions` and `requests` carry out what takes time; `components` keeps code.
 //! - [`Site`] holds a node for each environment, and [`admin::Admin`], what operators set up.
 //! - [`http`] is the API.
+//! - `notify` tells operators of what fails.
 //! - `metrics` is what a node counts of itself, `series` how that went over time.
 //!
 //! It must not decide anything about runs: that is the engine's affair.
@@ -27,6 +28,7 @@ mod intake;
 mod maintenance;
 mod metrics;
 mod node;
+mod notify;
 mod operate;
 mod requests;
 mod series;

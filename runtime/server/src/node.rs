@@ -511,6 +511,11 @@ impl Inner {
         }
     }
 
+    /// The way outside of what the node sends by itself: what every app may reach.
+    pub(crate) fn way_out(&self) -> Egress {
+        Egress::new(self.egress.clone())
+    }
+
     /// Where a run stands in a trace, if it is part of one.
     pub(crate) fn trace_of(
         &self,

@@ -155,6 +155,7 @@ impl Dev {
             keep: &self.keep,
             code_cache: code_cache(),
             max_environments: None,
+            notify_commands: &[],
             otlp_endpoint: None,
         };
         let stand_in = if wants_stand_in {

@@ -23,6 +23,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod node;
+pub(crate) mod notify;
 pub(crate) mod replay;
 pub(crate) mod restore;
 pub(crate) mod runs;

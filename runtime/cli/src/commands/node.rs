@@ -29,6 +29,8 @@ pub(crate) struct Options<'a> {
     pub(crate) code_cache: Option<PathBuf>,
     /// The most environments, if not as many as usual.
     pub(crate) max_environments: Option<usize>,
+    /// The programs that notifications may start.
+    pub(crate) notify_commands: &'a [String],
     /// The collector of traces, if the settings name one.
     pub(crate) otlp_endpoint: Option<&'a str>,
 }
@@ -59,6 +61,7 @@ pub(crate) async fn open(options: &Options<'_>) -> Result<Site> {
     }
     let mut config = SiteConfig::new(config);
     options.keep.apply(&mut config);
+    config.notify_commands = options.notify_commands.iter().map(PathBuf::from).collect();
     if let Some(most) = options.max_environments {
         config.max_environments = most;
     }

@@ -62,6 +62,7 @@ impl Serve {
             keep: &settings.keep,
             code_cache: settings.code_cache.clone(),
             max_environments: usize::try_from(settings.max_environments).ok(),
+            notify_commands: &settings.notify_commands,
             otlp_endpoint: settings.otlp_endpoint.as_deref(),
         };
         let configured = admin_key(settings)?;

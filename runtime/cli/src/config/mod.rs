@@ -99,6 +99,16 @@ pub(crate) struct Settings {
         value_parser = allow_rule
     )]
     pub(crate) allow_net: Vec<String>,
+    /// A program that notifications may start on this machine, by its whole path; without it they may start none. Repeatable.
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        env = "ABIDE_NOTIFY_COMMANDS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = program
+    )]
+    pub(crate) notify_commands: Vec<String>,
     /// Replay every run from its journal when it suspends or ends, and name the first difference. Costs a replay each time.
     #[arg(
         long,
@@ -168,6 +178,13 @@ fn allow_rule(text: &str) -> Result<String, String> {
     let rule = text.parse::<abide_host::AllowRule>();
     rule.map(|_| text.to_owned())
         .map_err(|error| error.to_string())
+}
+
+fn program(text: &str) -> Result<String, String> {
+    if std::path::Path::new(text).is_absolute() {
+        return Ok(text.to_owned());
+    }
+    Err("it must be the whole path of a program, like /usr/local/bin/page-me".to_owned())
 }
 
 impl Settings {

@@ -79,9 +79,27 @@ impl HttpClient {
         egress: &Egress,
         request: FetchRequest,
     ) -> Result<FetchResponse, FetchError> {
+        self.within_time(egress, request, MAX_REDIRECTS).await
+    }
+
+    /// As [`HttpClient::fetch`], but a redirect is the response: what is sent goes to nobody else.
+    pub async fn fetch_once(
+        &self,
+        egress: &Egress,
+        request: FetchRequest,
+    ) -> Result<FetchResponse, FetchError> {
+        self.within_time(egress, request, 0).await
+    }
+
+    async fn within_time(
+        &self,
+        egress: &Egress,
+        request: FetchRequest,
+        redirects: u32,
+    ) -> Result<FetchResponse, FetchError> {
         let timeout = request.timeout;
         self.surroundings
-            .timeout(timeout, self.follow(egress, request))
+            .timeout(timeout, self.follow(egress, request, redirects))
             .await
             .unwrap_or(Err(FetchError::Timeout("waiting for the response")))
     }
@@ -90,6 +108,7 @@ impl HttpClient {
         &self,
         egress: &Egress,
         request: FetchRequest,
+        redirects: u32,
     ) -> Result<FetchResponse, FetchError> {
         let invalid = |what: &str| FetchError::Invalid(what.to_owned());
         let mut method = Method::from_bytes(request.method.to_ascii_uppercase().as_bytes())
@@ -105,7 +124,7 @@ impl HttpClient {
             first_byte: request.timeout,
             between_bytes: request.timeout,
         };
-        for _ in 0..=MAX_REDIRECTS {
+        for _ in 0..=redirects {
             let mut outgoing = http::Request::new(Full::new(body.clone()));
             *outgoing.method_mut() = method.clone();
             *outgoing.uri_mut() = url.clone();
@@ -116,7 +135,7 @@ impl HttpClient {
                     .insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
             }
             let response = self.send(egress, outgoing, timeouts).await?;
-            let Some(target) = redirect(&response, &url) else {
+            let Some(target) = redirect(&response, &url).filter(|_| redirects > 0) else {
                 return collect(response, &url, request.max_response_bytes).await;
             };
             let target = target?;
@@ -136,9 +155,7 @@ impl HttpClient {
             }
             url = target;
         }
-        Err(FetchError::Http(format!(
-            "more than {MAX_REDIRECTS} redirects"
-        )))
+        Err(FetchError::Http(format!("more than {redirects} redirects")))
     }
 }
 

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, watch};
 
 use crate::admin::{AUDIT_KEPT, Admin, AdminError, AdminRecord, Keys};
+use crate::notify::Notifications;
 use crate::{Node, NodeConfig, OpenError, Storage};
 
 /// The environment that is always there.
@@ -47,6 +48,8 @@ pub struct SiteConfig {
     pub keep_audit: Duration,
     /// The most environments, `default` included. Those that are there are served, however many they are.
     pub max_environments: usize,
+    /// The programs that notifications may start, by their whole paths.
+    pub notify_commands: Vec<PathBuf>,
 }
 
 impl SiteConfig {
@@ -56,6 +59,7 @@ impl SiteConfig {
             node,
             keep_audit: AUDIT_KEPT,
             max_environments: MOST,
+            notify_commands: Vec::new(),
         }
     }
 }
@@ -69,6 +73,8 @@ pub struct Environment {
     pub created_ms: Option<u64>,
     /// What is in it.
     pub node: Node,
+    /// What watches over it.
+    pub(crate) notifications: Notifications,
 }
 
 /// An environment that somebody made.
@@ -320,6 +326,8 @@ impl Site {
         self.inner.admin.update(EVERYWHERE, name, mark).await?;
         self.inner.environments.write().remove(name);
         self.inner.keys.forget(name);
+        // First: what it stores must not come back after the records are gone.
+        environment.notifications.stop().await;
         environment.node.shutdown().await;
         self.delete_directory(name).await
     }
@@ -354,6 +362,7 @@ impl Site {
     pub async fn shutdown(&self) {
         let environments = self.environments();
         for environment in &environments {
+            environment.notifications.stop().await;
             environment.node.measure_series().await;
         }
         let stopping = environments
@@ -375,8 +384,12 @@ impl Site {
     async fn serve(&self, name: &str, created_ms: Option<u64>, node: Node) -> Environment {
         let now_ms = node.clock().now_ms();
         node.series().restore(&self.inner.admin, name, now_ms).await;
+        let name: Arc<str> = name.into();
+        let inner = &self.inner;
+        let programs = inner.config.notify_commands.clone();
         let environment = Environment {
-            name: name.into(),
+            notifications: Notifications::watch(&node, &name, inner.admin.clone(), programs),
+            name,
             created_ms,
             node: node.clone(),
         };

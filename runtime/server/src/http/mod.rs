@@ -28,6 +28,7 @@ mod live;
 mod logs;
 mod measured;
 mod metrics;
+mod notifications;
 mod openapi;
 mod page;
 mod pages;
@@ -55,6 +56,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::admin::{Admin, Keys};
 use crate::environments::DEFAULT_ENVIRONMENT;
 use crate::metrics::HttpMetrics;
+use crate::notify::Notifications;
 use crate::telemetry::record_request;
 use crate::{Node, Site};
 pub(crate) use api::Deployment;
@@ -109,6 +111,7 @@ impl Default for HttpConfig {
 pub fn router(node: Node, config: HttpConfig) -> Router {
     let admin = Admin::in_memory();
     let api = Api {
+        notifications: Notifications::idle(&node),
         node,
         config: Arc::new(config),
         environment: DEFAULT_ENVIRONMENT.into(),
@@ -179,7 +182,8 @@ fn groups() -> [(Dialect, OpenApiRouter<Api>); 3] {
         .merge(metrics::routes())
         .merge(openapi::routes())
         .merge(pages::routes())
-        .merge(hooks::routes());
+        .merge(hooks::routes())
+        .merge(notifications::routes());
     [
         (Dialect::Ingest, ingest::routes()),
         (Dialect::Inngest, v1::routes()),
@@ -216,6 +220,8 @@ struct Api {
     site: Option<Site>,
     /// What is counted of requests.
     measured: Arc<HttpMetrics>,
+    /// What watches over the environment.
+    notifications: Notifications,
 }
 
 impl Api {

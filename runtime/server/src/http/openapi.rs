@@ -50,6 +50,7 @@ const KEY_IN_PATH: [&str; 2] = ["/cloudevents", "/e/"];
         (name = "apps", description = "Apps, their functions, schedules and deployments"),
         (name = "jobs", description = "One thing done to many runs"),
         (name = "schemas", description = "The shapes of events"),
+        (name = "notifications", description = "Who is told when runs fail or wait too long"),
         (name = "access", description = "Environments, keys and the audit log"),
         (name = "inngest", description = "What Inngest's SDKs and clients use, in Inngest's shapes"),
         (name = "node", description = "The node itself"),

@@ -8,7 +8,8 @@ use super::functions::OTHER;
 use super::measure::{Counter, Durations};
 use super::text::{Bounds, Page, Unit};
 use super::{
-    ENDED_FOR, ENDS, Figures, KINDS, NodeMetrics, OUTCOMES, REFUSALS, SOURCES, WATCHED, WEBHOOKS,
+    ENDED_FOR, ENDS, Figures, KINDS, NOTIFICATIONS, NodeMetrics, OUTCOMES, REFUSALS, SOURCES,
+    WATCHED, WEBHOOKS,
 };
 use crate::node::Inner;
 
@@ -146,6 +147,12 @@ fn events(page: &mut Page, shown: &[Shown<'_>]) {
         "outcome",
     );
     by_word(page, about, shown, (&WEBHOOKS, |it| &it.webhooks));
+    let about = (
+        "abide_notification_deliveries",
+        "Attempts to deliver a notification, by what became of them.",
+        "outcome",
+    );
+    by_word(page, about, shown, (&NOTIFICATIONS, |it| &it.notifications));
 }
 
 /// The figures of every function, under its name.

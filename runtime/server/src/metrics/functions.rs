@@ -187,6 +187,16 @@ impl Functions {
         }
     }
 
+    /// How many runs of each function with figures of its own completed, and how many failed, since the server started.
+    pub(crate) fn outcomes(&self) -> Vec<(FunctionId, u64, u64)> {
+        let known = self.known.read();
+        let outcomes = known.iter().map(|(id, figures)| {
+            let [completed, failed, ..] = &figures.ended;
+            (id.clone(), completed.get(), failed.get())
+        });
+        outcomes.collect()
+    }
+
     /// All that have figures, by name; last the others, if there are any.
     pub(crate) fn all(&self) -> Vec<(Option<FunctionId>, Arc<Figures>)> {
         let known = self.known.read();

@@ -49,6 +49,9 @@ pub(crate) const REFUSALS: [&str; 3] = ["invalid", "overloaded", "stopping"];
 /// What becomes of webhooks' requests, by the place at which it is counted.
 pub(crate) const WEBHOOKS: [&str; 5] = ["accepted", "repeated", "left_out", "challenge", "refused"];
 
+/// What becomes of attempts to deliver a notification, by the place at which it is counted.
+pub(crate) const NOTIFICATIONS: [&str; 3] = ["delivered", "refused", "given_up"];
+
 /// What a node counts.
 #[derive(Debug, Default)]
 pub(crate) struct NodeMetrics {
@@ -74,6 +77,8 @@ pub(crate) struct NodeMetrics {
     pub(crate) pending: Arc<Pending>,
     /// Requests of webhooks, by [`WEBHOOKS`].
     pub(crate) webhooks: [Counter; WEBHOOKS.len()],
+    /// Attempts to deliver notifications, by [`NOTIFICATIONS`].
+    pub(crate) notifications: [Counter; NOTIFICATIONS.len()],
     pub(crate) timings: RunTimings,
 }
 

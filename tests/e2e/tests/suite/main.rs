@@ -15,6 +15,7 @@ mod isolation;
 mod keys;
 mod languages;
 mod lifecycle;
+mod notify;
 mod operate;
 mod refused;
 mod repeated;

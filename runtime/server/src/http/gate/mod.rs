@@ -254,6 +254,7 @@ impl Gate {
             keys: self.site.keys().clone(),
             site: Some(self.site.clone()),
             measured: self.measured.clone(),
+            notifications: environment.notifications.clone(),
         };
         let router = super::routes(api)
             .layer(axum::Extension(self.site.clone()))

@@ -47,7 +47,7 @@ const LEFT_OUT: [&str; 3] = ["/api/v1/backup", "/api/v1/keys", "/hooks"];
 
 /// Routes whose requests can be handled again when nobody knows how they ended, by their patterns. What the request makes is found by its
 /// name, or what it asks for is how something is to be, so that asking twice is asking once.
-const REPEATABLE: [&str; 21] = [
+const REPEATABLE: [&str; 25] = [
     "/api/v1/apps/{app}",
     "/api/v1/environments",
     "/api/v1/functions/{app}/{function}/invoke",
@@ -56,6 +56,10 @@ const REPEATABLE: [&str; 21] = [
     "/api/v1/import",
     "/api/v1/jobs",
     "/api/v1/jobs/{id}/stop",
+    "/api/v1/notifications",
+    "/api/v1/notifications/{name}/disable",
+    "/api/v1/notifications/{name}/enable",
+    "/api/v1/notifications/{name}/test",
     "/api/v1/runs/{id}/cancel",
     "/api/v1/runs/{id}/pause",
     "/api/v1/runs/{id}/replay",

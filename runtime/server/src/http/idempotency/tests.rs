@@ -21,8 +21,10 @@ impl World {
         let directory = tempfile::tempdir().expect("a directory");
         let node = Node::open(NodeConfig::new(directory.path())).await;
         let admin = Admin::in_memory();
+        let node = node.expect("the node opens");
         let api = Api {
-            node: node.expect("the node opens"),
+            notifications: crate::notify::Notifications::idle(&node),
+            node,
             config: Arc::default(),
             environment: "default".into(),
             keys: Keys::none(admin.clone()),

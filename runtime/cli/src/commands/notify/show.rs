@@ -1,0 +1,84 @@
+//! `abide notify show`.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::model::{Notification, Target, time};
+use crate::cli::{Output, Server};
+use crate::outcome::Outcome;
+use crate::terminal::{Look, one_line, print_line};
+
+/// Shows a notification: of what it tells, and how its last delivery went. Its secret is never shown.
+#[derive(Args)]
+pub(crate) struct Show {
+    /// The notification.
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Show {
+    pub(super) async fn run(self) -> Result<Outcome> {
+        let client = self.server.client()?;
+        let path = ["api", "v1", "notifications", &self.name];
+        let text = client.get(&path, &[]).await?;
+        if self.output.json {
+            print_line(&text)?;
+            return Ok(Outcome::Done);
+        }
+        let it: Notification = client.parse(&text)?;
+        let look = Look::stdout();
+        let state = match it.state() {
+            "" => String::new(),
+            state => format!("  {}", look.odd(state)),
+        };
+        print_line(&format!("{}{state}", look.bold(&it.name)))?;
+        for (name, value) in lines(&it) {
+            let name = format!("{name:<15}");
+            print_line(&format!("  {}{}", look.dim(name), one_line(&value)))?;
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+fn lines(it: &Notification) -> Vec<(&'static str, String)> {
+    let how = match &it.target {
+        Target::Webhook { format, signed, .. } => match signed {
+            true => format!("webhook, {format}, signed"),
+            false => format!("webhook, {format}"),
+        },
+        Target::Command { allowed, .. } => match allowed {
+            true => "command".to_owned(),
+            false => "command, which this server may not start: --notify-commands".to_owned(),
+        },
+    };
+    let mut lines = vec![
+        ("tells", it.target.words()),
+        ("by", how),
+        ("of", it.rules_in_words()),
+        ("functions", it.functions.join(", ")),
+        ("at most every", time(it.min_interval_s)),
+    ];
+    if let Some(at) = it.delivered_at {
+        lines.push(("last delivered", at.to_rfc3339()));
+    }
+    if let Some(error) = &it.error {
+        let at = error.at.to_rfc3339();
+        lines.push(("not delivered", format!("{at}: {}", error.reason)));
+    }
+    if let Some(at) = it.retry_at {
+        lines.push(("next attempt", at.to_rfc3339()));
+    }
+    if it.waiting > 0 {
+        lines.push(("waiting", format!("{} to be told", it.waiting)));
+    }
+    for firing in &it.firing {
+        let since = firing.since.to_rfc3339();
+        let text = format!("{} of {} since {since}", firing.rule, firing.function_id);
+        lines.push(("firing", text));
+    }
+    lines
+}

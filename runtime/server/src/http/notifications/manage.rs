@@ -1,0 +1,395 @@
+//! The routes.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use abide_core::function::is_kebab_case;
+
+use super::view::{Deleted, NotificationView, Tested};
+use crate::http::error::{ApiError, Problem};
+use crate::http::gate::Subject;
+use crate::http::idempotency::Once;
+use crate::http::page::All;
+use crate::http::{Api, body};
+use crate::notify::{
+    Format, InvalidNotification, Ledger, MOST, Message, NotificationRecord, Rule, Sender, Settings,
+    Target, check_secret, id_of, new_id,
+};
+
+/// The longest name.
+const MOST_NAME_CHARS: usize = 64;
+
+/// Largest body of these requests in bytes: names, addresses, arguments.
+const BODY_BYTES: usize = 64 << 10;
+
+/// List the notifications.
+#[utoipa::path(
+    get,
+    path = "/api/v1/notifications",
+    tag = "notifications",
+    responses((status = 200, description = "All notifications of the environment", body = All<NotificationView>)),
+)]
+pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<NotificationView>>, Problem> {
+    let data = api.list_notifications().await?;
+    Ok(Json(All { data }))
+}
+
+/// Show a notification.
+#[utoipa::path(
+    get,
+    path = "/api/v1/notifications/{name}",
+    tag = "notifications",
+    params(("name" = String, Path, description = "The notification's name")),
+    responses((status = 200, description = "The notification", body = NotificationView), (status = 404, description = "There is no such notification")),
+)]
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<NotificationView>, Problem> {
+    let record = api.notification(&name).await?;
+    Ok(Json(api.shown_notification(&name, &record).await?))
+}
+
+/// A notification to make.
+#[derive(ToSchema)]
+#[schema(as = NewNotification)]
+#[allow(
+    dead_code,
+    reason = "it only describes; the checks are those of `notify::Settings`"
+)]
+pub(super) struct NewNotification {
+    /// Kebab-case.
+    #[schema(example = "on-call")]
+    name: String,
+    target: Target,
+    /// Of what; each once.
+    #[schema(min_items = 1, max_items = 3)]
+    rules: Vec<Rule>,
+    /// Of which functions: `app/function`, `app/*`, or `*` for all, which is so unless given.
+    functions: Option<Vec<String>>,
+    /// The least time between two messages for the same reason, in seconds; 60 unless given.
+    #[schema(maximum = 86_400)]
+    min_interval_s: Option<u64>,
+    /// What a webhook of the format `standard` signs with: `whsec_` and base64. It must have one, and no other target has.
+    secret: Option<String>,
+    /// `true` unless given.
+    enabled: Option<bool>,
+}
+
+/// Make a notification.
+///
+/// It tells of what happens from then on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/notifications",
+    tag = "notifications",
+    request_body = NewNotification,
+    responses(
+        (status = 201, description = "The notification", body = NotificationView),
+        (status = 400, description = "The settings are wrong"),
+        (status = 403, description = "This server may not start the program"),
+        (status = 409, description = "There is a notification of this name already, or there are too many"),
+    ),
+)]
+pub(super) async fn create(
+    State(api): State<Api>,
+    once: Once,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let bytes = body::read(&headers, body, BODY_BYTES).await?;
+    let fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|error| {
+        // serde's words about a wrong value repeat it, and it could be a secret.
+        let place = format!("line {} column {}", error.line(), error.column());
+        let detail = format!(
+            "the body must be a JSON object with the fields of docs/notify.md; it is not at {place}"
+        );
+        ApiError::invalid("invalid_body", detail)
+    })?;
+    let made = api.create_notification(fields, &once).await?;
+    let subject = Subject(made.name.clone());
+    let mut answer = (StatusCode::CREATED, Json(made)).into_response();
+    answer.extensions_mut().insert(subject);
+    Ok(answer)
+}
+
+/// Remove a notification.
+///
+/// What waited to be told is told to nobody.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/notifications/{name}",
+    tag = "notifications",
+    params(("name" = String, Path, description = "The notification's name")),
+    responses((status = 200, description = "It is removed", body = Deleted), (status = 404, description = "There is no such notification")),
+)]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<Deleted>, Problem> {
+    check_name(&name)?;
+    let admin = &api.admin;
+    let deleted = admin.delete::<NotificationRecord>(&api.environment, &name);
+    if !deleted.await.map_err(ApiError::admin)? {
+        return Err(unknown(&name).into());
+    }
+    api.notifications.changed();
+    Ok(Json(Deleted {
+        name,
+        deleted: true,
+    }))
+}
+
+/// Enable a notification.
+///
+/// It tells of what happens from then on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/notifications/{name}/enable",
+    tag = "notifications",
+    params(("name" = String, Path, description = "The notification's name")),
+    responses((status = 200, description = "The notification", body = NotificationView), (status = 404, description = "There is no such notification")),
+)]
+pub(super) async fn enable(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<NotificationView>, Problem> {
+    Ok(Json(api.enable_notification(&name, true).await?))
+}
+
+/// Disable a notification.
+///
+/// What waited to be told, and what happens meanwhile, is told to nobody.
+#[utoipa::path(
+    post,
+    path = "/api/v1/notifications/{name}/disable",
+    tag = "notifications",
+    params(("name" = String, Path, description = "The notification's name")),
+    responses((status = 200, description = "The notification", body = NotificationView), (status = 404, description = "There is no such notification")),
+)]
+pub(super) async fn disable(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<NotificationView>, Problem> {
+    Ok(Json(api.enable_notification(&name, false).await?))
+}
+
+/// Send a test message.
+///
+/// It is tried once, at once, also where the notification is disabled.
+#[utoipa::path(
+    post,
+    path = "/api/v1/notifications/{name}/test",
+    tag = "notifications",
+    params(("name" = String, Path, description = "The notification's name")),
+    responses((status = 200, description = "What became of it", body = Tested), (status = 404, description = "There is no such notification")),
+)]
+pub(super) async fn test(
+    State(api): State<Api>,
+    once: Once,
+    Path(name): Path<String>,
+) -> Result<Json<Tested>, Problem> {
+    let record = api.notification(&name).await?;
+    let now_ms = api.node.clock().now_ms();
+    let sender = Sender {
+        environment: &api.environment,
+        name: &name,
+        record: &record,
+        now_ms,
+    };
+    // The same request has the same message: its receiver knows it again.
+    let id = once.request().map_or_else(new_id, id_of);
+    let message = Message::test(id, now_ms);
+    let delivered = api.notifications.courier().deliver(sender, &message).await;
+    let counters = &api.node.inner.metrics.notifications;
+    counters[usize::from(delivered.is_err())].one();
+    Ok(Json(Tested {
+        id: message.id,
+        delivered: delivered.is_ok(),
+        error: delivered.err(),
+    }))
+}
+
+impl Api {
+    /// All notifications of the environment.
+    pub(in crate::http) async fn list_notifications(
+        &self,
+    ) -> Result<Vec<NotificationView>, ApiError> {
+        let records = self.admin.list::<NotificationRecord>(&self.environment);
+        let mut all = Vec::new();
+        for it in records.await.map_err(ApiError::admin)? {
+            all.push(self.shown_notification(&it.id, &it.record).await?);
+        }
+        Ok(all)
+    }
+
+    async fn notification(&self, name: &str) -> Result<NotificationRecord, ApiError> {
+        check_name(name)?;
+        let found = self.admin.get(&self.environment, name).await;
+        found.map_err(ApiError::admin)?.ok_or_else(|| unknown(name))
+    }
+
+    async fn shown_notification(
+        &self,
+        name: &str,
+        record: &NotificationRecord,
+    ) -> Result<NotificationView, ApiError> {
+        let ledger = self.admin.get::<Ledger>(&self.environment, name).await;
+        let ledger = ledger.map_err(ApiError::admin)?;
+        let courier = self.notifications.courier();
+        let may_start = |program: &std::path::Path| courier.may_start(program);
+        let environment = &*self.environment;
+        Ok(NotificationView::of(
+            environment,
+            name,
+            record,
+            ledger.as_ref(),
+            may_start,
+        ))
+    }
+
+    async fn create_notification(
+        &self,
+        mut fields: Map<String, Value>,
+        once: &Once,
+    ) -> Result<NotificationView, ApiError> {
+        let Some(Value::String(name)) = fields.remove("name") else {
+            return Err(invalid("name: is required, and must be a text"));
+        };
+        check_name(&name)?;
+        let mut record = self.notification_record(fields)?;
+        record.request = once.request().map(str::to_owned);
+        let all = self.admin.list::<NotificationRecord>(&self.environment);
+        let all = all.await.map_err(ApiError::admin)?;
+        if all.len() >= MOST && !all.iter().any(|it| it.id == name) {
+            let detail = format!(
+                "there are {MOST} notifications in this environment already, which is the most; remove one, or give one several functions"
+            );
+            return Err(ApiError::conflict("too_many_notifications", detail));
+        }
+        let inserted = self.admin.insert(&self.environment, &name, &record).await;
+        if !inserted.map_err(ApiError::admin)? {
+            let there = self.notification(&name).await?;
+            if there.request.is_none() || there.request != record.request {
+                let detail = format!(
+                    "there is a notification `{name}` already; remove it first (abide notify remove {name}), or choose another name"
+                );
+                return Err(ApiError::conflict("notification_exists", detail));
+            }
+            record = there;
+        }
+        self.notifications.changed();
+        self.shown_notification(&name, &record).await
+    }
+
+    /// The record of a whole request.
+    fn notification_record(
+        &self,
+        mut fields: Map<String, Value>,
+    ) -> Result<NotificationRecord, ApiError> {
+        let enabled = match fields.remove("enabled") {
+            None => true,
+            Some(Value::Bool(enabled)) => enabled,
+            Some(_) => return Err(invalid("enabled: must be true or false")),
+        };
+        let secret = match fields.remove("secret") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text),
+            Some(_) => return Err(invalid("secret: must be a text")),
+        };
+        // What is null is as good as absent.
+        fields.retain(|_, value| !value.is_null());
+        let settings: Settings = serde_json::from_value(Value::Object(fields))
+            .map_err(|error| invalid(&error.to_string()))?;
+        settings.check().map_err(|error| refused(&error))?;
+        let is_signed = match &settings.target {
+            Target::Webhook { format, .. } => *format == Format::Standard,
+            Target::Command { program, .. } => {
+                if !self.notifications.courier().may_start(program) {
+                    let detail = format!(
+                        "this server may not start {}; whoever runs it can start it with --notify-commands {0}",
+                        program.display()
+                    );
+                    let forbidden = StatusCode::FORBIDDEN;
+                    return Err(ApiError::new(forbidden, "command_not_allowed", detail));
+                }
+                false
+            }
+        };
+        let secret = match (secret, is_signed) {
+            (Some(text), true) => Some(check_secret(&text).map_err(|error| refused(&error))?),
+            (None, true) => {
+                return Err(invalid(
+                    "secret: is required: `whsec_` and the base64 of 24 to 64 bytes; its receiver needs it too",
+                ));
+            }
+            (None, false) => None,
+            (Some(_), false) => {
+                return Err(invalid(
+                    "secret: only a webhook of the format `standard` signs what it sends",
+                ));
+            }
+        };
+        let now_ms = self.node.clock().now_ms();
+        Ok(NotificationRecord {
+            settings,
+            secret,
+            enabled,
+            created_ms: now_ms,
+            since_ms: now_ms,
+            request: None,
+        })
+    }
+
+    async fn enable_notification(
+        &self,
+        name: &str,
+        enabled: bool,
+    ) -> Result<NotificationView, ApiError> {
+        check_name(name)?;
+        let now_ms = self.node.clock().now_ms();
+        let change = |old: &NotificationRecord| {
+            let changed = NotificationRecord {
+                enabled,
+                since_ms: now_ms,
+                ..old.clone()
+            };
+            (old.enabled != enabled).then_some(changed)
+        };
+        let changed = self.admin.update(&self.environment, name, change).await;
+        let record = changed
+            .map_err(ApiError::admin)?
+            .ok_or_else(|| unknown(name))?;
+        self.notifications.changed();
+        self.shown_notification(name, &record).await
+    }
+}
+
+fn unknown(name: &str) -> ApiError {
+    ApiError::not_found(
+        "no_such_notification",
+        format!("there is no notification `{name}` in this environment"),
+    )
+}
+
+fn invalid(problem: &str) -> ApiError {
+    ApiError::invalid("invalid_notification", problem)
+}
+
+fn refused(error: &InvalidNotification) -> ApiError {
+    invalid(&error.to_string())
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    if is_kebab_case(name) && name.len() <= MOST_NAME_CHARS {
+        return Ok(());
+    }
+    Err(invalid(&format!(
+        "name: must be kebab-case (a-z, 0-9 and single hyphens) of 1 to {MOST_NAME_CHARS} characters"
+    )))
+}
