@@ -73,7 +73,7 @@ pub(crate) struct Webhook {
     name: String,
     /// The address, or @FILE or - to read it from a file or stdin, where it holds a secret.
     #[arg(value_name = "URL|@FILE|-", value_hint = ValueHint::Url)]
-    url: String,
+    address: String,
     /// What is sent.
     #[arg(long, value_enum, default_value = "standard")]
     format: Format,
@@ -125,10 +125,10 @@ impl Add {
 
 impl Webhook {
     async fn run(self) -> Result<Outcome> {
-        let url = match self.url.strip_prefix('@') {
+        let url = match self.address.strip_prefix('@') {
             Some(path) => read_text(Path::new(path))?,
-            None if self.url == "-" => read_text(Path::new("-"))?,
-            None => self.url.clone(),
+            None if self.address == "-" => read_text(Path::new("-"))?,
+            None => self.address.clone(),
         };
         let mut fields = self.what.fields(&self.name)?;
         let format = self.format.to_possible_value();

@@ -46,14 +46,14 @@ impl Show {
 
 fn lines(it: &Notification) -> Vec<(&'static str, String)> {
     let how = match &it.target {
-        Target::Webhook { format, signed, .. } => match signed {
-            true => format!("webhook, {format}, signed"),
-            false => format!("webhook, {format}"),
-        },
-        Target::Command { allowed, .. } => match allowed {
-            true => "command".to_owned(),
-            false => "command, which this server may not start: --notify-commands".to_owned(),
-        },
+        Target::Webhook { format, signed, .. } => {
+            let signed = if *signed { ", signed" } else { "" };
+            format!("webhook, {format}{signed}")
+        }
+        Target::Command { allowed: true, .. } => "command".to_owned(),
+        Target::Command { allowed: false, .. } => {
+            "command, which this server may not start: --notify-commands".to_owned()
+        }
     };
     let mut lines = vec![
         ("tells", it.target.words()),

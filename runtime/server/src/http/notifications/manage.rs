@@ -132,7 +132,7 @@ pub(super) async fn delete(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<Deleted>, Problem> {
-    check_name(&name)?;
+    known_name(&name)?;
     let admin = &api.admin;
     let deleted = admin.delete::<NotificationRecord>(&api.environment, &name);
     if !deleted.await.map_err(ApiError::admin)? {
@@ -229,7 +229,7 @@ impl Api {
     }
 
     async fn notification(&self, name: &str) -> Result<NotificationRecord, ApiError> {
-        check_name(name)?;
+        known_name(name)?;
         let found = self.admin.get(&self.environment, name).await;
         found.map_err(ApiError::admin)?.ok_or_else(|| unknown(name))
     }
@@ -351,7 +351,7 @@ impl Api {
         name: &str,
         enabled: bool,
     ) -> Result<NotificationView, ApiError> {
-        check_name(name)?;
+        known_name(name)?;
         let now_ms = self.node.clock().now_ms();
         let change = |old: &NotificationRecord| {
             let changed = NotificationRecord {
@@ -385,8 +385,17 @@ fn refused(error: &InvalidNotification) -> ApiError {
     invalid(&error.to_string())
 }
 
+fn is_name(name: &str) -> bool {
+    is_kebab_case(name) && name.len() <= MOST_NAME_CHARS
+}
+
+/// A name that no notification can have is that of none.
+fn known_name(name: &str) -> Result<(), ApiError> {
+    if is_name(name) { Ok(()) } else { Err(unknown(name)) }
+}
+
 fn check_name(name: &str) -> Result<(), ApiError> {
-    if is_kebab_case(name) && name.len() <= MOST_NAME_CHARS {
+    if is_name(name) {
         return Ok(());
     }
     Err(invalid(&format!(
