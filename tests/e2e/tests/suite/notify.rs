@@ -325,10 +325,10 @@ fn a_program_is_started_only_by_a_server_that_was_started_with_it() {
     });
 
     // Paused, it tells nothing; a server that may not start it any more says so.
-    notify(&["notify", "pause", "pager"]).done();
+    let _ = notify(&["notify", "pause", "pager"]).done();
     let listed = notify(&["notify", "list"]).done();
     assert!(listed.stdout.contains("paused"), "{}", listed.stdout);
-    notify(&["notify", "resume", "pager"]).done();
+    let _ = notify(&["notify", "resume", "pager"]).done();
     drop(server);
     let server = Server::serve(&directory);
     let notify = |arguments: &[&str]| with(&server, data.path(), arguments).run();
@@ -338,6 +338,6 @@ fn a_program_is_started_only_by_a_server_that_was_started_with_it() {
         "{}",
         refused.stdout
     );
-    notify(&["notify", "remove", "pager"]).done();
+    let _ = notify(&["notify", "remove", "pager"]).done();
     notify(&["notify", "show", "pager"]).refused(1, &["no notification `pager`"]);
 }

@@ -135,7 +135,7 @@ pub(super) async fn delete(
     known_name(&name)?;
     let admin = &api.admin;
     let deleted = admin.delete::<NotificationRecord>(&api.environment, &name);
-    if !deleted.await.map_err(ApiError::admin)? {
+    if !deleted.await.map_err(ApiError::from)? {
         return Err(unknown(&name).into());
     }
     api.notifications.changed();
@@ -222,7 +222,7 @@ impl Api {
     ) -> Result<Vec<NotificationView>, ApiError> {
         let records = self.admin.list::<NotificationRecord>(&self.environment);
         let mut all = Vec::new();
-        for it in records.await.map_err(ApiError::admin)? {
+        for it in records.await.map_err(ApiError::from)? {
             all.push(self.shown_notification(&it.id, &it.record).await?);
         }
         Ok(all)
@@ -231,7 +231,7 @@ impl Api {
     async fn notification(&self, name: &str) -> Result<NotificationRecord, ApiError> {
         known_name(name)?;
         let found = self.admin.get(&self.environment, name).await;
-        found.map_err(ApiError::admin)?.ok_or_else(|| unknown(name))
+        found.map_err(ApiError::from)?.ok_or_else(|| unknown(name))
     }
 
     async fn shown_notification(
@@ -240,7 +240,7 @@ impl Api {
         record: &NotificationRecord,
     ) -> Result<NotificationView, ApiError> {
         let ledger = self.admin.get::<Ledger>(&self.environment, name).await;
-        let ledger = ledger.map_err(ApiError::admin)?;
+        let ledger = ledger.map_err(ApiError::from)?;
         let courier = self.notifications.courier();
         let may_start = |program: &std::path::Path| courier.may_start(program);
         let environment = &*self.environment;
@@ -265,7 +265,7 @@ impl Api {
         let mut record = self.notification_record(fields)?;
         record.request = once.request().map(str::to_owned);
         let all = self.admin.list::<NotificationRecord>(&self.environment);
-        let all = all.await.map_err(ApiError::admin)?;
+        let all = all.await.map_err(ApiError::from)?;
         if all.len() >= MOST && !all.iter().any(|it| it.id == name) {
             let detail = format!(
                 "there are {MOST} notifications in this environment already, which is the most; remove one, or give one several functions"
@@ -273,7 +273,7 @@ impl Api {
             return Err(ApiError::conflict("too_many_notifications", detail));
         }
         let inserted = self.admin.insert(&self.environment, &name, &record).await;
-        if !inserted.map_err(ApiError::admin)? {
+        if !inserted.map_err(ApiError::from)? {
             let there = self.notification(&name).await?;
             if there.request.is_none() || there.request != record.request {
                 let detail = format!(
@@ -363,7 +363,7 @@ impl Api {
         };
         let changed = self.admin.update(&self.environment, name, change).await;
         let record = changed
-            .map_err(ApiError::admin)?
+            .map_err(ApiError::from)?
             .ok_or_else(|| unknown(name))?;
         self.notifications.changed();
         self.shown_notification(name, &record).await
@@ -391,7 +391,11 @@ fn is_name(name: &str) -> bool {
 
 /// A name that no notification can have is that of none.
 fn known_name(name: &str) -> Result<(), ApiError> {
-    if is_name(name) { Ok(()) } else { Err(unknown(name)) }
+    if is_name(name) {
+        Ok(())
+    } else {
+        Err(unknown(name))
+    }
 }
 
 fn check_name(name: &str) -> Result<(), ApiError> {
