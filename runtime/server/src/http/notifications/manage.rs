@@ -292,18 +292,18 @@ impl Api {
         &self,
         mut fields: Map<String, Value>,
     ) -> Result<NotificationRecord, ApiError> {
+        // What is null is as good as absent.
+        fields.retain(|_, value| !value.is_null());
         let enabled = match fields.remove("enabled") {
             None => true,
             Some(Value::Bool(enabled)) => enabled,
             Some(_) => return Err(invalid("enabled: must be true or false")),
         };
         let secret = match fields.remove("secret") {
-            None | Some(Value::Null) => None,
+            None => None,
             Some(Value::String(text)) => Some(text),
             Some(_) => return Err(invalid("secret: must be a text")),
         };
-        // What is null is as good as absent.
-        fields.retain(|_, value| !value.is_null());
         let settings: Settings = serde_json::from_value(Value::Object(fields))
             .map_err(|error| invalid(&error.to_string()))?;
         settings.check().map_err(|error| refused(&error))?;
