@@ -236,8 +236,8 @@ async fn add(
     if let Some(secret) = secret {
         print_line(&format!("its secret, shown this once: {secret}"))?;
     }
-    let test = format!("notify test {}", made.name);
-    eprintln!("try it out: {}", server.command(&test));
+    let trial = format!("notify test {}", made.name);
+    eprintln!("try it out: {}", server.command(&trial));
     Ok(Outcome::Done)
 }
 
