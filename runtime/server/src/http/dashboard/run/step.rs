@@ -158,6 +158,7 @@ fn facts(step: &StepView, now_ms: u64) -> Markup {
 
 /// What the time of a step with attempts was made of.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "units stand last")]
 struct Split {
     queued_ms: u64,
     executed_ms: u64,
