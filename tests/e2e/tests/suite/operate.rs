@@ -398,3 +398,50 @@ fn events_that_break_their_schema_are_refused_with_the_place_of_the_fault() {
     shop.abide(&["schemas", "set", "a/b", r#"{"type":7}"#])
         .refused(1, &["a/b"]);
 }
+
+#[test]
+fn a_function_is_invoked_by_hand_and_what_its_runs_did_is_counted() {
+    let shop = Shop::open();
+    let invoke = |data: &str, more: &[&str]| {
+        let arguments = ["functions", "invoke", "operate/pay", "--data", data];
+        shop.abide(&[&arguments, more].concat())
+    };
+    let told = invoke(r#"{"amount":10}"#, &["--wait"]).done().stdout;
+    assert!(told.contains("invoked operate/pay as "), "{told}");
+    assert!(told.contains("charge"), "{told}");
+    let report = invoke(r#"{"amount":20}"#, &["--wait", "--json"])
+        .done()
+        .json();
+    assert_eq!(report["runs"][0]["status"], "Completed");
+    assert_eq!(report["runs"][0]["output"]["charged"], 40);
+    // The event that it sees is not one of those that start it.
+    let event = shop.api.get(&format!("/api/v1/events/{}", text(&report, "event_id")));
+    assert_eq!(event.json["name"], "inngest/function.invoked");
+    invoke(r#"{"amount":60}"#, &["--wait"])
+        .expect(1)
+        .says(&["runs show"]);
+    let started = invoke(r#"{"amount":10}"#, &["--json"]).done().json();
+    stands(&shop.api, text(&started, "run_id"), "Completed");
+    invoke("[1]", &[]).refused(2, &["--data must be a JSON object"]);
+    shop.abide(&["functions", "invoke", "operate/nobody"])
+        .refused(1, &["operate/nobody", "operate/pay"]);
+
+    let function = shop.json(&["functions", "show", "operate/pay"]);
+    for window in ["hour", "day"] {
+        let totals = &function["totals"][window];
+        let counts = ["started", "completed", "failed", "cancelled"].map(|it| &totals[it]);
+        assert_eq!(counts, [4, 3, 1, 0], "{totals}");
+        assert!(totals["duration_p99_ms"].is_number(), "{totals}");
+    }
+    let all = shop.api.get("/api/v1/functions").json;
+    let of = |id: &str| {
+        let all = all["data"].as_array().expect("a list");
+        let found = all.iter().find(|it| it["id"] == id);
+        found.expect("it is deployed")["totals"].clone()
+    };
+    assert_eq!(of("operate/pay"), function["totals"]);
+    assert_eq!(of("operate/remind"), Value::Null);
+    let shown = shop.abide(&["functions", "show", "operate/pay"]).done();
+    let line = "last hour 4 started, 3 completed, 1 failed";
+    assert!(shown.stdout.contains(line), "{}", shown.stdout);
+}

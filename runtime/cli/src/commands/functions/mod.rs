@@ -1,5 +1,6 @@
 //! `abide functions …`.
 
+mod invoke;
 mod list;
 mod pause;
 mod show;
@@ -13,6 +14,7 @@ use crate::outcome::Outcome;
 pub(crate) enum Functions {
     List(list::List),
     Show(show::Show),
+    Invoke(invoke::Invoke),
     Pause(pause::Pause),
     Resume(pause::Resume),
 }
@@ -22,6 +24,7 @@ impl Functions {
         match self {
             Self::List(command) => command.run().await,
             Self::Show(command) => command.run().await,
+            Self::Invoke(command) => command.run().await,
             Self::Pause(command) => command.run().await,
             Self::Resume(command) => command.run().await,
         }

@@ -14,13 +14,13 @@ pub(super) type Whole = BTreeMap<String, Box<RawValue>>;
 /// The ids of what was sent: a list if a list was sent.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Ids {
+pub(crate) enum Ids {
     EventId(String),
     EventIds(Vec<String>),
 }
 
 impl Ids {
-    pub(super) fn list(&self) -> &[String] {
+    pub(crate) fn list(&self) -> &[String] {
         match self {
             Self::EventId(id) => std::slice::from_ref(id),
             Self::EventIds(ids) => ids,
