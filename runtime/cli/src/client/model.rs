@@ -274,6 +274,29 @@ pub(crate) struct Function {
     pub(crate) queued: Option<Queued>,
     #[serde(default)]
     pub(crate) warnings: Vec<Warning>,
+    #[serde(default)]
+    pub(crate) totals: Option<Totals>,
+}
+
+/// What a function's runs did lately, as its server counted.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Totals {
+    pub(crate) hour: RunTotals,
+    pub(crate) day: RunTotals,
+}
+
+/// The same for one stretch of time.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunTotals {
+    pub(crate) started: u64,
+    pub(crate) completed: u64,
+    pub(crate) failed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) skipped: u64,
+    pub(crate) duration_p50_ms: Option<f64>,
+    pub(crate) duration_p95_ms: Option<f64>,
+    pub(crate) duration_p99_ms: Option<f64>,
 }
 
 /// One setting of a function.
@@ -395,6 +418,7 @@ impl From<&abide_core::state::App> for App {
             options: Vec::new(),
             schedules: Vec::new(),
             queued: None,
+            totals: None,
             warnings: Vec::new(),
         });
         Self {

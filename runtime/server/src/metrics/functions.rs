@@ -8,6 +8,8 @@ use std::sync::Arc;
 use abide_core::ids::FunctionId;
 use abide_core::state::{Run, RunStatus};
 use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::measure::{Counter, Durations, Histogram};
 
@@ -46,7 +48,8 @@ pub(crate) struct Figures {
 }
 
 /// How many runs of a function started and ended within some time, and how long they took.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = RunTotals)]
 pub struct FunctionTotals {
     /// Runs whose code began.
     pub started: u64,

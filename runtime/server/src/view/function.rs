@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 
 use super::shapes;
 use super::value::Time;
+use crate::metrics::FunctionTotals;
+use crate::node::Node;
 use crate::warnings::Warning;
 
 /// Ticks of a schedule that are shown.
@@ -39,6 +41,18 @@ pub(crate) struct FunctionView {
     pub(crate) deployed_at: Time,
     /// Its runs do not start.
     pub(crate) paused_at: Option<Time>,
+    /// What its runs did lately; `null` where that is not asked for, or not counted for this function by itself.
+    pub(crate) totals: Option<TotalsView>,
+}
+
+/// What the runs of a function did, as far as the server has counted since it started.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = FunctionTotals)]
+pub(crate) struct TotalsView {
+    /// In the last hour, to five minutes.
+    pub(crate) hour: FunctionTotals,
+    /// In the last day, to an hour.
+    pub(crate) day: FunctionTotals,
 }
 
 /// What starts a function.
@@ -88,7 +102,17 @@ impl FunctionView {
             version: app.current.digest.to_string(),
             deployed_at: Time(app.current.at_ms),
             paused_at: paused.0.get(&id).copied().map(Time),
+            totals: None,
         }
+    }
+
+    /// With what is counted of it.
+    #[must_use]
+    pub(crate) fn counted(mut self, node: &Node) -> Self {
+        let id = FunctionId::new(self.app.as_str(), self.function.as_str());
+        let totals = node.function_totals(&id);
+        self.totals = totals.map(|(hour, day)| TotalsView { hour, day });
+        self
     }
 }
 

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::model::{Function, Time};
+use crate::client::model::{Function, RunTotals, Time};
 use crate::dev::banner::triggers;
 use crate::outcome::{Outcome, Usage};
 use crate::render::time;
@@ -80,6 +80,10 @@ fn lines(look: Look, function: &Function, now: Time) -> String {
         let least = if queued.at_least { "at least " } else { "" };
         line("queued", &format!("{least}{} runs", queued.runs));
     }
+    if let Some(totals) = &function.totals {
+        line("last hour", &told(&totals.hour));
+        line("last day", &told(&totals.day));
+    }
     if let Some(version) = &function.version {
         line("version", &version.chars().take(12).collect::<String>());
     }
@@ -118,6 +122,41 @@ fn lines(look: Look, function: &Function, now: Time) -> String {
     out
 }
 
+/// What its runs did within some time.
+fn told(totals: &RunTotals) -> String {
+    let counts = [
+        (totals.started, "started"),
+        (totals.completed, "completed"),
+        (totals.failed, "failed"),
+        (totals.cancelled, "cancelled"),
+        (totals.skipped, "skipped"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<_> = counts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if counts.is_empty() {
+        return "nothing".to_owned();
+    }
+    let took = [
+        (totals.duration_p50_ms, "p50"),
+        (totals.duration_p95_ms, "p95"),
+        (totals.duration_p99_ms, "p99"),
+    ];
+    let took = took
+        .iter()
+        .filter_map(|(ms, what)| Some(format!(" · {what} {}", in_words((*ms)?))));
+    counts.join(", ") + &took.collect::<String>()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a duration in milliseconds"
+)]
+fn in_words(ms: f64) -> String {
+    time::duration(TimeDelta::milliseconds(ms as i64))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +169,8 @@ mod tests {
                 "options":[{"option":"retries","value":"4","is_default":true},{"option":"singleton","value":"mode skip","is_default":false}],
                 "schedules":[{"cron":"0 6 * * *","fires":"at 06:00","next":["2026-03-02T06:00:00.000Z"]}],
                 "queued":{"runs":10000,"at_least":true},
+                "totals":{"hour":{"started":0,"completed":0,"failed":0,"cancelled":0,"skipped":0},
+                    "day":{"started":120,"completed":117,"failed":2,"cancelled":0,"skipped":1,"duration_p50_ms":80.4,"duration_p95_ms":1250.0,"duration_p99_ms":null}},
                 "warnings":[{"option":"priority","problem":"not a number; 0 is taken","count":3,"first_at":"2026-03-01T11:00:00Z","last_at":"2026-03-01T11:59:00Z"}]}"#,
         )
         .unwrap();
@@ -142,6 +183,8 @@ mod tests {
           fires     at 06:00
                     2026-03-02 06:00:00.000 UTC (in 18h 00m)
           queued    at least 10000 runs
+          last hour nothing
+          last day  120 started, 117 completed, 2 failed, 1 skipped · p50 80ms · p95 1.25s
           version   0123456789ab
           deployed  2026-03-01 00:00:00.000 UTC (12h 00m ago)
 

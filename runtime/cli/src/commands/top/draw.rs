@@ -26,9 +26,9 @@ const HELP: &str = "\
  /               filter by name of function
  q  Ctrl-C       quit
 
- Figures are of the runs that this program knows: those under way
- and the latest ones. Rates are of the last minute, failures and
- durations of the last hour.";
+ Counts are of the runs that this program knows: those under way
+ and the latest ones. Rates are of the last minute; failures and
+ durations of the last hour, as the server counts them.";
 
 const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);

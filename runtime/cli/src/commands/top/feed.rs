@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
 use super::hour::{Hour, SHOWN};
-use super::model::Health;
+use super::model::{Deployed, Health};
 use crate::client::model::{Function, Page, Run};
 use crate::client::{Client, ClientError};
 
-/// How often the server is asked how it is, and how often for the last hour, which it measures by ten seconds.
+/// How often the server is asked how it is, and how often for what it measures by ten seconds.
 const HEALTH: Duration = Duration::from_secs(2);
 const HOUR: Duration = Duration::from_secs(10);
 /// How long to wait before it is asked again after it went away.
@@ -28,7 +28,7 @@ pub(super) enum News {
     /// A run stands elsewhere.
     Run(Box<Run>),
     Health(Health),
-    Hour(Option<Hour>),
+    Measured(Option<Hour>, Vec<Deployed>),
     /// The server is gone, and why.
     Lost(String),
     /// The run that was opened, or why it could not be read.
@@ -39,7 +39,7 @@ pub(super) enum News {
 pub(super) struct Lists {
     pub(super) health: Health,
     pub(super) hour: Option<Hour>,
-    pub(super) functions: Vec<(String, bool)>,
+    pub(super) functions: Vec<Deployed>,
     /// Newest first, some of them twice.
     pub(super) runs: Vec<Run>,
     /// Whether more are under way.
@@ -50,17 +50,14 @@ pub(super) struct Lists {
 pub(super) async fn lists(client: &Client) -> Result<Lists, ClientError> {
     let health = health(client).await?;
     let hour = hour(client).await?;
-    let text = client.get(&["api", "v1", "functions"], &[]).await?;
-    let functions: Page<Function> = client.parse(&text)?;
-    let functions = functions.data.into_iter();
-    let functions = functions.map(|function| (function.id, function.paused_at.is_some()));
+    let functions = functions(client).await?;
     let (mut runs, _) = pages(client, &[]).await?;
     let (under_way, more) = pages(client, &[("status", UNDER_WAY)]).await?;
     runs.extend(under_way);
     Ok(Lists {
         health,
         hour,
-        functions: functions.collect(),
+        functions,
         runs,
         more,
     })
@@ -69,6 +66,12 @@ pub(super) async fn lists(client: &Client) -> Result<Lists, ClientError> {
 async fn health(client: &Client) -> Result<Health, ClientError> {
     let text = client.get(&["health"], &[]).await?;
     client.parse(&text)
+}
+
+async fn functions(client: &Client) -> Result<Vec<Deployed>, ClientError> {
+    let text = client.get(&["api", "v1", "functions"], &[]).await?;
+    let functions: Page<Function> = client.parse(&text)?;
+    Ok(functions.data.into_iter().map(Deployed::from).collect())
 }
 
 /// The last hour; nothing of a server that keeps no time series.
@@ -155,7 +158,7 @@ async fn round(client: &Client, news: &Sender<News>) -> Result<(), ClientError> 
                 Some(_) => continue,
             },
             _ = asked.tick() => News::Health(health(client).await?),
-            _ = measured.tick() => News::Hour(hour(client).await?),
+            _ = measured.tick() => News::Measured(hour(client).await?, functions(client).await?),
         };
         if news.send(what).await.is_err() {
             return Ok(());

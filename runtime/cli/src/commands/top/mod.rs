@@ -214,7 +214,10 @@ fn take(view: &mut View, news: News) -> Option<String> {
                 .then_some(id);
         }
         News::Health(health) => view.model.health = health,
-        News::Hour(hour) => view.model.hour = hour,
+        News::Measured(hour, functions) => {
+            view.model.hour = hour;
+            view.model.deployed(functions);
+        }
         News::Lost(why) => view.model.lost = Some(why),
         News::Opened(id, read) => {
             if let Some(opened) = view.opened.as_mut().filter(|opened| opened.id == id) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::hour::Hour;
-use crate::client::model::{Run, Status};
+use crate::client::model::{Function, Run, RunTotals, Status};
 use crate::terminal::one_line;
 
 /// Runs that are remembered. Beyond it the oldest that ended are forgotten.
@@ -50,6 +50,25 @@ impl From<Run> for Known {
     }
 }
 
+/// A function that is deployed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Deployed {
+    pub(super) id: String,
+    pub(super) paused: bool,
+    /// What its runs did in the last hour, as the server counts them.
+    pub(super) hour: Option<RunTotals>,
+}
+
+impl From<Function> for Deployed {
+    fn from(function: Function) -> Self {
+        Self {
+            id: function.id,
+            paused: function.paused_at.is_some(),
+            hour: function.totals.map(|totals| totals.hour),
+        }
+    }
+}
+
 /// What the server says of itself.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
@@ -67,8 +86,8 @@ pub(super) struct Health {
 pub(super) struct Model {
     /// By id: that is the order in which they were created.
     runs: BTreeMap<String, Known>,
-    /// Functions that are deployed; and whether they are paused.
-    functions: BTreeMap<String, bool>,
+    /// Functions that are deployed, by name.
+    functions: BTreeMap<String, Deployed>,
     pub(super) health: Health,
     /// Whether there are more runs under way than are known.
     pub(super) more: bool,
@@ -187,8 +206,9 @@ impl Model {
     }
 
     /// These functions are deployed.
-    pub(super) fn deployed(&mut self, functions: impl IntoIterator<Item = (String, bool)>) {
-        self.functions = functions.into_iter().collect();
+    pub(super) fn deployed(&mut self, functions: Vec<Deployed>) {
+        let functions = functions.into_iter();
+        self.functions = functions.map(|it| (it.id.clone(), it)).collect();
     }
 
     /// The runs, newest first, of functions whose name has this in it.
@@ -210,9 +230,9 @@ impl Model {
     /// The figures of each function, by name.
     pub(super) fn figures(&self, filter: &str, now: DateTime<Utc>) -> Vec<Figures> {
         let mut all: BTreeMap<&str, (Figures, Vec<TimeDelta>, usize)> = BTreeMap::new();
-        for (id, paused) in &self.functions {
+        for (id, deployed) in &self.functions {
             if id.contains(filter) {
-                all.entry(id).or_default().0.paused = *paused;
+                all.entry(id).or_default().0.paused = deployed.paused;
             }
         }
         for run in self.runs(filter) {
@@ -232,15 +252,37 @@ impl Model {
                 durations.sort_unstable();
                 figures.p50 = percentile(&durations, 50);
                 figures.p95 = percentile(&durations, 95);
-                if !durations.is_empty() {
-                    #[expect(clippy::cast_precision_loss, reason = "they are few")]
-                    let percent = failed as f64 * 100.0 / durations.len() as f64;
-                    figures.failed = Some(percent);
+                figures.failed = percent(failed as u64, durations.len() as u64);
+                let deployed = self.functions.get(&figures.id);
+                let hour = deployed.and_then(|it| it.hour.as_ref());
+                // A server that was started a moment ago has counted fewer than are known here.
+                if let Some(hour) = hour.filter(|hour| ended(hour) >= durations.len() as u64) {
+                    figures.p50 = hour.duration_p50_ms.map(millis);
+                    figures.p95 = hour.duration_p95_ms.map(millis);
+                    figures.failed = percent(hour.failed, ended(hour));
                 }
                 figures
             };
         all.into_iter().map(finish).collect()
     }
+}
+
+fn ended(totals: &RunTotals) -> u64 {
+    totals.completed.saturating_add(totals.failed)
+}
+
+/// How many in a hundred; nothing of none.
+#[expect(clippy::cast_precision_loss, reason = "what is shown has four digits")]
+fn percent(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 * 100.0 / whole as f64)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a duration in milliseconds"
+)]
+fn millis(ms: f64) -> TimeDelta {
+    TimeDelta::milliseconds(ms as i64)
 }
 
 /// The smallest duration that so many percent of them do not exceed.
@@ -260,6 +302,39 @@ mod tests {
         assert_eq!(percentile(&of(1), 50), Some(TimeDelta::seconds(1)));
         assert_eq!(percentile(&of(4), 50), Some(TimeDelta::seconds(2)));
         assert_eq!(percentile(&[], 95), None);
+    }
+
+    #[test]
+    fn what_the_server_counted_goes_before_what_is_known_here_unless_it_is_less() {
+        let run = |n: usize| {
+            let json = format!(
+                r#"{{"run_id":"{n:08}","function_id":"a/b","status":"Completed","started_at":"2026-03-01T11:59:58Z","ended_at":"2026-03-01T12:00:00Z"}}"#
+            );
+            serde_json::from_str::<Run>(&json).expect("a run")
+        };
+        let now = "2026-03-01T12:00:01Z".parse().expect("a time");
+        let mut model = Model::default();
+        model.take(run(1));
+        let counted = |completed| Deployed {
+            id: "a/b".into(),
+            hour: Some(RunTotals {
+                completed,
+                failed: completed,
+                duration_p50_ms: Some(80.5),
+                ..RunTotals::default()
+            }),
+            ..Deployed::default()
+        };
+        model.deployed(vec![counted(0)]);
+        let figures = &model.figures("", now)[0];
+        assert_eq!(figures.p50, Some(TimeDelta::seconds(2)));
+        model.deployed(vec![counted(50)]);
+        let figures = &model.figures("", now)[0];
+        assert_eq!(figures.p50, Some(TimeDelta::milliseconds(80)));
+        assert_eq!(
+            figures.failed.map(|it| it.to_string()).as_deref(),
+            Some("50")
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::draw::draw;
 use super::feed::{Lists, News};
 use super::keys::Key;
-use super::model::Health;
+use super::model::{Deployed, Health};
 use super::view::{Action, View};
 use super::{take, take_lists};
 use crate::client::model::Run;
@@ -67,7 +67,13 @@ fn view() -> View {
                 {"name": "run_duration_p95", "values": [80.0, 1_250.0]},
             ]}))
             .ok(),
-            functions: functions.map(|(id, paused)| (id.to_owned(), paused)).into(),
+            functions: functions
+                .map(|(id, paused)| Deployed {
+                    id: id.to_owned(),
+                    paused,
+                    hour: None,
+                })
+                .into(),
             runs,
             more: false,
         },

@@ -30,6 +30,8 @@ const MOST_QUEUED: usize = 10_000;
 const READ_AT_ONCE: usize = 256;
 
 /// List the functions of all apps.
+///
+/// With what their runs did in the last hour and day.
 #[utoipa::path(
     get,
     path = "/api/v1/functions",
@@ -40,7 +42,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<All<FunctionView
     let (apps, paused) = api.read(|view| Ok((view.apps()?, paused(view)?))).await?;
     let functions = apps.iter().flat_map(|app| functions_of(app, &paused));
     Ok(Json(All {
-        data: functions.collect(),
+        data: functions.map(|it| it.counted(&api.node)).collect(),
     }))
 }
 
@@ -281,7 +283,7 @@ impl Api {
             .read(move |view| Ok((paused(view)?, queued(view, &wanted)?)))
             .await?;
         Ok(FunctionDetail::new(
-            FunctionView::new(&app, config, &paused),
+            FunctionView::new(&app, config, &paused).counted(&self.node),
             config,
             queued,
             &self.node.warnings(&id),
