@@ -1,4 +1,6 @@
-//! Log lines on stderr: which (`ABIDE_LOG`) and in what form.
+//! Log lines on stderr: which (`ABIDE_LOG`) and in what form. An event is one line, whatever is in it.
+
+use std::io::{self, Write};
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
@@ -27,19 +29,69 @@ pub(crate) fn start_with(format: LogFormat, filter: &str) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error)),
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
     // A second start, as in tests, keeps the first.
     let _ = match format {
         LogFormat::Text => subscriber
             .with_ansi(console::colors_enabled_stderr())
+            .with_writer(|| OneLine(io::stderr()))
             .try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+        LogFormat::Json => subscriber
+            .with_writer(io::stderr)
+            .json()
+            .flatten_event(true)
+            .try_init(),
     };
     if let Some(error) = problem {
         tracing::warn!(
             "the filter of log lines is not understood ({error}); write it like `info` or `warn,abide_server=debug`"
+        );
+    }
+}
+
+/// Hands on events, each of which is written at once, with its line breaks made visible: what an app calls its steps must not look like a line
+/// of the server's. Other control characters are escaped before.
+struct OneLine<W>(W);
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = event.strip_suffix(b"\n").unwrap_or(event);
+        if text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            let mut line = Vec::with_capacity(event.len() + 16);
+            for byte in text {
+                match byte {
+                    b'\n' => line.extend_from_slice(b"\\n"),
+                    b'\r' => line.extend_from_slice(b"\\r"),
+                    other => line.push(*other),
+                }
+            }
+            line.extend_from_slice(&event[text.len()..]);
+            self.0.write_all(&line)?;
+        } else {
+            self.0.write_all(event)?;
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_whatever_is_in_it() {
+        let mut out = Vec::new();
+        let mut writer = OneLine(&mut out);
+        let _ = writer.write_all(b"an ordinary line\n");
+        let _ = writer.write_all("step `a\r\n2026 ERROR forged\u{e9}`\n".as_bytes());
+        let out = String::from_utf8(out).expect("text");
+        assert_eq!(
+            out,
+            "an ordinary line\nstep `a\\r\\n2026 ERROR forged\u{e9}`\n"
         );
     }
 }
