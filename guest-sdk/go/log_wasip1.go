@@ -9,7 +9,10 @@ import (
 )
 
 // What log and log/slog write belongs to the run, and to the step if a body writes it. A line of workflow code is recorded once.
-func init() { slog.SetDefault(slog.New(&handler{})) }
+func init() {
+	slog.SetDefault(slog.New(&handler{}))
+	tellSpan = func(line string) { logging.Log(logging.Level_Info, line) }
+}
 
 // handler hands records to the host: the message, and its attributes as fields.
 type handler struct{ prefix, fields string }

@@ -479,6 +479,19 @@ void abide_log(abide_level level, const char *format, ...) __attribute__((format
 /* The same with fields, an object: abide_log_with(ABIDE_INFO, abide_jsonf("{'order': %d}", 42), "charged"). */
 void abide_log_with(abide_level level, const abide_json *fields, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/*
+ * A stretch of a step's body, or of the function, that the run's trace shows, with attributes, an object or NULL. `around` is the span that
+ * it is a part of, or 0. The host stamps the times; where nobody records traces a span costs a call and nothing else.
+ *
+ *     abide_span charge = abide_span_begin(0, abide_jsonf("{'amount': %d}", 3), "charge the card");
+ *     ...
+ *     abide_span_end(charge, NULL, failed ? "declined" : NULL);
+ */
+typedef uint64_t abide_span;
+abide_span abide_span_begin(abide_span around, const abide_json *attributes, const char *name);
+/* `attributes` are more of them, an object or NULL; `error` says why what it spans failed, or is NULL. */
+void abide_span_end(abide_span span, const abide_json *attributes, const char *error);
+
 /* The time in milliseconds: in workflow code that of the last completed operation, in a body the real one. */
 uint64_t abide_now(void);
 

@@ -39,6 +39,8 @@ export type { GroupTools, ParallelOptions } from "./group.ts";
 export { anthropic, deepseek, gemini, grok, models, openai } from "./ai.ts";
 export type { Model, ModelInput, ModelOptions, ModelOutput } from "./ai.ts";
 export type { Logger } from "./logger.ts";
+export { span } from "./span.ts";
+export type { Span, SpanAttributes } from "./span.ts";
 export type {
   BackoffOptions,
   CancelOnOptions,

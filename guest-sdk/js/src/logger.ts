@@ -53,8 +53,13 @@ function lineOf(message: string, fields: object): string {
   return `{"message":${JSON.stringify(message)},"fields":{${members.join(",")}}}`;
 }
 
+/** Hands the host one line as it is. */
+export function send(level: Level, line: string): void {
+  sink(level, line);
+}
+
 /** A value as JSON; what JSON has no form for becomes text, and an error its parts. */
-function jsonOf(value: unknown): string | undefined {
+export function jsonOf(value: unknown): string | undefined {
   const replace = (_: string, inner: unknown): unknown =>
     typeof inner === "bigint"
       ? inner.toString()

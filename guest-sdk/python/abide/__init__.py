@@ -18,6 +18,7 @@ from . import http
 from ._body import execution
 from ._combine import race
 from ._operations import Execution
+from ._span import Span, span
 from ._time import Duration, Time
 from .app import App, Function, OnFailure
 from .config import (
@@ -32,6 +33,6 @@ from .step import Model, Step
 __all__ = [
     "App", "Backoff", "BatchEvents", "CancelOn", "Concurrency", "ConfigurationError", "Context", "CronTrigger", "Debounce", "Duration",
     "Error", "Event", "EventSchema", "EventTrigger", "Execution", "Function", "FunctionFailure", "Model", "NewEvent",
-    "NonRetriableError", "OnFailure", "RateLimit", "Response", "RetryAfterError", "RunError", "Singleton", "Step", "StepError",
-    "Throttle", "Time", "Timeouts", "Trigger", "execution", "http", "race",
+    "NonRetriableError", "OnFailure", "RateLimit", "Response", "RetryAfterError", "RunError", "Singleton", "Span", "Step",
+    "StepError", "Throttle", "Time", "Timeouts", "Trigger", "execution", "http", "race", "span",
 ]  # fmt: skip

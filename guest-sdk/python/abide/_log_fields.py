@@ -6,7 +6,7 @@ import json
 import logging
 from typing import Any
 
-__all__ = ["line"]
+__all__ = ["json_of", "line"]
 
 # What every record has; whatever else is in it came with `extra`.
 _OWN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName"}
@@ -17,11 +17,12 @@ def line(message: str, record: logging.LogRecord) -> str:
     fields = {name: value for name, value in vars(record).items() if name not in _OWN}
     if not fields:
         return message
-    members = ",".join(f"{json.dumps(str(name))}:{_json(value)}" for name, value in fields.items())
+    members = ",".join(f"{json.dumps(str(name))}:{json_of(value)}" for name, value in fields.items())
     return f'{{"message":{json.dumps(message, ensure_ascii=False)},"fields":{{{members}}}}}'
 
 
-def _json(value: Any) -> str:
+def json_of(value: Any) -> str:
+    """A value as JSON; what JSON has no form for becomes text."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
     except (TypeError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Log lines that belong to the run: what `logging` is told goes to the host, with its level and what `extra` has. Only in a component."""
+"""Log lines that belong to the run: what `logging` is told goes to the host, with its level and what `extra` has; and spans. Only in a component."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from wit_world.imports import logging as host
 from wit_world.imports.logging import Level
 
+from . import _span
 from ._failure import source_path
 from ._log_fields import line
 
@@ -48,3 +49,4 @@ def install() -> None:
     root.setLevel(logging.DEBUG)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    _span.connect(lambda text: host.log(Level.INFO, text))

@@ -153,7 +153,7 @@
 //!
 //! # Logging
 //! The macros of `log` and `tracing` (both re-exported) log to the run, and to the step if a body says it, with their fields
-//! (`tracing::info!(order = 42, "charged")`) and those of the spans around them. A line of workflow code is recorded once, however often the run is replayed. Records below `debug` are dropped unless the app calls `log::set_max_level`.
+//! (`tracing::info!(order = 42, "charged")`) and those of the spans around them; spans of `tracing` are in the run's trace. A line of workflow code is recorded once, however often the run is replayed. Records below `debug` are dropped unless the app calls `log::set_max_level`.
 //!
 //! # Configuration
 //! Configured variables are the environment of bodies: `std::env::var("API_KEY")` works there, and only there.

@@ -18,6 +18,7 @@ pub mod machine;
 pub mod operation;
 pub mod retry;
 pub mod schema;
+pub mod span;
 pub mod state;
 pub mod trace;
 

@@ -159,7 +159,7 @@ fn take<T>(
 }
 
 /// The members of an object, in their order, with the texts of their values; `None` if it is no object.
-fn members(json: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn members(json: &str) -> Option<Vec<(String, String)>> {
     struct Members;
     impl<'de> Visitor<'de> for Members {
         type Value = Vec<(String, String)>;

@@ -168,6 +168,16 @@ pub fn step_span(run: RunId, op: OpNumber) -> u64 {
     attempt_span(run, op, u32::MAX)
 }
 
+/// A span that the author opened in an attempt at a body (`WORKFLOW_OP`: at the workflow code), under the name that the guest has for it.
+pub fn authored_span(run: RunId, op: OpNumber, attempt: u32, id: u64) -> u64 {
+    let mut name = [0; 32];
+    name[..16].copy_from_slice(&run.0.to_be_bytes());
+    name[16..20].copy_from_slice(&op.to_be_bytes());
+    name[20..24].copy_from_slice(&attempt.to_be_bytes());
+    name[24..].copy_from_slice(&id.to_be_bytes());
+    xxh3_64(&name).max(1)
+}
+
 /// The span of a run's time in the queue.
 pub fn queue_span(run: RunId) -> u64 {
     attempt_span(run, WORKFLOW_OP, u32::MAX)

@@ -13,6 +13,7 @@ use abide_core::ids::RunId;
 use abide_core::journal::{Entry, OpNumber};
 use abide_core::machine::{Arrival, Divergence, Machine, Progress, RunInfo};
 use abide_core::state::{Read, ReadError, Run, RunStatus};
+use abide_core::trace::TraceContext;
 use abide_host::{BarrierBroken, Events, ExecuteRequest, Exit, Mailbox, Port, Recorded, Timings};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -260,8 +261,12 @@ async fn prepare(node: &Arc<Inner>, run: &Run, token: Token) -> Result<ExecuteRe
     let replays = !entries.is_empty();
     node.metrics.executions[usize::from(replays)].one();
     let tally = Tally::of(&entries);
-    let machine =
+    let mut machine =
         Machine::load(info, entries, now_ms).map_err(|error| Unprepared::Broken(broken(error)))?;
+    let trace = events.main().trace.as_deref();
+    if node.tracer.is_some() && trace.is_some_and(TraceContext::is_sampled) {
+        machine.record_spans();
+    }
     let (variables, egress) = node.app_settings(&run.function.app);
     let timings = node.metrics.timings.begin(run.id);
     let prepared = began.elapsed();

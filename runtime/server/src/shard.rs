@@ -266,7 +266,8 @@ impl Shard {
             let act = self.act.clone();
             let durable = out.durable;
             let tracer = self.tracer.as_ref();
-            let sights = tracer.and_then(|it| Some((it.clone(), Tracer::watch(&out.writes)?)));
+            let sights =
+                tracer.and_then(|it| Some((it.clone(), it.watch(&out.writes, out.spans)?)));
             // The effects are the listener: nobody waits for the ticket.
             let _ticket = self.store.submit_then(batch, move |result| match result {
                 Ok(()) => {

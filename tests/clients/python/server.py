@@ -21,13 +21,13 @@ LONGEST_S = 30 * 60
 
 
 class Server:
-    """A running server, for development or, with an admin key, one that asks for keys; `stop` ends it."""
+    """A running server, for development or, with an admin key, one that asks for keys; `stop` ends it. `more` are variables for it."""
 
-    def __init__(self, admin_key=None):
+    def __init__(self, admin_key=None, more=None):
         binary = os.environ["ABIDE_BIN"]
         self.data = tempfile.mkdtemp(prefix="abide-clients-")
         self.key = admin_key
-        variables = dict(os.environ)
+        variables = {**os.environ, **(more or {})}
         if admin_key is None:
             app = REPOSITORY / "tests" / "guests" / "ledger"
             command = [binary, "dev", str(app), "--port", "0", "--data", self.data]
@@ -56,9 +56,10 @@ class Server:
         if admin_key is None:
             self.until("the app is served", lambda: self.call("GET", "/api/v1/apps/ledger")[0] == 200)
 
-    def call(self, method, route, body=None):
-        data = None if body is None else json.dumps(body).encode()
+    def call(self, method, route, body=None, more=None):
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         headers = {} if self.key is None else {"authorization": f"Bearer {self.key}"}
+        headers.update(more or {})
         request = urllib.request.Request(self.url + route, data=data, method=method, headers=headers)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from server import REPOSITORY, Server
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
-NAME = re.compile(r"\b(?:abide|process)_[a-z_]*[a-z]\b")
+NAME = re.compile(r"\b((?:abide|process)_[a-z_]*[a-z])\b")
 
 
 class Metrics(unittest.TestCase):
@@ -57,7 +57,7 @@ class Metrics(unittest.TestCase):
             if family.name.endswith(("_seconds", "_bytes")):
                 self.assertEqual(family.unit, family.name.rsplit("_", 1)[1], family.name)
             for sample in family.samples:
-                own = sample.name.startswith(("process_", "abide_http_", "abide_build_", "abide_connections", "abide_parked_", "abide_disk_"))
+                own = sample.name.startswith(("process_", "abide_http_", "abide_build_", "abide_connections", "abide_parked_", "abide_disk_", "abide_telemetry_"))
                 self.assertEqual("environment" in sample.labels, not own, sample)
 
     def test_events_runs_and_steps_are_counted(self):
@@ -100,6 +100,46 @@ class Metrics(unittest.TestCase):
             used = set(NAME.findall(text))
             self.assertGreater(len(used), 5, name)
             self.assertEqual(used - series, set(), name)
+
+    def test_every_histogram_has_data_and_every_query_names_labels_that_are_there(self):
+        # A run that is paused while it waits executes again from its journal.
+        event = self.send("ledger/wait", {"key": "queried"})
+        [run] = self.server.until("the run is there", lambda: self.server.get(f"/v1/events/{event}/runs"))
+        for action in ("pause", "resume"):
+            status, answer = self.server.call("POST", f"/api/v1/runs/{run['run_id']}/{action}")
+            self.assertEqual(status, 200, answer)
+        self.send("ledger/go", {"key": "queried", "value": 1})
+        self.server.runs_of(event)
+
+        labels, values = {}, {}
+        for family in self.families():
+            name = family.name + "_total" if family.type == "counter" else family.name
+            for sample in family.samples:
+                labels.setdefault(name, set()).update(sample.labels)
+                for label, value in sample.labels.items():
+                    values.setdefault(label, set()).add(value)
+            if family.type == "histogram":
+                counts = [sample.value for sample in family.samples if sample.name.endswith("_count")]
+                self.assertGreater(sum(counts), 0, name)
+        # What Prometheus itself adds.
+        added = {"instance", "job", "le"}
+        values["code"] = {path.stem for path in (REPOSITORY / "docs/errors").glob("*.md")}
+        dashboard = json.loads((REPOSITORY / "deploy/grafana/abide.json").read_text())
+        queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+        rules = (REPOSITORY / "deploy/prometheus/abide.rules.yml").read_text()
+        queries += re.findall(r"expr: (.*?)\n +(?:for|labels):", rules, re.DOTALL)
+        self.assertGreater(len(queries), 30)
+        for query in queries:
+            there = set(added)
+            for name, matchers in re.findall(NAME.pattern + r"(?:\{([^}]*)\})?", query):
+                of = labels[re.sub("_(bucket|sum|count)$", "", name)]
+                there |= of
+                for label, wanted in re.findall(r'(\w+)[=!]~?"([^"]*)"', matchers):
+                    self.assertIn(label, of | added, query)
+                    if label not in added and not wanted.startswith("$"):
+                        self.assertLessEqual(set(wanted.split("|")), values[label], query)
+            for grouped in re.findall(r"by \(([^)]*)\)", query):
+                self.assertLessEqual({label.strip() for label in grouped.split(",")}, there, query)
 
 
 if __name__ == "__main__":

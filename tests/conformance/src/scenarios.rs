@@ -266,6 +266,7 @@ fn started() -> Vec<Scenario> {
             output(json!({"first": 0, "all": [0, 1, 2]})),
         ),
         Scenario::plain("logs", Value::Null),
+        Scenario::plain("spans", Value::Null),
         Scenario::plain("print", Value::Null),
     ]
 }

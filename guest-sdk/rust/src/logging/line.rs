@@ -3,6 +3,7 @@
 use std::fmt;
 
 use log::kv::{Error, Key, Value as LogValue, VisitSource};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 
@@ -27,6 +28,10 @@ impl Line {
             message: String::new(),
             fields,
         }
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(super) fn into_fields(self) -> Map<String, Value> {
@@ -96,6 +101,27 @@ impl<'kvs> VisitSource<'kvs> for Line {
         };
         self.take(key.as_str(), json);
         Ok(())
+    }
+}
+
+/// A line that says where a span begins or ends, in the form that the host knows.
+#[derive(Serialize)]
+pub(super) struct Mark<'a> {
+    #[serde(rename = "abide.span")]
+    pub(super) what: &'static str,
+    pub(super) id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<u64>,
+    pub(super) message: &'a str,
+    pub(super) fields: &'a Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<&'a str>,
+}
+
+impl Mark<'_> {
+    pub(super) fn text(&self) -> String {
+        // Texts and JSON have a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 

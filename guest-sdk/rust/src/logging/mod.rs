@@ -1,4 +1,5 @@
-//! Log lines that belong to the run: what the macros of `log` and `tracing` say goes to the host, with its fields.
+//! Log lines that belong to the run: what the macros of `log` and `tracing` say goes to the host, with its fields. Spans of `tracing` go into
+//! the run's trace.
 
 mod line;
 mod spans;
@@ -19,13 +20,13 @@ impl Log for Forward {
         let mut line = Line::new(record.args().to_string());
         // A visitor of ours fails nowhere.
         let _ = record.key_values().visit(&mut line);
-        write(record.level(), &line);
+        write(record.level(), &line.text());
     }
 
     fn flush(&self) {}
 }
 
-fn write(level: Level, line: &Line) {
+fn write(level: Level, line: &str) {
     let level = match level {
         Level::Error => logging::Level::Error,
         Level::Warn => logging::Level::Warn,
@@ -33,7 +34,7 @@ fn write(level: Level, line: &Line) {
         Level::Debug => logging::Level::Debug,
         Level::Trace => logging::Level::Trace,
     };
-    logging::log(level, &line.text());
+    logging::log(level, line);
 }
 
 /// Sends log records to the host, from `debug` on. An app that wants more or less calls `log::set_max_level`, which counts for `tracing` too.

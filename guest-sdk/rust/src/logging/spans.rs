@@ -1,4 +1,5 @@
-//! Events of `tracing` as lines: each has its own fields and those of the spans that it happens in. Where spans begin and end is of no interest in a log.
+//! Events of `tracing` as lines: each has its own fields and those of the spans that it happens in. Where spans begin and end is told for the
+//! run's trace: a span has the name that its field `otel.name` gives, or else its own, and its fields; an event of level error in it makes it a failed one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +10,13 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata};
 
-use super::line::Line;
+use super::line::{Line, Mark};
+
+/// The field that names a span otherwise than its code does.
+const NAME: &str = "otel.name";
 
 /// What it hands lines to.
-pub(super) type Write = fn(Level, &Line);
+pub(super) type Write = fn(Level, &str);
 
 /// See the [module](self). An instance has one thread: the lock is never waited for.
 pub(super) struct Subscriber {
@@ -29,7 +33,13 @@ struct State {
 }
 
 struct Span {
+    level: Level,
+    name: String,
+    /// Its own and those of the spans around it, for lines.
     fields: Map<String, Value>,
+    /// Those that were recorded after it began.
+    later: Map<String, Value>,
+    error: Option<String>,
     handles: usize,
 }
 
@@ -47,13 +57,17 @@ impl Subscriber {
 }
 
 impl State {
-    /// The fields of a span and of those around it, or of the spans that were entered.
-    fn fields(&self, parent: Option<&Id>) -> Map<String, Value> {
-        let innermost = match parent {
+    /// This span, or else the innermost that was entered.
+    fn around(&self, parent: Option<&Id>) -> Option<u64> {
+        match parent {
             Some(parent) => Some(parent.into_u64()),
             None => self.entered.last().copied(),
-        };
-        let span = innermost.and_then(|id| self.spans.get(&id));
+        }
+    }
+
+    /// The fields of a span and of those around it.
+    fn fields(&self, span: Option<u64>) -> Map<String, Value> {
+        let span = span.and_then(|id| self.spans.get(&id));
         span.map(|span| span.fields.clone()).unwrap_or_default()
     }
 }
@@ -79,18 +93,36 @@ impl tracing::Subscriber for Subscriber {
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        let mut state = self.state();
-        let around = if attributes.is_root() {
-            Map::new()
-        } else {
-            state.fields(attributes.parent())
-        };
-        let mut line = Line::within(around);
+        let mut line = Line::within(Map::new());
         attributes.record(&mut line);
+        let mut own = line.into_fields();
+        let name = match own.remove(NAME) {
+            Some(Value::String(name)) => name,
+            _ => attributes.metadata().name().to_owned(),
+        };
+        let mut state = self.state();
+        let around = (!attributes.is_root()).then(|| state.around(attributes.parent()));
+        let parent = around.flatten();
+        let mut fields = state.fields(parent);
         state.last += 1;
         let id = state.last;
+        let level = level_of(attributes.metadata());
+        let begins = Mark {
+            what: "begin",
+            id,
+            parent,
+            message: &name,
+            fields: &own,
+            error: None,
+        };
+        (self.write)(level, &begins.text());
+        fields.extend(own);
         let span = Span {
-            fields: line.into_fields(),
+            level,
+            name,
+            fields,
+            later: Map::new(),
+            error: None,
             handles: 1,
         };
         state.spans.insert(id, span);
@@ -100,23 +132,29 @@ impl tracing::Subscriber for Subscriber {
     fn record(&self, span: &Id, values: &Record<'_>) {
         let mut state = self.state();
         if let Some(span) = state.spans.get_mut(&span.into_u64()) {
-            let mut line = Line::within(std::mem::take(&mut span.fields));
+            let mut line = Line::within(Map::new());
             values.record(&mut line);
-            span.fields = line.into_fields();
+            let recorded = line.into_fields();
+            span.fields.extend(recorded.clone());
+            span.later.extend(recorded);
         }
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let around = if event.is_root() {
-            Map::new()
-        } else {
-            self.state().fields(event.parent())
-        };
-        let mut line = Line::within(around);
+        let mut state = self.state();
+        let around = (!event.is_root()).then(|| state.around(event.parent()));
+        let around = around.flatten();
+        let mut line = Line::within(state.fields(around));
         event.record(&mut line);
-        (self.write)(level_of(event.metadata()), &line);
+        let level = level_of(event.metadata());
+        if level == Level::Error
+            && let Some(span) = around.and_then(|id| state.spans.get_mut(&id))
+        {
+            span.error.get_or_insert_with(|| line.message().to_owned());
+        }
+        (self.write)(level, &line.text());
     }
 
     fn enter(&self, span: &Id) {
@@ -144,11 +182,22 @@ impl tracing::Subscriber for Subscriber {
             return false;
         };
         known.handles -= 1;
-        let closed = known.handles == 0;
-        if closed {
-            state.spans.remove(&span.into_u64());
+        if known.handles > 0 {
+            return false;
         }
-        closed
+        let id = span.into_u64();
+        if let Some(span) = state.spans.remove(&id) {
+            let ends = Mark {
+                what: "end",
+                id,
+                parent: None,
+                message: &span.name,
+                fields: &span.later,
+                error: span.error.as_deref(),
+            };
+            (self.write)(span.level, &ends.text());
+        }
+        true
     }
 }
 
@@ -162,8 +211,8 @@ mod tests {
         static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
     }
 
-    fn keep(level: Level, line: &Line) {
-        LINES.with_borrow_mut(|lines| lines.push((level, line.text())));
+    fn keep(level: Level, line: &str) {
+        LINES.with_borrow_mut(|lines| lines.push((level, line.to_owned())));
     }
 
     #[test]
@@ -181,7 +230,11 @@ mod tests {
             drop(order);
             tracing::error!(error = ?Some(1), "ends");
         });
-        let lines = LINES.take();
+        let (marks, lines): (Vec<_>, Vec<_>) = LINES
+            .take()
+            .into_iter()
+            .partition(|(_, text)| text.starts_with(r#"{"abide.span""#));
+        assert_eq!(marks.len(), 4);
         let levels: Vec<_> = lines.iter().map(|(level, _)| *level).collect();
         assert_eq!(
             levels,
@@ -198,5 +251,32 @@ mod tests {
             serde_json::json!({"id": 42, "state": "paid", "n": 1})
         );
         assert_eq!(json(3)["fields"], serde_json::json!({"error": "Some(1)"}));
+    }
+
+    #[test]
+    fn spans_are_told_where_they_begin_and_end_with_what_is_recorded_of_them() {
+        log::set_max_level(log::LevelFilter::Debug);
+        tracing::subscriber::with_default(Subscriber::new(keep), || {
+            let charge = tracing::info_span!("charge", amount = 3, receipt = tracing::field::Empty);
+            charge.in_scope(|| {
+                tracing::info_span!("ask", otel.name = "ask the bank")
+                    .in_scope(|| tracing::error!("declined"));
+                charge.record("receipt", "r-1");
+            });
+        });
+        let lines = LINES.take();
+        let marks = lines
+            .iter()
+            .filter(|(_, text)| text.starts_with(r#"{"abide.span""#));
+        let marks: Vec<Value> = marks
+            .map(|(_, text)| serde_json::from_str(text).expect("JSON"))
+            .collect();
+        let expected = serde_json::json!([
+            {"abide.span": "begin", "id": 1, "message": "charge", "fields": {"amount": 3}},
+            {"abide.span": "begin", "id": 2, "parent": 1, "message": "ask the bank", "fields": {}},
+            {"abide.span": "end", "id": 2, "message": "ask the bank", "fields": {}, "error": "declined"},
+            {"abide.span": "end", "id": 1, "message": "charge", "fields": {"receipt": "r-1"}},
+        ]);
+        assert_eq!(Value::from(marks), expected);
     }
 }

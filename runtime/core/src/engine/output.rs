@@ -9,6 +9,7 @@ use crate::journal::OpNumber;
 use crate::machine::Arrival;
 use crate::operation::{AiInfer, Fetch};
 use crate::schema::Schemas;
+use crate::span::AuthoredSpan;
 use crate::state::{Job, Run, RunStatus, Write};
 
 /// What to do outside.
@@ -170,6 +171,8 @@ pub struct Output {
     pub now: Vec<Effect>,
     /// To do once the writes are durable.
     pub durable: Vec<Effect>,
+    /// Spans of runs that are to be told once the writes are durable.
+    pub spans: Vec<(RunId, Vec<AuthoredSpan>)>,
 }
 
 impl Output {

@@ -44,6 +44,9 @@ impl Engine {
         if self.deaths.suspects(id) && super::deaths::gets_on(&progress) {
             self.acquit(id);
         }
+        if !progress.spans.is_empty() {
+            cx.out.spans.push((id, progress.spans));
+        }
         Self::append(
             &mut run,
             progress.entries,

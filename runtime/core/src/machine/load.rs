@@ -106,6 +106,7 @@ impl Machine {
             changes: BTreeMap::new(),
             sends: Vec::new(),
             logs: Vec::new(),
+            spans: super::spans::Spans::default(),
             position_reported: None,
         }
     }

@@ -28,6 +28,7 @@ mod load;
 mod occurrences;
 mod outside;
 mod progress;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod twin;
@@ -250,6 +251,7 @@ pub struct Machine {
     changes: BTreeMap<OpNumber, Change>,
     sends: Vec<(OpNumber, Send)>,
     logs: Vec<LogLine>,
+    spans: spans::Spans,
     position_reported: Option<Position>,
 }
 

@@ -5,6 +5,7 @@ use crate::event::NewEvent;
 use crate::ids::EventId;
 use crate::journal::{Entry, OpNumber};
 use crate::operation::{Kind, SendSignal};
+use crate::span::AuthoredSpan;
 use crate::state::{LogLine, Logged, Registration, RunEnd};
 
 /// What the engine is to watch for one operation from now on.
@@ -61,6 +62,8 @@ pub struct Progress {
     pub changes: Vec<(OpNumber, Change)>,
     /// What to send, by operation: operations with smaller numbers came first, also among `changes`.
     pub sends: Vec<(OpNumber, Send)>,
+    /// Spans that the author opened and that have ended; none where nobody records the run's trace.
+    pub spans: Vec<AuthoredSpan>,
     /// New log lines.
     pub logs: Vec<LogLine>,
     /// How much the run has logged, these lines included.
@@ -106,7 +109,7 @@ impl Machine {
         if quiet && !(moved && self.position != Position::Running) {
             return None;
         }
-        if self.logs.iter().any(|line| line.op.is_none()) {
+        if self.spans.marked() || self.logs.iter().any(|line| line.op.is_none()) {
             self.entries.push(Entry::Logged {
                 lines: self.recorded_lines,
             });
@@ -120,6 +123,7 @@ impl Machine {
             entries,
             changes,
             sends: std::mem::take(&mut self.sends),
+            spans: self.spans.take(),
             logs: std::mem::take(&mut self.logs),
             logged: self.logged,
             wants,

@@ -181,6 +181,87 @@ fn the_bytes_of_a_log_are_limited_too() {
     assert!(logs[1].message.contains("dropped"));
 }
 
+/// What workflow code says of a span around an operation, and what becomes of it.
+fn speak(machine: &mut Machine, line: &str) {
+    machine.log(crate::state::LogLevel::Info, line, 1_500);
+}
+
+#[test]
+fn a_span_of_workflow_code_is_told_once_with_the_times_of_its_own_clock_and_is_in_no_log() {
+    let begin = r#"{"abide.span":"begin","id":1,"message":"price","fields":{"items":2}}"#;
+    let inner = r#"{"abide.span":"begin","id":2,"parent":1,"message":"tax"}"#;
+    let story = |machine: &mut Machine| {
+        machine.record_spans();
+        speak(machine, begin);
+        speak(machine, inner);
+        speak(
+            machine,
+            r#"{"abide.span":"end","id":2,"error":"none is known"}"#,
+        );
+        start(machine, "a").expect("within the limits");
+        assert_eq!(machine.next(), Ok(Next::Blocked));
+    };
+    let mut first = machine(Limits::default());
+    story(&mut first);
+    let progress = first.take_progress().expect("something new");
+    assert!(progress.logs.is_empty());
+    let [tax] = &progress.spans[..] else {
+        panic!("one has ended: {:?}", progress.spans);
+    };
+    assert_eq!((&*tax.name, tax.parent, tax.op), ("tax", Some(1), None));
+    assert_eq!(tax.error.as_deref(), Some("none is known"));
+    assert_eq!((tax.started_ms, tax.ended_ms), (1_000, 1_000));
+
+    let mut again =
+        Machine::load(first.info().clone(), progress.entries, 2_000).expect("our own journal");
+    story(&mut again);
+    speak(
+        &mut again,
+        r#"{"abide.span":"end","id":1,"fields":{"total":3}}"#,
+    );
+    again
+        .returned(Ok("null".into()), 3_000)
+        .expect("it may return");
+    let spans = again.take_progress().expect("something new").spans;
+    let [price] = &spans[..] else {
+        panic!("the other was told before: {spans:?}");
+    };
+    assert_eq!((&*price.name, price.parent), ("price", None));
+    let attributes = price.attributes.as_deref();
+    assert_eq!(attributes, Some(r#"{"items":2,"total":3}"#));
+}
+
+#[test]
+fn nobody_who_records_traces_costs_no_span_and_what_is_left_open_ends_with_the_code() {
+    let begin = r#"{"abide.span":"begin","id":1,"message":"price"}"#;
+    let mut silent = machine(Limits::default());
+    speak(&mut silent, begin);
+    silent.returned(Ok("null".into()), 2_000).expect("it may");
+    let progress = silent.take_progress().expect("its end");
+    assert!(progress.spans.is_empty() && progress.logs.is_empty());
+    let mut open = machine(Limits::default());
+    open.record_spans();
+    speak(&mut open, begin);
+    speak(&mut open, r#"{"abide.span":"end","id":7}"#);
+    open.returned(Ok("null".into()), 2_000).expect("it may");
+    let spans = open.take_progress().expect("its end").spans;
+    assert_eq!(spans.len(), 1);
+    let many = Limits {
+        log_lines_per_run: 2,
+        ..Limits::default()
+    };
+    let mut many = machine(many);
+    many.record_spans();
+    for id in 0..1_000 {
+        speak(
+            &mut many,
+            &format!(r#"{{"abide.span":"begin","id":{id},"message":"x"}}"#),
+        );
+    }
+    many.returned(Ok("null".into()), 2_000).expect("it may");
+    assert_eq!(many.take_progress().expect("its end").spans.len(), 2);
+}
+
 #[test]
 fn a_line_of_workflow_code_is_recorded_once_however_often_it_is_replayed() {
     let mut first = machine(Limits::default());

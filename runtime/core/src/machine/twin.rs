@@ -9,6 +9,7 @@ use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, step_hash};
 use crate::log::Written;
 use crate::operation::{Operation, RunOptions};
+use crate::span::Mark;
 use crate::state::{LogLevel, LogLine, Registration};
 use crate::{Json, is_json};
 
@@ -243,6 +244,7 @@ impl Machine {
             } = self.op(op).state
         {
             self.executing.remove(&op);
+            self.spans.forget(Some(op));
             self.bodies_due.insert(op);
             let record = self.op_mut(op);
             record.state = OpState::BodyDue;
@@ -265,15 +267,19 @@ impl Machine {
         Some((op, self.op(op).attempt))
     }
 
-    /// A body logs a line.
+    /// A body logs a line. A line that speaks of a span is none of the log.
     pub fn body_log(&mut self, cursor: &TwinCursor, level: LogLevel, message: &str, now_ms: u64) {
         if let Some(op) = cursor.executing {
             let attempt = self.op(op).attempt;
-            self.push_line(Some(op), attempt, level, message, now_ms);
+            match Mark::parse(message) {
+                Some(mark) => self.mark((Some(op), attempt), mark, now_ms, true),
+                None => self.push_line(Some(op), attempt, level, message, now_ms),
+            }
         }
     }
 
     fn body_done(&mut self, op: OpNumber, json: Json, now_ms: u64) {
+        self.end_spans(Some(op), now_ms);
         let attempts = self.op(op).attempt + 1;
         self.complete(op, Outcome::Done(json), attempts, now_ms);
     }
@@ -284,6 +290,7 @@ impl Machine {
             return;
         };
         let attempt = record.attempt;
+        self.end_spans(Some(op), now_ms);
         let failure = self.bounded(failure);
         let record = self.op(op);
         let mut identity = self.info.run.to_bytes().to_vec();

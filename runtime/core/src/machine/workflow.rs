@@ -11,6 +11,7 @@ use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP, step_key};
 use crate::limits::MAX_WAIT_MS;
 use crate::operation::{Kind, Operation, WaitForEvent};
+use crate::span::Mark;
 use crate::state::{LogLevel, Registration, RunEnd};
 use crate::{Json, is_json};
 
@@ -453,11 +454,16 @@ impl Machine {
         Ok(())
     }
 
-    /// The workflow code logs a line. A replayed one is dropped.
+    /// The workflow code logs a line. A replayed one is dropped. A line that speaks of a span is none of the log.
     pub fn log(&mut self, level: LogLevel, message: &str, now_ms: u64) {
         self.seen_lines += 1;
-        if self.seen_lines > self.recorded_lines {
+        let is_new = self.seen_lines > self.recorded_lines;
+        if is_new {
             self.recorded_lines = self.seen_lines;
+        }
+        if let Some(mark) = Mark::parse(message) {
+            self.mark((None, self.attempt), mark, self.clock_ms, is_new);
+        } else if is_new {
             self.push_line(None, self.attempt, level, message, now_ms);
         }
     }
@@ -472,6 +478,7 @@ impl Machine {
             return Err(self.diverge(missing));
         }
         let result = result.and_then(|output| self.valid_output(output));
+        self.end_spans(None, self.clock_ms);
         match result {
             Ok(output) => {
                 self.entries.push(Entry::WorkflowReturned {

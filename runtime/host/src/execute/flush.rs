@@ -56,6 +56,7 @@ impl Run {
                 entries: Vec::new(),
                 changes: Vec::new(),
                 sends: Vec::new(),
+                spans: Vec::new(),
                 logs: Vec::new(),
                 logged: state.machine.info().logged,
                 wants: Vec::new(),

@@ -15,6 +15,7 @@ use super::gate::routes_of_table;
 use super::serve::Occupied;
 use crate::admin::Principal;
 use crate::metrics::{Format, Page, ServerShown, Shown, environments, server};
+use crate::telemetry::Tracer;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(show))
@@ -79,11 +80,14 @@ fn write(
         .collect();
     environments(&mut page, &shown);
     if everything {
+        let tracer = api.node.inner.tracer.as_ref();
+        let exported = tracer.map(Tracer::exported).unwrap_or_default();
         let shown = ServerShown {
             http: &api.measured,
             routes: &routes_of_table(),
             connections,
             resident: api.node.inner.host.resident(),
+            exported,
             uptime: api.node.inner.uptime(),
             directory: api.node.inner.directory(),
         };

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::http::{CLASSES, HttpMetrics};
 use super::process;
 use super::text::{Bounds, Page, Unit};
+use crate::telemetry::Exported;
 
 /// From 256 µs to 17 s.
 const REQUESTS: Bounds = Bounds {
@@ -23,6 +24,8 @@ pub(crate) struct ServerShown<'a> {
     pub(crate) connections: Option<(usize, usize)>,
     /// Parked runs that are in memory, and their bytes.
     pub(crate) resident: (usize, usize),
+    /// What of traces was sent.
+    pub(crate) exported: Exported,
     pub(crate) uptime: Duration,
     /// The data directory.
     pub(crate) directory: &'a Path,
@@ -40,6 +43,14 @@ pub(crate) fn server(page: &mut Page, shown: &ServerShown<'_>) {
     let help = "What these instances take.";
     let mut family = page.gauge("abide_parked_bytes", Unit::Bytes, help);
     family.value(&[], bytes as u64);
+    let help = "Spans of traces: those that the collector has taken, and those that were dropped because it did not, or because too many waited.";
+    let mut family = page.counter("abide_telemetry_spans", Unit::None, help);
+    family.value(&[("outcome", "exported")], shown.exported.exported);
+    family.value(&[("outcome", "dropped")], shown.exported.dropped);
+    let help = "Lines that functions logged, sent as log records: those that the collector has taken, and those that were dropped because it did not, or because too many waited.";
+    let mut family = page.counter("abide_telemetry_log_records", Unit::None, help);
+    family.value(&[("outcome", "exported")], shown.exported.lines_exported);
+    family.value(&[("outcome", "dropped")], shown.exported.lines_dropped);
     the_process(page, shown.uptime);
     if let Some((total, free)) = process::disk_bytes(shown.directory) {
         let help = "The size of the file system that the data directory is on.";

@@ -5,13 +5,15 @@
 //! ([`abide_core::trace`]), so that they are the same after a restart.
 //!
 //! - `settings` reads OpenTelemetry's variables; `observe` says what of a write matters; `trail` makes spans of a run; `ingestion` of a
-//!   request; `span` has their shape; `export` sends them.
+//!   request; `span` has their shape; `authored` makes spans and log records of what authors open and log; `export` sends them.
 //!
 //! # Invariants
 //! - Without an endpoint there is no [`Telemetry`], and nothing here costs anything.
 //! - Nothing here makes the engine wait: what does not fit into a bounded queue is dropped and counted.
-//! - No payload of an event, a step or a run is in a span.
+//! - No payload of an event, a step or a run is in a span. What an author logs, and attaches to spans of their own, is sent as it is.
 
+mod attributes;
+mod authored;
 mod export;
 mod ingestion;
 mod observe;
@@ -24,6 +26,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use abide_core::ids::RunId;
+use abide_core::span::AuthoredSpan;
 use abide_core::state::Write;
 use abide_core::trace::Sampling;
 use abide_store::View;
@@ -52,13 +56,27 @@ struct Shared {
     endpoint: String,
 }
 
+impl Shared {
+    fn exported(&self) -> Exported {
+        let counts = self.exporter.counts();
+        Exported {
+            dropped: counts.dropped + self.watcher.dropped(),
+            ..counts
+        }
+    }
+}
+
 /// How much was recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Exported {
     /// Spans that the collector has taken.
     pub exported: u64,
     /// Spans, and things of which spans would have been made, that were dropped.
     pub dropped: u64,
+    /// Log records that the collector has taken.
+    pub lines_exported: u64,
+    /// Log records that were dropped.
+    pub lines_dropped: u64,
 }
 
 impl Telemetry {
@@ -90,11 +108,7 @@ impl Telemetry {
 
     /// How much was recorded so far.
     pub fn exported(&self) -> Exported {
-        let (exported, dropped) = self.shared.exporter.counts();
-        Exported {
-            exported,
-            dropped: dropped + self.shared.watcher.dropped(),
-        }
+        self.shared.exported()
     }
 
     /// Lets what was recorded so far leave, for at most 3 s.
@@ -136,9 +150,13 @@ pub(crate) struct Tracer {
 }
 
 impl Tracer {
-    /// What matters of a batch of writes; `None` for nothing.
-    pub(crate) fn watch(writes: &[Write]) -> Option<Vec<Sight>> {
-        let sights = observe::sights(writes);
+    /// What matters of a batch of writes, and of the spans that authors opened; `None` for nothing.
+    pub(crate) fn watch(
+        &self,
+        writes: &[Write],
+        spans: Vec<(RunId, Vec<AuthoredSpan>)>,
+    ) -> Option<Vec<Sight>> {
+        let sights = observe::sights(writes, spans, self.shared.exporter.takes_lines());
         (!sights.is_empty()).then_some(sights)
     }
 
@@ -148,6 +166,11 @@ impl Tracer {
             source: self.source.clone(),
             sights,
         });
+    }
+
+    /// How much this process recorded so far, all environments together.
+    pub(crate) fn exported(&self) -> Exported {
+        self.shared.exported()
     }
 
     /// Which traces are recorded.

@@ -6,7 +6,8 @@ use abide_core::Json;
 use abide_core::failure::Failure;
 use abide_core::ids::RunId;
 use abide_core::journal::{Entry, Outcome};
-use abide_core::state::{JournalChunk, Run, Write};
+use abide_core::span::AuthoredSpan;
+use abide_core::state::{JournalChunk, LogLine, Run, Write};
 
 /// One thing that was written.
 #[derive(Debug, Clone)]
@@ -21,28 +22,41 @@ pub(crate) enum Sight {
     },
     /// A run stands so now.
     Run(Arc<Run>),
+    /// A run's author opened these spans, and they have ended.
+    Spans(RunId, Vec<AuthoredSpan>),
+    /// A run logged these lines.
+    Lines(RunId, Vec<LogLine>),
 }
 
-/// What matters of a batch of writes.
-pub(super) fn sights(writes: &[Write]) -> Vec<Sight> {
-    writes
-        .iter()
-        .filter_map(|write| match write {
-            Write::AppendJournal {
-                run,
-                chunk: JournalChunk { first, entries },
-            } => Some(Sight::Entries {
-                run: *run,
-                first: *first,
-                entries: (*first..)
-                    .zip(entries)
-                    .filter_map(|(index, entry)| Some((index, slim(entry)?)))
-                    .collect(),
-            }),
-            Write::PutRun(run) => Some(Sight::Run(run.clone())),
-            _ => None,
-        })
-        .collect()
+/// What matters of a batch of writes and of the spans that come with it; with what was logged, if that goes out too.
+pub(super) fn sights(
+    writes: &[Write],
+    spans: Vec<(RunId, Vec<AuthoredSpan>)>,
+    with_lines: bool,
+) -> Vec<Sight> {
+    let written = writes.iter().filter_map(|write| match write {
+        Write::AppendJournal {
+            run,
+            chunk: JournalChunk { first, entries },
+        } => Some(Sight::Entries {
+            run: *run,
+            first: *first,
+            entries: (*first..)
+                .zip(entries)
+                .filter_map(|(index, entry)| Some((index, slim(entry)?)))
+                .collect(),
+        }),
+        Write::PutRun(run) => Some(Sight::Run(run.clone())),
+        Write::AppendLog { run, lines, .. } if with_lines => {
+            Some(Sight::Lines(*run, lines.clone()))
+        }
+        _ => None,
+    });
+    // First, since a run that ends is known no longer.
+    let spans = spans
+        .into_iter()
+        .map(|(run, spans)| Sight::Spans(run, spans));
+    spans.chain(written).collect()
 }
 
 /// The entry without payloads, if a trace has something to say of it.

@@ -8,14 +8,13 @@ use std::time::Duration;
 use abide_core::trace::{InvalidSampler, Sampling};
 use reqwest::Url;
 
-/// Below a collector's address, where it takes traces.
-const TRACES_PATH: &str = "v1/traces";
-
 /// Settings of the exporter.
 #[derive(Debug)]
 pub(super) struct Settings {
     /// Where spans are posted to.
     pub endpoint: Url,
+    /// Where log records are posted to, if they are.
+    pub lines: Option<Url>,
     pub sampling: Sampling,
     pub timeout: Duration,
     pub certificate: Option<PathBuf>,
@@ -82,18 +81,16 @@ impl Settings {
         if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
-        match variable("OTEL_TRACES_EXPORTER").as_deref() {
-            None | Some("otlp") => {}
-            Some("none") => return Ok(None),
-            Some(other) => {
-                return Err(TelemetryError::Variable {
-                    name: "OTEL_TRACES_EXPORTER",
-                    reason: format!("there is no exporter `{other}`; write otlp or none"),
-                });
-            }
-        }
-        let Some(endpoint) = endpoint_of(endpoint, &variable)? else {
+        if !TRACES.is_wanted(&variable)? {
             return Ok(None);
+        }
+        let Some(traces) = TRACES.endpoint(endpoint, &variable)? else {
+            return Ok(None);
+        };
+        let lines = if LOGS.is_wanted(&variable)? {
+            LOGS.endpoint(endpoint, &variable)?
+        } else {
+            None
         };
         if let Some(protocol) = of_traces("OTEL_EXPORTER_OTLP_PROTOCOL")
             && protocol != "http/protobuf"
@@ -130,7 +127,8 @@ impl Settings {
         };
         let timeout = of_traces("OTEL_EXPORTER_OTLP_TIMEOUT");
         Ok(Some(Self {
-            endpoint,
+            endpoint: traces,
+            lines,
             sampling,
             timeout: millis("OTEL_EXPORTER_OTLP_TIMEOUT", timeout, 10_000)?,
             certificate: of_traces("OTEL_EXPORTER_OTLP_CERTIFICATE").map(PathBuf::from),
@@ -170,21 +168,65 @@ fn number(name: &'static str, value: Option<String>, default: u64) -> Result<u64
     })
 }
 
-fn endpoint_of(
-    endpoint: Option<&str>,
-    variable: &impl Fn(&str) -> Option<String>,
-) -> Result<Option<Url>, TelemetryError> {
-    const ALL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-    if let Some(endpoint) = endpoint {
-        return collector("otlp_endpoint", endpoint).map(|url| Some(below(url)));
+/// One kind of what is sent.
+struct Signal {
+    exporter: &'static str,
+    endpoint: &'static str,
+    path: &'static str,
+}
+
+const TRACES: Signal = Signal {
+    exporter: "OTEL_TRACES_EXPORTER",
+    endpoint: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    path: "v1/traces",
+};
+
+const LOGS: Signal = Signal {
+    exporter: "OTEL_LOGS_EXPORTER",
+    endpoint: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    path: "v1/logs",
+};
+
+impl Signal {
+    /// Whether it is to be sent.
+    fn is_wanted(
+        &self,
+        variable: &impl Fn(&str) -> Option<String>,
+    ) -> Result<bool, TelemetryError> {
+        match variable(self.exporter).as_deref() {
+            None | Some("otlp") => Ok(true),
+            Some("none") => Ok(false),
+            Some(other) => Err(TelemetryError::Variable {
+                name: self.exporter,
+                reason: format!("there is no exporter `{other}`; write otlp or none"),
+            }),
+        }
     }
-    if let Some(endpoint) = variable(TRACES) {
-        return collector(TRACES, &endpoint).map(Some);
+
+    /// Where it is posted to.
+    fn endpoint(
+        &self,
+        endpoint: Option<&str>,
+        variable: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Url>, TelemetryError> {
+        const ALL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        if let Some(endpoint) = endpoint {
+            return collector("otlp_endpoint", endpoint).map(|url| Some(self.below(url)));
+        }
+        if let Some(endpoint) = variable(self.endpoint) {
+            return collector(self.endpoint, &endpoint).map(Some);
+        }
+        match variable(ALL) {
+            Some(endpoint) => collector(ALL, &endpoint).map(|url| Some(self.below(url))),
+            None => Ok(None),
+        }
     }
-    match variable(ALL) {
-        Some(endpoint) => collector(ALL, &endpoint).map(|url| Some(below(url))),
-        None => Ok(None),
+
+    /// Where a collector with this address takes it.
+    fn below(&self, mut url: Url) -> Url {
+        let path = format!("{}/{}", url.path().trim_end_matches('/'), self.path);
+        url.set_path(&path);
+        url
     }
 }
 
@@ -205,13 +247,6 @@ fn without_secrets(text: &str) -> String {
     let after = text.rsplit('@').next().unwrap_or_default();
     let before = after.split(['?', '#']).next().unwrap_or_default();
     before.chars().take(100).collect()
-}
-
-/// Where a collector with this address takes traces.
-fn below(mut url: Url) -> Url {
-    let path = format!("{}/{TRACES_PATH}", url.path().trim_end_matches('/'));
-    url.set_path(&path);
-    url
 }
 
 #[cfg(test)]
@@ -254,6 +289,28 @@ mod tests {
             endpoint(Some("https://own"), &[of_all, of_traces]).as_deref(),
             Some("https://own/v1/traces")
         );
+    }
+
+    #[test]
+    fn log_records_go_to_the_same_collector_unless_they_are_not_wanted() {
+        let lines = |given: Option<&str>, variables: &[(&str, &str)]| {
+            let settings = read(given, variables).expect("right").expect("on");
+            settings.lines.map(|url| url.to_string())
+        };
+        let own = ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://l:1/here");
+        let of_all = (ALL, "http://c:4318");
+        let below = Some("http://c:4318/v1/logs".to_owned());
+        assert_eq!(lines(None, &[of_all]), below);
+        assert_eq!(lines(Some("http://c:4318"), &[own]), below);
+        assert_eq!(
+            lines(None, &[of_all, own]).as_deref(),
+            Some("http://l:1/here")
+        );
+        assert_eq!(lines(None, &[of_all, ("OTEL_LOGS_EXPORTER", "none")]), None);
+        let of_traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t:1/here");
+        assert_eq!(lines(None, &[of_traces]), None);
+        let error = read(Some("http://c"), &[("OTEL_LOGS_EXPORTER", "console")]);
+        assert!(error.expect_err("no").contains("OTEL_LOGS_EXPORTER"));
     }
 
     #[test]

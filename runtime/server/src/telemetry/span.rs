@@ -73,6 +73,12 @@ impl Span {
     }
 
     #[must_use]
+    pub(super) fn with_all(mut self, attributes: impl IntoIterator<Item = KeyValue>) -> Self {
+        self.0.attributes.extend(attributes);
+        self
+    }
+
+    #[must_use]
     pub(super) fn with_some(
         self,
         name: &'static str,
@@ -127,7 +133,7 @@ impl Span {
     }
 }
 
-fn scope() -> InstrumentationScope {
+pub(super) fn scope() -> InstrumentationScope {
     InstrumentationScope::builder("abide")
         .with_version(env!("CARGO_PKG_VERSION"))
         .build()
@@ -145,7 +151,7 @@ fn context(trace: &TraceContext, id: u64) -> SpanContext {
     )
 }
 
-fn time(at_ms: u64) -> SystemTime {
+pub(super) fn time(at_ms: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH
         .checked_add(Duration::from_millis(at_ms))
         .unwrap_or(SystemTime::UNIX_EPOCH)

@@ -46,7 +46,9 @@ pub(super) trait Lookup {
 /// What is known of a run between two looks at it.
 pub(super) struct Trail {
     run: RunId,
-    /// Where the run stands; `None`: its trace is not recorded.
+    /// Where the run stands in its trace.
+    place: Option<TraceContext>,
+    /// The same; `None`: its trace is not recorded.
     trace: Option<TraceContext>,
     environment: std::sync::Arc<str>,
     /// Operations that have not ended.
@@ -90,10 +92,11 @@ impl Trail {
     ) -> Self {
         let event = store.event(run.event);
         let given = event.as_ref().and_then(|event| event.trace.as_deref());
-        let trace = TraceContext::of_run(given, run.id, Some(sampling));
+        let place = TraceContext::of_run(given, run.id, Some(sampling));
         let mut trail = Self {
             run: run.id,
-            trace: trace.filter(TraceContext::is_sampled),
+            trace: place.clone().filter(TraceContext::is_sampled),
+            place,
             environment: environment.clone(),
             open: BTreeMap::new(),
             operations: 0,
@@ -115,6 +118,21 @@ impl Trail {
     /// Whether there will never be anything to tell.
     pub(super) fn is_silent(&self) -> bool {
         self.trace.is_none()
+    }
+
+    /// Where the run's spans are, if its trace is recorded.
+    pub(super) fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
+    }
+
+    /// Where the run stands in its trace, be that recorded or not.
+    pub(super) fn place(&self) -> Option<&TraceContext> {
+        self.place.as_ref()
+    }
+
+    /// The step of an operation that has not ended.
+    pub(super) fn step_key(&self, op: OpNumber) -> Option<String> {
+        Some(self.open.get(&op)?.key.clone())
     }
 
     /// The run's journal has this entry now.
@@ -523,3 +541,6 @@ fn ended(span: Span, outcome: &Outcome, at_ms: u64) -> Span {
 fn saturated(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

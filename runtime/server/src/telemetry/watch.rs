@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use abide_core::event::Event;
 use abide_core::ids::{EventId, RunId};
-use abide_core::journal::Entry;
+use abide_core::journal::{Entry, OpNumber, step_key};
 use abide_core::state::{Read as _, ReadError, Run};
 use abide_core::trace::Sampling;
 use abide_store::View;
+use opentelemetry_sdk::logs::SdkLogRecord;
+use opentelemetry_sdk::trace::SpanData;
 
 use super::Source;
+use super::authored;
 use super::export::{Exporter, Now};
 use super::observe::Sight;
 use super::settings::TelemetryError;
@@ -32,6 +35,50 @@ const TRAILS: usize = 20_000;
 pub(super) struct Seen {
     pub source: Arc<Source>,
     pub sights: Vec<Sight>,
+}
+
+impl Seen {
+    /// The record of a run that belongs to the sight at this place, which follows it.
+    fn run(&self, place: usize, id: RunId, store: &Store<'_>) -> Option<Arc<Run>> {
+        let written = self.sights[place..].iter().find_map(|sight| match sight {
+            Sight::Run(run) if run.id == id => Some(run.clone()),
+            _ => None,
+        });
+        written.or_else(|| store.run(id).map(Arc::new))
+    }
+
+    /// How many entries the run's journal had before those that follow.
+    fn first_entry(&self, place: usize, run: &Run) -> u32 {
+        let first = self.sights[place..].iter().find_map(|sight| match sight {
+            Sight::Entries { run: id, first, .. } if *id == run.id => Some(*first),
+            _ => None,
+        });
+        first.unwrap_or(run.entries)
+    }
+
+    /// The step that an operation is which began here.
+    fn step_key(&self, id: RunId, op: OpNumber) -> Option<String> {
+        let entries = self.sights.iter().filter_map(|sight| match sight {
+            Sight::Entries { run, entries, .. } if *run == id => Some(entries),
+            _ => None,
+        });
+        entries.flatten().find_map(|(_, entry)| match entry {
+            Entry::OperationStarted {
+                op: started,
+                id,
+                occurrence,
+                ..
+            } if *started == op => Some(step_key(id, *occurrence)),
+            _ => None,
+        })
+    }
+}
+
+/// What is to be sent.
+#[derive(Default)]
+struct Out {
+    spans: Vec<SpanData>,
+    lines: Vec<SdkLogRecord>,
 }
 
 enum Message {
@@ -112,8 +159,9 @@ impl Trails {
         loop {
             match receiver.recv_timeout(Duration::from_secs(60)) {
                 Ok(Message::Seen(seen)) => {
-                    let spans = self.follow(&seen);
-                    self.exporter.offer(spans);
+                    let out = self.follow(&seen);
+                    self.exporter.offer(out.spans);
+                    self.exporter.offer_lines(out.lines);
                 }
                 Ok(Message::Flush(done)) => drop(done.try_send(Now)),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -135,28 +183,49 @@ impl Trails {
         }
     }
 
-    fn follow(&mut self, seen: &Seen) -> Vec<opentelemetry_sdk::trace::SpanData> {
+    fn follow(&mut self, seen: &Seen) -> Out {
         let source = &*seen.source;
         let store = Store(&source.view);
-        let mut out = Vec::new();
+        let mut out = Out::default();
         for (place, sight) in seen.sights.iter().enumerate() {
             match sight {
+                Sight::Spans(id, spans) => {
+                    let Some(run) = seen.run(place, *id, &store) else {
+                        continue;
+                    };
+                    let first = seen.first_entry(place, &run);
+                    if let Some(trace) = self.trail(source, &run, first, &store).trace() {
+                        let spans = spans.iter().map(|span| authored::span(*id, trace, span));
+                        out.spans.extend(spans);
+                    }
+                }
+                Sight::Lines(id, lines) => {
+                    let Some(run) = seen.run(place, *id, &store) else {
+                        continue;
+                    };
+                    let first = seen.first_entry(place, &run);
+                    let exporter = self.exporter.clone();
+                    let trail = self.trail(source, &run, first, &store);
+                    for line in lines {
+                        if let Some(mut record) = exporter.record() {
+                            let known = |op| trail.step_key(op).or_else(|| seen.step_key(*id, op));
+                            let step = line.op.and_then(known);
+                            authored::record(&mut record, &run, trail.place(), line, step);
+                            out.lines.push(record);
+                        }
+                    }
+                }
                 Sight::Entries {
                     run: id,
                     first,
                     entries,
                 } => {
-                    // The record of the same step, which follows.
-                    let run = seen.sights[place..].iter().find_map(|sight| match sight {
-                        Sight::Run(run) if run.id == *id => Some(run.clone()),
-                        Sight::Run(_) | Sight::Entries { .. } => None,
-                    });
-                    let Some(run) = run.or_else(|| store.run(*id).map(Arc::new)) else {
+                    let Some(run) = seen.run(place, *id, &store) else {
                         continue;
                     };
                     let trail = self.trail(source, &run, *first, &store);
                     for (index, entry) in entries {
-                        trail.entry(*index, entry, &run, &mut out);
+                        trail.entry(*index, entry, &run, &mut out.spans);
                     }
                 }
                 Sight::Run(run) => {
@@ -165,7 +234,7 @@ impl Trails {
                         continue;
                     }
                     let trail = self.trail(source, run, run.entries, &store);
-                    if trail.stands(run, &store, &mut out) {
+                    if trail.stands(run, &store, &mut out.spans) {
                         self.by_run.remove(&key);
                     }
                 }

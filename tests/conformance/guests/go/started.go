@@ -40,6 +40,23 @@ func init() {
 		return nil, nil
 	})
 
+	scenario(config("spans"), func(ctx abide.Context) (any, error) {
+		order := abide.StartSpan("order", "n", 1)
+		_, err := step(ctx, "work", func() (any, error) {
+			ask := abide.StartSpan("ask", "n", 2)
+			defer ask.End()
+			answer := ask.Start("answer")
+			defer answer.End()
+			return nil, nil
+		})
+		order.Fail(err)
+		order.End()
+		declined := abide.StartSpan("declined")
+		declined.Fail(fmt.Errorf("no"))
+		declined.End()
+		return nil, err
+	})
+
 	scenario(config("print"), func(ctx abide.Context) (any, error) {
 		_, err := step(ctx, "work", func() (any, error) {
 			fmt.Println("printed in the body")

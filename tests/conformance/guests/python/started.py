@@ -21,6 +21,22 @@ async def logs(ctx: abide.Context) -> None:
     ctx.logger.error("really")
 
 
+@scenario("spans")
+async def spans(ctx: abide.Context) -> None:
+    with abide.span("order", n=1):
+        await ctx.step.run("work", ask)
+    try:
+        with abide.span("declined"):
+            raise ValueError("no")
+    except ValueError:
+        pass
+
+
+def ask() -> None:
+    with abide.span("ask", n=2), abide.span("answer"):
+        pass
+
+
 @scenario("print")
 async def print_lines(ctx: abide.Context) -> None:
     await ctx.step.run("work", lambda: print("printed in the body"))

@@ -415,7 +415,9 @@ fn a_function_is_invoked_by_hand_and_what_its_runs_did_is_counted() {
     assert_eq!(report["runs"][0]["status"], "Completed");
     assert_eq!(report["runs"][0]["output"]["charged"], 40);
     // The event that it sees is not one of those that start it.
-    let event = shop.api.get(&format!("/api/v1/events/{}", text(&report, "event_id")));
+    let event = shop
+        .api
+        .get(&format!("/api/v1/events/{}", text(&report, "event_id")));
     assert_eq!(event.json["name"], "inngest/function.invoked");
     invoke(r#"{"amount":60}"#, &["--wait"])
         .expect(1)

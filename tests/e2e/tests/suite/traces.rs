@@ -6,8 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use abide_e2e::{Api, Receiver, Server, until};
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, SeverityNumber};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use prost::Message;
@@ -37,6 +40,9 @@ fn traced(data: &Path, collector: &str) -> Server {
 fn spans(collector: &Receiver) -> Vec<Span> {
     let mut all = Vec::new();
     for request in collector.requests() {
+        if request.path == "/v1/logs" {
+            continue;
+        }
         assert_eq!(request.path, "/v1/traces");
         assert_eq!(
             request.header("content-type"),
@@ -59,6 +65,19 @@ fn spans(collector: &Receiver) -> Vec<Span> {
     all
 }
 
+/// The log records that came.
+fn records(collector: &Receiver) -> Vec<LogRecord> {
+    let requests = collector.requests().into_iter();
+    let of_logs = requests.filter(|request| request.path == "/v1/logs");
+    let resources = of_logs.flat_map(|request| {
+        assert_eq!(request.header("x-tenant"), Some("acme"));
+        let decoded = ExportLogsServiceRequest::decode(request.body.as_slice());
+        decoded.expect("it is OTLP").resource_logs
+    });
+    let scopes = resources.flat_map(|resource| resource.scope_logs);
+    scopes.flat_map(|scope| scope.log_records).collect()
+}
+
 /// The spans of the trace with this id.
 fn trace(collector: &Receiver, id: &str) -> Vec<Span> {
     let all = spans(collector).into_iter();
@@ -73,11 +92,15 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
-    let found = span.attributes.iter().find(|it| it.key == key)?;
-    match found.value.as_ref()?.value.as_ref()? {
+    match value(&span.attributes, key)? {
         Any::StringValue(text) => Some(text),
         _ => None,
     }
+}
+
+fn value<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Any> {
+    let found = attributes.iter().find(|it| it.key == key)?;
+    found.value.as_ref()?.value.as_ref()
 }
 
 fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
@@ -208,6 +231,68 @@ fn a_run_that_fails_says_so_in_a_trace_of_its_own() {
 }
 
 #[test]
+fn what_an_author_spans_and_logs_is_in_the_trace_of_the_run() {
+    let (data, collector) = (folder(), Receiver::start());
+    let server = traced(data.path(), &collector.url());
+    let api = server.api();
+    deploy(&api, "operate", "operate");
+    let run = send(&api, "operate/order", &json!({"amount": 1_000}));
+    stands(&api, &run, "Failed");
+    until("everything is told", SOON, || {
+        let spans = trace(&collector, TRACE);
+        let told = !named(&spans, "operate/pay").is_empty() && records(&collector).len() >= 2;
+        told.then_some(())
+    });
+    let spans = trace(&collector, TRACE);
+    is_a_tree(&spans, CALLER);
+    let (whole, step) = (named(&spans, "operate/pay")[0], named(&spans, "charge")[0]);
+    let [asking] = named(&spans, "ask the bank")[..] else {
+        panic!("one span is the author's: {spans:#?}");
+    };
+    assert_eq!(asking.parent_span_id, step.span_id);
+    for (key, number) in [("charge.sum", 2_000), ("limit", 100)] {
+        let told = value(&asking.attributes, key);
+        assert_eq!(told, Some(&Any::IntValue(number)), "{key}");
+    }
+    let status = asking.status.as_ref().expect("a status");
+    assert_eq!(status.code(), StatusCode::Error);
+    assert_eq!(status.message, "the bank declines");
+
+    let records = records(&collector);
+    let of = |message: &str| {
+        let said = Some(Any::StringValue(message.to_owned()));
+        let found = records
+            .iter()
+            .filter(|record| record.body.as_ref().and_then(|body| body.value.clone()) == said);
+        let [record] = found.collect::<Vec<_>>()[..] else {
+            panic!("{message}: {records:#?}");
+        };
+        assert_eq!(hex(&record.trace_id), TRACE);
+        record
+    };
+    let order = of("an order");
+    assert_eq!(order.span_id, whole.span_id);
+    assert_eq!(order.severity_number(), SeverityNumber::Info);
+    assert_eq!(
+        value(&order.attributes, "amount"),
+        Some(&Any::IntValue(1_000))
+    );
+    let declined = of("the bank declines");
+    assert_eq!(declined.span_id, step.span_id);
+    assert_eq!(declined.severity_number(), SeverityNumber::Error);
+    let step_id = value(&declined.attributes, "abide.step.id");
+    assert_eq!(step_id, Some(&Any::StringValue("charge".to_owned())));
+    // Where a span begins and ends is in no log.
+    assert_eq!(api.logs(&run).len(), 2);
+    let page = api.get("/metrics").text;
+    for name in ["spans", "log_records"] {
+        let counted = format!("abide_telemetry_{name}_total{{outcome=\"exported\"}}");
+        let line = page.lines().find(|line| line.starts_with(&counted));
+        assert!(line.is_some_and(|line| !line.ends_with(" 0")), "{page}");
+    }
+}
+
+#[test]
 fn without_a_collector_that_answers_runs_go_on_and_the_server_ends_in_time() {
     let (data, collector) = (folder(), Receiver::start());
     collector.answer(503);
@@ -218,6 +303,12 @@ fn without_a_collector_that_answers_runs_go_on_and_the_server_ends_in_time() {
     assert_eq!(outcome["status"], "Completed");
     until("the collector is asked", SOON, || {
         (!collector.requests().is_empty()).then_some(())
+    });
+    until("what it refuses is counted", SOON, || {
+        let page = api.get("/metrics").text;
+        let counted = "abide_telemetry_spans_total{outcome=\"dropped\"}";
+        let line = page.lines().find(|line| line.starts_with(counted));
+        line.filter(|line| !line.ends_with(" 0")).map(drop)
     });
     server.terminate().expect("it ends");
     let status = server.ended(SOON).expect("it ends by itself");

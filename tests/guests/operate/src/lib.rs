@@ -27,6 +27,7 @@ struct Charge {
 #[abide::function(id = "pay", on = "operate/order", retries = 0)]
 async fn pay(ctx: Context, event: Event<Order>) -> Result<Value> {
     let amount = event.data.amount;
+    abide::tracing::info!(amount, "an order");
     let sum: u64 = ctx.step("price").run(async move { Ok(amount * 2) }).await?;
     let charged: u64 = ctx
         .step("charge")
@@ -35,8 +36,16 @@ async fn pay(ctx: Context, event: Event<Order>) -> Result<Value> {
             let limit = std::env::var("LIMIT").ok();
             let limit = limit.and_then(|limit| limit.parse().ok());
             let limit = limit.unwrap_or(USUAL_LIMIT);
+            let asking = abide::tracing::info_span!(
+                "ask the bank",
+                charge.sum,
+                limit = abide::tracing::field::Empty
+            );
+            let _asking = asking.enter();
+            asking.record("limit", limit);
             if charge.sum > limit {
                 let problem = format!("{} is more than {limit}", charge.sum);
+                abide::tracing::error!(retry = false, "the bank declines");
                 return Err(Error::non_retriable(problem).named("Declined"));
             }
             Ok(charge.sum)

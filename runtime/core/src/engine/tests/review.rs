@@ -110,6 +110,7 @@ impl Bench {
                 entries,
                 changes,
                 sends: Vec::new(),
+                spans: Vec::new(),
                 logs: Vec::new(),
                 logged: crate::state::Logged::default(),
                 wants: Vec::new(),

@@ -74,6 +74,7 @@ ABIDE_APP(
     {PLAIN("left-behind", left_behind_scenario)},
     {PLAIN("batch", batch_scenario), .batch_events = {.max_size = 3, .timeout = "10s"}},
     {PLAIN("logs", logs_scenario)},
+    {PLAIN("spans", spans_scenario)},
     {PLAIN("print", print_scenario)},
     {PLAIN("clock", clock_scenario)},
     {PLAIN("body-clock", body_clock_scenario)},

@@ -104,6 +104,7 @@ SCENARIO(race_body_scenario);
 SCENARIO(left_behind_scenario);
 SCENARIO(batch_scenario);
 SCENARIO(logs_scenario);
+SCENARIO(spans_scenario);
 SCENARIO(print_scenario);
 SCENARIO(clock_scenario);
 SCENARIO(body_clock_scenario);

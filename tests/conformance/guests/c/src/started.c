@@ -27,6 +27,25 @@ SCENARIO(logs_scenario) {
     return NULL;
 }
 
+static const abide_json *ask_inside(const abide_execution *exec, void *arg) {
+    (void)exec;
+    (void)arg;
+    abide_span ask = abide_span_begin(0, abide_jsonf("{'n': %d}", 2), "ask");
+    abide_span answer = abide_span_begin(ask, NULL, "answer");
+    abide_span_end(answer, NULL, NULL);
+    abide_span_end(ask, NULL, NULL);
+    return NULL;
+}
+
+SCENARIO(spans_scenario) {
+    (void)ctx;
+    abide_span order = abide_span_begin(0, abide_jsonf("{'n': %d}", 1), "order");
+    MUST(work, abide_step("work", ask_inside, NULL));
+    abide_span_end(order, NULL, NULL);
+    abide_span_end(abide_span_begin(0, NULL, "declined"), NULL, "no");
+    return NULL;
+}
+
 static const abide_json *print_inside(const abide_execution *exec, void *arg) {
     (void)exec;
     (void)arg;

@@ -74,6 +74,7 @@ abide::app!(
     branches::left_behind,
     started::batch,
     started::logs,
+    started::spans,
     started::print,
     cheats::clock,
     cheats::body_clock,

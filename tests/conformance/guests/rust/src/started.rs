@@ -30,6 +30,19 @@ pub(crate) async fn logs(ctx: Context) -> Result<()> {
     Ok(())
 }
 
+#[abide::function(id = "spans", on = "conformance/spans", retries = 0)]
+pub(crate) async fn spans(ctx: Context) -> Result<()> {
+    use abide::tracing::{Instrument, info_span};
+    let work = ctx.step("work").run(async {
+        info_span!("ask", n = 2).in_scope(|| info_span!("answer").in_scope(|| ()));
+        Ok(())
+    });
+    work.into_future().instrument(info_span!("order", n = 1)).await?;
+    let declined = info_span!("declined", error = "no");
+    drop(declined);
+    Ok(())
+}
+
 #[abide::function(id = "print", on = "conformance/print", retries = 0)]
 pub(crate) async fn print(ctx: Context) -> Result<()> {
     ctx.step("work")

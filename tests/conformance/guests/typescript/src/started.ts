@@ -2,6 +2,8 @@
  * Batches, and what a run says.
  */
 
+import { span } from "@abide/sdk";
+
 import { scenario } from "./app.ts";
 
 scenario("batch", ({ event, events }) => ({ first: event.data.n, all: events.map((it) => it.data.n) }), {
@@ -14,6 +16,17 @@ scenario("logs", async ({ step, logger }) => {
   await step.sleep("rest", "1s");
   logger.warn("ends");
   logger.error("really");
+});
+
+scenario("spans", async ({ step }) => {
+  await span("order", { n: 1 }, () =>
+    step.run("work", () => {
+      span("ask", { n: 2 }, (ask) => ask.span("answer", () => {}));
+    }),
+  );
+  await span("declined", async () => {
+    throw new Error("no");
+  }).catch(() => {});
 });
 
 scenario("print", async ({ step }) => {

@@ -245,6 +245,7 @@ impl Driver {
             entries: vec![Entry::Logged { lines: 0 }],
             changes: Vec::new(),
             sends: Vec::new(),
+            spans: Vec::new(),
             logs: Vec::new(),
             logged: crate::state::Logged::default(),
             wants: Vec::new(),

@@ -246,6 +246,7 @@ impl Node {
             entries: Vec::new(),
             changes: Vec::new(),
             sends: Vec::new(),
+            spans: Vec::new(),
             logs: Vec::new(),
             logged: crate::state::Logged::default(),
             wants: Vec::new(),

@@ -284,6 +284,7 @@ fn stands(position: Position, wants: Vec<OpNumber>, run: RunId, token: u64) -> I
         entries: Vec::new(),
         changes: Vec::new(),
         sends: Vec::new(),
+        spans: Vec::new(),
         logs: Vec::new(),
         logged: crate::state::Logged::default(),
         wants,
