@@ -111,8 +111,14 @@ class Metrics(unittest.TestCase):
         self.send("ledger/go", {"key": "queried", "value": 1})
         self.server.runs_of(event)
 
+        def measured():
+            # What the store takes is looked up now and then.
+            families = self.families()
+            sizes = [family for family in families if family.name == "abide_store_bytes" and family.samples]
+            return families if sizes else None
+
         labels, values = {}, {}
-        for family in self.families():
+        for family in self.server.until("everything was looked up once", measured):
             name = family.name + "_total" if family.type == "counter" else family.name
             for sample in family.samples:
                 labels.setdefault(name, set()).update(sample.labels)
