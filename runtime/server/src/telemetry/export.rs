@@ -301,8 +301,8 @@ impl Worker {
         while let Some(batch) = self.batch_of(lines, everything) {
             let scope = scope();
             let records: Vec<_> = batch.iter().map(|record| (record, &scope)).collect();
-            let exported = exporter.export(LogBatch::new(&records));
-            let result = self.runtime.block_on(exported);
+            let sending = exporter.export(LogBatch::new(&records));
+            let result = self.runtime.block_on(sending);
             self.lines.sent(batch.len(), result);
         }
     }
