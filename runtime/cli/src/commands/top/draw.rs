@@ -30,6 +30,9 @@ const HELP: &str = "\
  and the latest ones. Rates are of the last minute; failures and
  durations of the last hour, as the server counts them.";
 
+/// Between two columns.
+const SPACING: u16 = 2;
+
 const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 
@@ -182,7 +185,7 @@ fn show(frame: &mut Frame<'_>, area: Rect, table: Table<'_>, marked: Option<usiz
     let mark = Style::new().add_modifier(Modifier::REVERSED);
     let mut state = TableState::new().with_selected(marked);
     frame.render_stateful_widget(
-        table.column_spacing(2).row_highlight_style(mark),
+        table.column_spacing(SPACING).row_highlight_style(mark),
         area,
         &mut state,
     );
@@ -209,6 +212,7 @@ fn draw_functions(
     }
     let none = || "–".to_owned();
     let took = |delta: Option<TimeDelta>| delta.map_or_else(none, time::duration);
+    let fits = that_fit(area.width);
     let rows = functions.iter().map(|function| {
         let mut name = visible(&function.id);
         if function.paused {
@@ -223,8 +227,7 @@ fn draw_functions(
             DIM
         };
         let ago = function.latest.map(|at| time::relative(at, now));
-        Row::new(vec![
-            Cell::from(name),
+        let cells = [
             number(function.counts.queued),
             number(function.under_way() - function.counts.queued),
             number(function.minute.started),
@@ -233,28 +236,53 @@ fn draw_functions(
             right(took(function.p50)),
             right(took(function.p95)),
             right(ago.unwrap_or_else(none)),
-        ])
+        ];
+        let cells = cells.into_iter().zip(fits).filter(|(_, fits)| *fits);
+        Row::new(std::iter::once(Cell::from(name)).chain(cells.map(|(cell, _)| cell)))
     });
-    let widths = [
-        Constraint::Fill(1),
-        Constraint::Length(6),
-        Constraint::Length(6),
-        Constraint::Length(7),
-        Constraint::Length(5),
-        Constraint::Length(6),
-        Constraint::Length(7),
-        Constraint::Length(7),
-        Constraint::Length(10),
-    ];
-    let head = [
-        "QUEUED", "ACTIVE", "STARTED", "ENDED", "FAILED", "P50", "P95", "LATEST",
-    ];
-    let head = std::iter::once(Cell::from("FUNCTION"))
-        .chain(head.into_iter().map(|name| right(name.to_owned())));
+    let columns = COLUMNS.iter().zip(fits).filter(|(_, fits)| *fits);
+    let columns: Vec<_> = columns.map(|(column, _)| column).collect();
+    let widths = columns
+        .iter()
+        .map(|(_, width, _)| Constraint::Length(*width));
+    let widths = std::iter::once(Constraint::Fill(1)).chain(widths);
+    let head = columns.iter().map(|(name, ..)| right((*name).to_owned()));
+    let head = std::iter::once(Cell::from("FUNCTION")).chain(head);
     let table = Table::new(rows, widths)
-        .header(Row::new(head.collect::<Vec<_>>()).style(BOLD))
+        .header(Row::new(head).style(BOLD))
         .block(block);
     show(frame, area, table, focused.then_some(view.function));
+}
+
+/// The columns beside a function's name: what they are called, how wide they are, and which of them goes first where there is no room.
+const COLUMNS: [(&str, u16, u8); 8] = [
+    ("QUEUED", 6, 4),
+    ("ACTIVE", 6, 8),
+    ("STARTED", 7, 3),
+    ("ENDED", 5, 5),
+    ("FAILED", 6, 7),
+    ("P50", 7, 2),
+    ("P95", 7, 6),
+    ("LATEST", 10, 1),
+];
+
+/// The least columns that a function's name has.
+const NAME_COLUMNS: u16 = 20;
+
+/// Which columns there is room for.
+fn that_fit(width: u16) -> [bool; COLUMNS.len()] {
+    let mut fits = [true; COLUMNS.len()];
+    let mut order: Vec<usize> = (0..COLUMNS.len()).collect();
+    order.sort_by_key(|column| COLUMNS[*column].2);
+    for gone in order {
+        let taken = COLUMNS.iter().zip(fits).filter(|(_, fits)| *fits);
+        let taken: u16 = taken.map(|((_, columns, _), _)| columns + SPACING).sum();
+        if NAME_COLUMNS + taken <= width {
+            break;
+        }
+        fits[gone] = false;
+    }
+    fits
 }
 
 fn right(text: String) -> Cell<'static> {

@@ -115,6 +115,24 @@ fn a_small_terminal_and_an_empty_server_make_a_frame_too() {
 }
 
 #[test]
+fn where_there_is_no_room_the_names_of_functions_stay_and_columns_go() {
+    let head = |width| {
+        let text = shown(&view(), width, 20);
+        let line = text.lines().find(|line| line.contains("FUNCTION"));
+        let words = line.expect("a head").trim_matches('"').split_whitespace();
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let whole = "FUNCTION QUEUED ACTIVE STARTED ENDED FAILED P50 P95 LATEST";
+    assert_eq!(head(100).join(" "), whole);
+    assert_eq!(
+        head(60).join(" "),
+        "FUNCTION QUEUED ACTIVE ENDED FAILED P95"
+    );
+    assert_eq!(head(40).join(" "), "FUNCTION ACTIVE FAILED");
+    assert!(shown(&view(), 24, 20).contains("shop/remind"));
+}
+
+#[test]
 fn a_run_is_found_and_opened_with_keys_and_drawn_anew_when_it_changes() {
     let mut view = view();
     press(&mut view, &letters("/pay"));
