@@ -37,7 +37,9 @@ pub(crate) async fn spans(ctx: Context) -> Result<()> {
         info_span!("ask", n = 2).in_scope(|| info_span!("answer").in_scope(|| ()));
         Ok(())
     });
-    work.into_future().instrument(info_span!("order", n = 1)).await?;
+    work.into_future()
+        .instrument(info_span!("order", n = 1))
+        .await?;
     let declined = info_span!("declined", error = "no");
     drop(declined);
     Ok(())
