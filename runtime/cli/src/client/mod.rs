@@ -436,17 +436,24 @@ fn unreachable(url: &str, error: &reqwest::Error) -> ClientError {
         while let Some(source) = inner.source() {
             inner = source;
         }
-        let why = inner.to_string().to_lowercase();
-        if why.contains("certificate") {
-            format!("{why}; --ca-cert names an authority to trust")
-        } else {
-            why
-        }
+        in_words(&inner.to_string().to_lowercase())
     };
     ClientError::Unreachable {
         url: url.to_owned(),
         why,
     }
+}
+
+/// What the system or TLS said, with the way out where there is one.
+fn in_words(why: &str) -> String {
+    // What `openssl req -x509` makes unless it is told otherwise.
+    if why.contains("causedasendentity") {
+        return "its certificate is an authority's and no server's: it needs the extension basicConstraints=CA:FALSE".to_owned();
+    }
+    if why.contains("certificate") {
+        return format!("{why}; --ca-cert names an authority to trust");
+    }
+    why.to_owned()
 }
 
 #[cfg(test)]

@@ -113,3 +113,12 @@ async fn an_answer_of_something_else_is_told_apart() {
         "{error}"
     );
 }
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_told_with_the_way_out() {
+    let authority = in_words("invalid peer certificate: other(othererror(causedasendentity))");
+    assert!(authority.contains("CA:FALSE"), "{authority}");
+    let unknown = in_words("invalid peer certificate: unknownissuer");
+    assert!(unknown.contains("--ca-cert"), "{unknown}");
+    assert_eq!(in_words("connection refused"), "connection refused");
+}
