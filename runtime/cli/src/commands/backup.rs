@@ -279,8 +279,8 @@ mod tests {
         let before = File::open(&unfinished).unwrap();
         let mut made = Unfinished::create(&wanted).unwrap();
         made.file.write_all(b"secret").unwrap();
-        let mode = made.file.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let permissions = made.file.metadata().unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
         assert_eq!(io::read_to_string(before).unwrap(), "old");
 
         let second = Unfinished::create(&wanted).map(drop).unwrap_err();

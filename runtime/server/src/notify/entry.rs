@@ -205,7 +205,7 @@ mod tests {
     use crate::notify::alert::From;
     use crate::notify::alert::tests::failed;
 
-    fn entry(rules: Value, functions: Value) -> Entry {
+    fn entry(rules: &Value, functions: &Value) -> Entry {
         let settings = json!({
             "target": {"kind": "webhook", "url": "https://example.com/"},
             "rules": rules, "functions": functions, "min_interval_s": 0,
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn failures_of_the_functions_that_it_is_about_are_told() {
-        let mut entry = entry(json!([{"on": "run_failed"}]), json!(["shop/pay"]));
+        let mut entry = entry(&json!([{"on": "run_failed"}]), &json!(["shop/pay"]));
         entry.failed(&failed(1, "ship", 2_000), 2_000);
         assert_eq!(told(&mut entry, 2_000), None);
         entry.failed(&failed(2, "pay", 2_000), 2_000);
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_rate_is_told_when_it_is_high_and_when_that_is_over() {
         let rule = json!([{"on": "failure_rate", "percent": 50, "window_s": 60, "least_runs": 4}]);
-        let mut entry = entry(rule, json!(["*"]));
+        let mut entry = entry(&rule, &json!(["*"]));
         // What ended before it began to look does not count.
         entry.look_at_rates(&counted((100, 100), (0, 0)), 10_000);
         entry.look_at_rates(&counted((103, 103), (4, 1)), 20_000);
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_new_process_says_that_a_rate_is_over_when_it_has_seen_a_whole_window() {
         let rule = json!([{"on": "failure_rate", "percent": 50, "window_s": 60, "least_runs": 1}]);
-        let mut old = entry(rule, json!(["*"]));
+        let mut old = entry(&rule, &json!(["*"]));
         old.look_at_rates(&counted((0, 0), (0, 0)), 0);
         old.look_at_rates(&counted((2, 2), (0, 0)), 10_000);
         assert!(told(&mut old, 10_000).is_some());
@@ -301,8 +301,8 @@ mod tests {
     #[test]
     fn a_backlog_is_told_by_its_age_and_again_when_it_is_gone() {
         let mut entry = entry(
-            json!([{"on": "backlog_age", "over_s": 30}]),
-            json!(["shop/*"]),
+            &json!([{"on": "backlog_age", "over_s": 30}]),
+            &json!(["shop/*"]),
         );
         let waits = |name: &str, since_ms: u64| [(FunctionId::new("shop", name), since_ms)].into();
         entry.look_at_backlog(&waits("pay", 10_000), 39_999);
