@@ -48,6 +48,7 @@ pub(crate) struct Invoke {
 
 /// What an invocation started.
 #[derive(Deserialize)]
+#[allow(clippy::struct_field_names, reason = "as the API names them")]
 struct Invoked {
     run_id: String,
     event_id: String,
