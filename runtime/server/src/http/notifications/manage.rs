@@ -315,8 +315,11 @@ impl Api {
                         "this server may not start {}; whoever runs it can start it with --notify-commands {0}",
                         program.display()
                     );
-                    let forbidden = StatusCode::FORBIDDEN;
-                    return Err(ApiError::new(forbidden, "command_not_allowed", detail));
+                    return Err(ApiError::new(
+                        StatusCode::FORBIDDEN,
+                        "command_not_allowed",
+                        detail,
+                    ));
                 }
                 false
             }
