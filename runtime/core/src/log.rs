@@ -66,6 +66,14 @@ fn field_bytes((name, json): &(String, String)) -> usize {
     name.len() + json.len() + 4
 }
 
+/// The most of a line that is looked at, in bytes: guests may write as much as their memory holds, as often as they like.
+const MOST_READ: usize = 1 << 20;
+
+/// The part of a line that is looked at.
+pub(crate) fn beginning(line: &str) -> &str {
+    &line[..line.floor_char_boundary(MOST_READ)]
+}
+
 /// What of a line is recorded.
 pub(crate) struct Kept {
     pub(crate) message: String,
@@ -234,6 +242,15 @@ mod tests {
             "]".repeat(200)
         );
         assert_eq!(line(&deep).1, deep);
+    }
+
+    #[test]
+    fn of_a_very_long_line_the_beginning_is_looked_at() {
+        assert_eq!(beginning("é"), "é");
+        let long = "é".repeat(MOST_READ);
+        assert_eq!(beginning(&long).len(), MOST_READ);
+        let odd = format!("a{long}");
+        assert_eq!(beginning(&odd).len(), MOST_READ - 1);
     }
 
     #[test]

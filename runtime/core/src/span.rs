@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::Json;
 use crate::journal::OpNumber;
-use crate::log::members;
+use crate::log::{beginning, members};
 
 /// What such a line begins with.
 const BEGINS: &str = r#"{"abide.span":"#;
@@ -69,9 +69,9 @@ struct Text<'a> {
 }
 
 impl Mark {
-    /// What a line of a log says of a span; nothing of an ordinary line.
+    /// What a line of a log says of a span; nothing of an ordinary line, and of one that is longer than what is looked at.
     pub(crate) fn parse(line: &str) -> Option<Self> {
-        if !line.starts_with(BEGINS) {
+        if !line.starts_with(BEGINS) || beginning(line).len() < line.len() {
             return None;
         }
         let text: Text<'_> = serde_json::from_str(line).ok()?;

@@ -36,6 +36,23 @@ struct Open {
     started_ms: u64,
 }
 
+impl Open {
+    /// With a name and fields of so many bytes each: what is open is held until it ends.
+    fn within(mut self, bytes: usize) -> Self {
+        super::twin::truncate(&mut self.name, bytes);
+        self.name.shrink_to_fit();
+        let mut held = 0;
+        let fits = |(name, json): &&(String, String)| {
+            held += name.len() + json.len();
+            held <= bytes
+        };
+        let count = self.fields.iter().take_while(fits).count();
+        self.fields.truncate(count);
+        self.fields.shrink_to_fit();
+        self
+    }
+}
+
 impl Spans {
     /// What the journal has to say of lines has changed.
     pub(super) fn marked(&self) -> bool {
@@ -74,6 +91,9 @@ impl Machine {
         self.spans.marked |= is_new && op.is_none();
         match mark.what {
             What::Begin => {
+                if self.spans.open.len() >= MOST_OPEN {
+                    return;
+                }
                 let around = |id: &u64| self.spans.open.contains_key(&(op, *id));
                 let open = Open {
                     parent: mark.parent.filter(around),
@@ -82,9 +102,8 @@ impl Machine {
                     fields: mark.fields,
                     started_ms: at_ms,
                 };
-                if self.spans.open.len() < MOST_OPEN {
-                    self.spans.open.insert((op, mark.id), open);
-                }
+                let open = open.within(self.info.limits.log_line_bytes);
+                self.spans.open.insert((op, mark.id), open);
             }
             What::End => {
                 if let Some(mut open) = self.spans.open.remove(&(op, mark.id))
@@ -139,5 +158,26 @@ impl Machine {
             started_ms: open.started_ms,
             ended_ms: at_ms.max(open.started_ms),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_open_holds_no_more_than_a_line_may() {
+        let field = |n: usize| (format!("f{n}"), "1".repeat(97));
+        let open = Open {
+            parent: None,
+            attempt: 0,
+            name: "n".repeat(5_000),
+            fields: (0..1_000).map(field).collect(),
+            started_ms: 0,
+        };
+        let open = open.within(1_000);
+        assert_eq!(open.name.chars().count(), 1_001, "and an ellipsis");
+        assert_eq!(open.fields.len(), 10);
+        assert!(open.fields.capacity() < 20);
     }
 }

@@ -7,7 +7,7 @@ use super::workflow::unknown_ticket;
 use super::{Announced, Divergence, Machine, OpState, Phase, Stop, Ticket};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, step_hash};
-use crate::log::Written;
+use crate::log::{Written, beginning};
 use crate::operation::{Operation, RunOptions};
 use crate::span::Mark;
 use crate::state::{LogLevel, LogLine, Registration};
@@ -334,7 +334,9 @@ impl Machine {
         if self.logged.is_full(limits) {
             return;
         }
-        let (level, kept) = Written::parse(message).fit(level, limits.log_line_bytes);
+        let read = beginning(message);
+        let beyond = u32::try_from(message.len() - read.len()).unwrap_or(u32::MAX);
+        let (level, kept) = Written::parse(read).fit(level, limits.log_line_bytes);
         let mut line = LogLine {
             at_ms,
             op,
@@ -342,7 +344,7 @@ impl Machine {
             level,
             message: kept.message,
             fields: kept.fields,
-            cut: kept.cut,
+            cut: kept.cut.saturating_add(beyond),
         };
         self.logged.count(&line);
         if self.logged.is_full(limits) {

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use abide_core::Json;
 use abide_core::event::Event;
 use abide_core::ids::{EventId, RunId};
 use abide_core::journal::{Entry, OpNumber, step_key};
@@ -25,8 +26,11 @@ use super::observe::Sight;
 use super::settings::TelemetryError;
 use super::trail::{Lookup, Trail};
 
-/// Batches of writes that may wait: about a second of a busy node, and some ten megabytes.
+/// Batches of writes that may wait: about a second of a busy node, and some ten megabytes without what functions say.
 const WAITING: usize = 16_384;
+
+/// The most bytes that may wait of what functions say: lines of their logs, and the spans that their authors open.
+const WAITING_BYTES: usize = 64 << 20;
 
 /// Runs whose trails are kept between two looks at them. More are taken up from their journals.
 const TRAILS: usize = 20_000;
@@ -38,6 +42,26 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// The bytes that functions chose.
+    fn bytes(&self) -> usize {
+        let json = |json: &Option<Json>| json.as_ref().map_or(0, |json| json.len());
+        let bytes = |sight: &Sight| match sight {
+            Sight::Lines(_, lines) => lines
+                .iter()
+                .map(|line| size_of_val(line) + line.message.len() + json(&line.fields))
+                .sum(),
+            Sight::Spans(_, spans) => spans
+                .iter()
+                .map(|span| {
+                    let error = span.error.as_ref().map_or(0, String::len);
+                    size_of_val(span) + span.name.len() + json(&span.attributes) + error
+                })
+                .sum(),
+            Sight::Entries { .. } | Sight::Run(_) => 0,
+        };
+        self.sights.iter().map(bytes).sum()
+    }
+
     /// The record of a run that belongs to the sight at this place, which follows it.
     fn run(&self, place: usize, id: RunId, store: &Store<'_>) -> Option<Arc<Run>> {
         let written = self.sights[place..].iter().find_map(|sight| match sight {
@@ -82,7 +106,8 @@ struct Out {
 }
 
 enum Message {
-    Seen(Seen),
+    /// And the bytes that count against [`WAITING_BYTES`].
+    Seen(Seen, usize),
     Flush(SyncSender<Now>),
 }
 
@@ -90,6 +115,7 @@ enum Message {
 #[derive(Debug)]
 pub(super) struct Watcher {
     sender: SyncSender<Message>,
+    waiting_bytes: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -98,9 +124,11 @@ impl Watcher {
     pub(super) fn start(exporter: Exporter, sampling: Sampling) -> Result<Self, TelemetryError> {
         let (sender, receiver) = sync_channel(WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
+        let waiting_bytes = Arc::new(AtomicUsize::new(0));
         let trails = Trails {
             sampling,
             exporter,
+            waiting_bytes: waiting_bytes.clone(),
             dropped: dropped.clone(),
             told: 0,
             by_run: HashMap::new(),
@@ -109,16 +137,22 @@ impl Watcher {
             .name("abide-traces".into())
             .spawn(move || trails.work(&receiver))
             .map_err(TelemetryError::Thread)?;
-        Ok(Self { sender, dropped })
+        Ok(Self {
+            sender,
+            waiting_bytes,
+            dropped,
+        })
     }
 
     /// Hands on what was written; never blocks.
     pub(super) fn tell(&self, seen: Seen) {
-        match self.sender.try_send(Message::Seen(seen)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        let bytes = seen.bytes();
+        let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        // What is alone may be as large as it is.
+        let fits = waiting == 0 || bytes == 0 || waiting.saturating_add(bytes) <= WAITING_BYTES;
+        if !fits || self.sender.try_send(Message::Seen(seen, bytes)).is_err() {
+            self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -148,6 +182,7 @@ impl Watcher {
 struct Trails {
     sampling: Sampling,
     exporter: Exporter,
+    waiting_bytes: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
     /// How many of those the log has told.
     told: u64,
@@ -158,8 +193,9 @@ impl Trails {
     fn work(mut self, receiver: &Receiver<Message>) {
         loop {
             match receiver.recv_timeout(Duration::from_secs(60)) {
-                Ok(Message::Seen(seen)) => {
+                Ok(Message::Seen(seen, bytes)) => {
                     let out = self.follow(&seen);
+                    self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
                     self.exporter.offer(out.spans);
                     self.exporter.offer_lines(out.lines);
                 }
