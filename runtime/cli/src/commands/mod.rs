@@ -21,6 +21,7 @@ pub(crate) mod keep;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod man;
+mod named;
 pub(crate) mod new;
 pub(crate) mod node;
 pub(crate) mod notify;

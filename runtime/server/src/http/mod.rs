@@ -28,6 +28,7 @@ mod live;
 mod logs;
 mod measured;
 mod metrics;
+mod named;
 mod notifications;
 mod openapi;
 mod page;

@@ -2,11 +2,9 @@
 
 use anyhow::Result;
 use clap::Args;
-use serde_json::json;
 
-use crate::cli::{Output, Server};
+use crate::commands::named::Named;
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
 
 /// Removes a notification, its secret included. What waited to be told is told to nobody.
 #[derive(Args)]
@@ -29,52 +27,22 @@ pub(crate) struct Resume {
     notification: Named,
 }
 
-#[derive(Args)]
-struct Named {
-    /// The notification.
-    #[arg(value_name = "NAME")]
-    name: String,
-    #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    output: Output,
-}
-
 impl Remove {
     pub(super) async fn run(self) -> Result<Outcome> {
-        let Named { name, server, .. } = &self.notification;
-        let client = server.client()?;
-        let text = client.delete(&["notifications", name], &[]).await?;
-        self.notification.tell("removed", &text)
+        self.notification.remove("notifications").await
     }
 }
 
 impl Pause {
     pub(super) async fn run(self) -> Result<Outcome> {
-        self.notification.act("disable", "paused").await
+        let paused = self.notification.act("notifications", "disable", "paused");
+        paused.await
     }
 }
 
 impl Resume {
     pub(super) async fn run(self) -> Result<Outcome> {
-        self.notification.act("enable", "resumed").await
-    }
-}
-
-impl Named {
-    async fn act(&self, action: &str, done: &str) -> Result<Outcome> {
-        let client = self.server.client()?;
-        let path = ["notifications", &self.name, action];
-        let text = client.act(&path, &json!({})).await?;
-        self.tell(done, &text)
-    }
-
-    fn tell(&self, done: &str, text: &str) -> Result<Outcome> {
-        if self.output.json {
-            print_line(text)?;
-        } else {
-            print_line(&format!("{done} {}", self.name))?;
-        }
-        Ok(Outcome::Done)
+        let resumed = self.notification.act("notifications", "enable", "resumed");
+        resumed.await
     }
 }

@@ -6,32 +6,27 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use abide_core::function::is_kebab_case;
-
 use super::unknown;
 use super::view::{Deleted, NewWebhook, WebhookSettings, WebhookView};
+use crate::http::Api;
 use crate::http::error::{ApiError, Problem};
 use crate::http::gate::Subject;
 use crate::http::idempotency::Once;
+use crate::http::named::{self, check_name, is_name};
 use crate::http::page::All;
-use crate::http::{Api, body};
 use crate::webhooks::{Secret, Secrets, Settings, Webhook, WebhookRecord};
 
-/// The longest name: it is part of a URL, and of the ids of events.
-const MOST_NAME_CHARS: usize = 64;
+/// Where the fields of these requests are explained.
+const PAGE: &str = "docs/webhooks.md";
 
 /// How long the secret before the current one stays good unless the operator says otherwise: long enough to change it at the provider.
 const OVERLAP_S: u64 = 24 * 3_600;
 
 /// The longest: two secrets are twice the chance that one is known to others.
 const MOST_OVERLAP_S: u64 = 30 * 24 * 3_600;
-
-/// Largest body of these requests in bytes: names, templates, expressions.
-const BODY_BYTES: usize = 64 << 10;
 
 /// List the webhooks.
 #[utoipa::path(
@@ -81,7 +76,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     let made = api
-        .create_webhook(read(&headers, body).await?, &once)
+        .create_webhook(named::read(&headers, body, PAGE).await?, &once)
         .await?;
     let subject = Subject(made.name.clone());
     let mut answer = (StatusCode::CREATED, Json(made)).into_response();
@@ -110,7 +105,7 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let fields: Map<String, Value> = read(&headers, body).await?;
+    let fields: Map<String, Value> = named::read(&headers, body, PAGE).await?;
     let (made, view) = api.put_webhook(&name, fields).await?;
     let status = if made {
         StatusCode::CREATED
@@ -206,7 +201,7 @@ pub(super) async fn rotate(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<WebhookView>, Problem> {
-    let secret: NewSecret = read(&headers, body).await?;
+    let secret: NewSecret = named::read(&headers, body, PAGE).await?;
     let rotated = api.rotate_webhook(&name, &secret.secret, secret.overlap_s);
     Ok(Json(rotated.await?))
 }
@@ -359,7 +354,7 @@ impl Api {
     }
 
     async fn find(&self, name: &str) -> Result<Option<WebhookRecord>, ApiError> {
-        check_name(name)?;
+        check_name(name).map_err(|problem| invalid(&problem))?;
         Ok(self.admin.get(&self.environment, name).await?)
     }
 
@@ -369,7 +364,7 @@ impl Api {
         name: &str,
         mut fields: Map<String, Value>,
     ) -> Result<WebhookRecord, ApiError> {
-        check_name(name)?;
+        check_name(name).map_err(|problem| invalid(&problem))?;
         let secret = fields.remove("secret");
         let (settings, enabled) = settings(fields)?;
         check(name, &settings)?;
@@ -420,11 +415,7 @@ impl Api {
 }
 
 fn settings(mut fields: Map<String, Value>) -> Result<(Settings, Option<bool>), ApiError> {
-    let enabled = match fields.remove("enabled") {
-        None => None,
-        Some(Value::Bool(enabled)) => Some(enabled),
-        Some(_) => return Err(invalid(&"enabled: must be true or false")),
-    };
+    let enabled = named::enabled(&mut fields).map_err(|problem| invalid(&problem))?;
     let settings =
         serde_json::from_value(Value::Object(fields)).map_err(|error| invalid(&error))?;
     Ok((settings, enabled))
@@ -436,31 +427,7 @@ fn check(name: &str, settings: &Settings) -> Result<(), ApiError> {
         .map_err(|error| invalid(&error))
 }
 
-/// Whether a webhook can have this name.
-pub(super) fn is_name(name: &str) -> bool {
-    is_kebab_case(name) && name.len() <= MOST_NAME_CHARS
-}
-
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if is_name(name) {
-        return Ok(());
-    }
-    Err(invalid(&format!(
-        "name: must be kebab-case (a-z, 0-9 and single hyphens) of 1 to {MOST_NAME_CHARS} characters"
-    )))
-}
-
 /// Says what is wrong. Nothing here repeats a secret: those of a wrong type are not shown either.
 fn invalid(problem: &dyn std::fmt::Display) -> ApiError {
     ApiError::invalid("invalid_webhook", problem.to_string())
-}
-
-async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, ApiError> {
-    let bytes = body::read(headers, body, BODY_BYTES).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        // serde's words about a wrong value repeat it, and it could be a secret.
-        let place = format!("line {} column {}", error.line(), error.column());
-        let detail = format!("the body must be a JSON object with the fields of docs/webhooks.md; it is not at {place}");
-        ApiError::invalid("invalid_body", detail)
-    })
 }

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::Api;
 use super::error::ApiError;
+use super::named::is_name;
 use crate::webhooks::WebhookRecord;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -32,7 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 impl Api {
     async fn webhook(&self, name: &str) -> Result<WebhookRecord, ApiError> {
         // Strangers choose the name: what none can have is looked for nowhere.
-        if !manage::is_name(name) {
+        if !is_name(name) {
             return Err(unknown(name));
         }
         let found = self.admin.get::<WebhookRecord>(&self.environment, name);

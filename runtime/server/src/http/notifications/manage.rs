@@ -8,24 +8,20 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use abide_core::function::is_kebab_case;
-
 use super::view::{Deleted, NotificationView, Tested};
+use crate::http::Api;
 use crate::http::error::{ApiError, Problem};
 use crate::http::gate::Subject;
 use crate::http::idempotency::Once;
+use crate::http::named::{self, check_name, is_name};
 use crate::http::page::All;
-use crate::http::{Api, body};
 use crate::notify::{
     Format, InvalidNotification, Ledger, MOST, Message, NotificationRecord, Rule, Sender, Settings,
     Target, check_secret, id_of, new_id,
 };
 
-/// The longest name.
-const MOST_NAME_CHARS: usize = 64;
-
-/// Largest body of these requests in bytes: names, addresses, arguments.
-const BODY_BYTES: usize = 64 << 10;
+/// Where the fields of these requests are explained.
+const PAGE: &str = "docs/notify.md";
 
 /// List the notifications.
 #[utoipa::path(
@@ -102,15 +98,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let bytes = body::read(&headers, body, BODY_BYTES).await?;
-    let fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|error| {
-        // serde's words about a wrong value repeat it, and it could be a secret.
-        let place = format!("line {} column {}", error.line(), error.column());
-        let detail = format!(
-            "the body must be a JSON object with the fields of docs/notify.md; it is not at {place}"
-        );
-        ApiError::invalid("invalid_body", detail)
-    })?;
+    let fields: Map<String, Value> = named::read(&headers, body, PAGE).await?;
     let made = api.create_notification(fields, &once).await?;
     let subject = Subject(made.name.clone());
     let mut answer = (StatusCode::CREATED, Json(made)).into_response();
@@ -222,7 +210,7 @@ impl Api {
     ) -> Result<Vec<NotificationView>, ApiError> {
         let records = self.admin.list::<NotificationRecord>(&self.environment);
         let mut all = Vec::new();
-        for it in records.await.map_err(ApiError::from)? {
+        for it in records.await? {
             all.push(self.shown_notification(&it.id, &it.record).await?);
         }
         Ok(all)
@@ -231,7 +219,7 @@ impl Api {
     async fn notification(&self, name: &str) -> Result<NotificationRecord, ApiError> {
         known_name(name)?;
         let found = self.admin.get(&self.environment, name).await;
-        found.map_err(ApiError::from)?.ok_or_else(|| unknown(name))
+        found?.ok_or_else(|| unknown(name))
     }
 
     async fn shown_notification(
@@ -239,8 +227,7 @@ impl Api {
         name: &str,
         record: &NotificationRecord,
     ) -> Result<NotificationView, ApiError> {
-        let ledger = self.admin.get::<Ledger>(&self.environment, name).await;
-        let ledger = ledger.map_err(ApiError::from)?;
+        let ledger = self.admin.get::<Ledger>(&self.environment, name).await?;
         let courier = self.notifications.courier();
         let may_start = |program: &std::path::Path| courier.may_start(program);
         let environment = &*self.environment;
@@ -261,11 +248,11 @@ impl Api {
         let Some(Value::String(name)) = fields.remove("name") else {
             return Err(invalid("name: is required, and must be a text"));
         };
-        check_name(&name)?;
+        check_name(&name).map_err(|problem| invalid(&problem))?;
         let mut record = self.notification_record(fields)?;
         record.request = once.request().map(str::to_owned);
         let all = self.admin.list::<NotificationRecord>(&self.environment);
-        let all = all.await.map_err(ApiError::from)?;
+        let all = all.await?;
         if all.len() >= MOST && !all.iter().any(|it| it.id == name) {
             let detail = format!(
                 "there are {MOST} notifications in this environment already, which is the most; remove one, or give one several functions"
@@ -273,7 +260,7 @@ impl Api {
             return Err(ApiError::conflict("too_many_notifications", detail));
         }
         let inserted = self.admin.insert(&self.environment, &name, &record).await;
-        if !inserted.map_err(ApiError::from)? {
+        if !inserted? {
             let there = self.notification(&name).await?;
             if there.request.is_none() || there.request != record.request {
                 let detail = format!(
@@ -294,11 +281,9 @@ impl Api {
     ) -> Result<NotificationRecord, ApiError> {
         // What is null is as good as absent.
         fields.retain(|_, value| !value.is_null());
-        let enabled = match fields.remove("enabled") {
-            None => true,
-            Some(Value::Bool(enabled)) => enabled,
-            Some(_) => return Err(invalid("enabled: must be true or false")),
-        };
+        let enabled = named::enabled(&mut fields)
+            .map_err(invalid)?
+            .unwrap_or(true);
         let secret = match fields.remove("secret") {
             None => None,
             Some(Value::String(text)) => Some(text),
@@ -365,9 +350,7 @@ impl Api {
             (old.enabled != enabled).then_some(changed)
         };
         let changed = self.admin.update(&self.environment, name, change).await;
-        let record = changed
-            .map_err(ApiError::from)?
-            .ok_or_else(|| unknown(name))?;
+        let record = changed?.ok_or_else(|| unknown(name))?;
         self.notifications.changed();
         self.shown_notification(name, &record).await
     }
@@ -388,10 +371,6 @@ fn refused(error: &InvalidNotification) -> ApiError {
     invalid(&error.to_string())
 }
 
-fn is_name(name: &str) -> bool {
-    is_kebab_case(name) && name.len() <= MOST_NAME_CHARS
-}
-
 /// A name that no notification can have is that of none.
 fn known_name(name: &str) -> Result<(), ApiError> {
     if is_name(name) {
@@ -399,13 +378,4 @@ fn known_name(name: &str) -> Result<(), ApiError> {
     } else {
         Err(unknown(name))
     }
-}
-
-fn check_name(name: &str) -> Result<(), ApiError> {
-    if is_name(name) {
-        return Ok(());
-    }
-    Err(invalid(&format!(
-        "name: must be kebab-case (a-z, 0-9 and single hyphens) of 1 to {MOST_NAME_CHARS} characters"
-    )))
 }
