@@ -17,7 +17,7 @@ const SLOWEST: usize = 256 << 10;
 
 /// How much more than the limit is read and thrown away, so that the client is still listening when the refusal arrives: an HTTP/1
 /// client that is busy writing sees a closed connection instead of an answer.
-const DISCARDED_BYTES: usize = 16 << 20;
+pub(super) const DISCARDED_BYTES: usize = 16 << 20;
 
 /// Reads a body of at most `limit` bytes.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiError> {

@@ -2,7 +2,8 @@
 //!
 //! Each body has a limit of its own, but a hundred large ones at once would still be more than a machine has. What arrives is counted
 //! before it is kept, and given back when the request has its answer. A request for which there is no room is refused with 503 and told
-//! when to come again; a body that stops to arrive ends its request with 408.
+//! when to come again; a body that stops to arrive ends its request with 408. What nobody read of a body, because its request was refused, is
+//! read and thrown away before the answer goes: a client that is still writing would find the connection closed, and not the answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,13 +18,17 @@ use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep};
 
-use super::super::body::discard;
+use super::super::body::{DISCARDED_BYTES, discard};
 use super::super::error::{ApiError, Dialect};
 
 /// Seconds after which there may be room again: a body is usually there and done within one.
 const RETRY_AFTER_S: u32 = 1;
+
+/// How long it is waited for what a refused request still sends. Whoever is slower may find the connection closed.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What all bodies may hold together, and what they do.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ struct Account {
     held: AtomicUsize,
     refused: AtomicBool,
     late: AtomicBool,
+    /// What was not read.
+    rest: Mutex<Option<Body>>,
 }
 
 impl Account {
@@ -98,12 +105,16 @@ pub(super) async fn bound(
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
+    // Such a client sends nothing before it is told to; and of so much, not all would be read.
+    let is_left = request.headers().contains_key(header::EXPECT)
+        || declared.is_some_and(|length| length > DISCARDED_BYTES);
     let patience = bodies.patience;
     let account = Arc::new(Account {
         bodies: Arc::clone(&bodies),
         held: AtomicUsize::new(0),
         refused: AtomicBool::new(false),
         late: AtomicBool::new(false),
+        rest: Mutex::new(None),
     });
     if declared.is_some_and(|length| !bodies.has_room_for(length)) {
         discard(request.into_body()).await;
@@ -114,9 +125,15 @@ pub(super) async fn bound(
             body,
             account: Arc::clone(&account),
             pause: None,
+            is_over: false,
         })
     });
     let response = next.run(request).await;
+    let rest = account.rest.lock().take();
+    if let Some(rest) = rest.filter(|_| !is_left) {
+        // Late: then the answer goes all the same.
+        let _ = tokio::time::timeout(LINGER, discard(rest)).await;
+    }
     if account.refused.load(Ordering::Relaxed) {
         return dialect.render(&no_room());
     }
@@ -155,6 +172,16 @@ struct Arriving {
     body: Body,
     account: Arc<Account>,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Nothing more comes of it.
+    is_over: bool,
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        if !self.is_over {
+            *self.account.rest.lock() = Some(std::mem::take(&mut self.body));
+        }
+    }
 }
 
 impl HttpBody for Arriving {
@@ -176,7 +203,10 @@ impl HttpBody for Arriving {
                 this.account.refused.store(true, Ordering::Relaxed);
                 Poll::Ready(Some(Err(axum::Error::new("there is no room for it"))))
             }
-            Poll::Ready(other) => Poll::Ready(other),
+            Poll::Ready(other) => {
+                this.is_over = true;
+                Poll::Ready(other)
+            }
             Poll::Pending => {
                 let patience = this.account.bodies.patience;
                 let pause = this.pause.get_or_insert_with(|| {
@@ -186,6 +216,7 @@ impl HttpBody for Arriving {
                     return Poll::Pending;
                 }
                 this.account.late.store(true, Ordering::Relaxed);
+                this.is_over = true;
                 Poll::Ready(Some(Err(axum::Error::new("it stopped to arrive"))))
             }
         }
@@ -258,6 +289,35 @@ mod tests {
         let answer = app(&bodies).oneshot(declared).await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(bodies.held.load(Ordering::Relaxed), 8);
+    }
+
+    #[tokio::test]
+    async fn what_a_refused_request_still_sends_is_read_before_its_answer() {
+        let bodies = Bodies::new(10, Duration::from_secs(30));
+        for (expects, read) in [(false, 3), (true, 0)] {
+            let refusing = Router::new()
+                .route("/e/{key}", post(async || StatusCode::FORBIDDEN))
+                .layer(axum::middleware::from_fn_with_state(
+                    Arc::clone(&bodies),
+                    bound,
+                ));
+            let taken = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&taken);
+            let pieces = stream::iter(["123456", "123456", "123456"]);
+            let pieces = futures::StreamExt::map(pieces, move |piece| {
+                count.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, std::io::Error>(piece)
+            });
+            let mut sent = request(Body::from_stream(pieces));
+            if expects {
+                let told = "100-continue".parse().expect("a value");
+                sent.headers_mut().insert(header::EXPECT, told);
+            }
+            let answer = refusing.oneshot(sent).await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+            assert_eq!(taken.load(Ordering::Relaxed), read);
+        }
+        assert_eq!(bodies.held.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
