@@ -143,7 +143,9 @@ pageTest("where the time of a run went is shown as the API has it", guard, async
     const figure = new RegExp(`${name}\\s+(.*)`).exec(shown)?.[1] ?? "";
     assert.ok(figure.match(inWords(us)), `${name}: ${us} µs is shown as ${figure}`);
   }
-  assert.ok((await page.getByTestId("split").locator("rect").count()) >= 3, "and drawn");
+  // How many of them took any time differs from machine to machine.
+  const parts = Object.values(shares).filter((us) => us > 0).length;
+  assert.equal(await page.getByTestId("split").locator("rect").count(), parts, JSON.stringify(shares));
 });
 
 pageTest("the steps of an invoked run stand inside the step that invoked it, and lead to it", guard, async ({ page, server }) => {
