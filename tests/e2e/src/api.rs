@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use crate::wait::{eventually, until};
 
 /// How long one answer may take: deploying compiles.
-const ANSWER: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_secs(300);
+
+/// How long it may take until an event has started its run.
+const STARTED: Duration = Duration::from_secs(180);
 
 /// Statuses after which nothing more happens to a run.
 const FINAL: [&str; 4] = ["Completed", "Failed", "Cancelled", "Skipped"];
@@ -191,7 +194,7 @@ impl Api {
     /// The only run that an event starts, as soon as it exists.
     #[track_caller]
     pub fn run_of(&self, event: &str) -> String {
-        let run = until("the event starts a run", Duration::from_secs(10), || {
+        let run = until("the event starts a run", STARTED, || {
             self.runs_of(event).into_iter().next()
         });
         run["run_id"].as_str().expect("runs have ids").to_owned()

@@ -13,7 +13,7 @@ use crate::lines::Lines;
 use crate::wait::eventually;
 
 /// How long `abide serve` may take until it listens. Generous: machines that build and test at once are slow.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// How long `abide dev` may take, which compiles apps first: a debug build takes half a minute for each engine of JavaScript.
 const START_DEV: Duration = Duration::from_secs(1_800);

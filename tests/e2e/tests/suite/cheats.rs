@@ -1,7 +1,6 @@
 //! Workflow code that tries to learn what replay could not repeat: whatever it sees, it sees again.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use abide_e2e::{Server, guest, until};
 use serde_json::{Value, json};
@@ -161,7 +160,7 @@ fn a_refusal_says_how_to_do_it_right() {
     let server = Server::serve(data.path());
     let api = server.api();
     assert_eq!(api.deploy("cheats", &guest("cheats"), "").status, 200);
-    let run = api.outcome("cheats/network", &json!({}), Duration::from_secs(20));
+    let run = api.outcome("cheats/network", &json!({}), SOON);
     let logs = api.logs(run["run_id"].as_str().expect("an id"));
     let said = format!("{logs:?} {}", run["output"]);
     assert!(

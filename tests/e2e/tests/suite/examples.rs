@@ -5,15 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use abide_e2e::{Api, Run, Server, eventually, repository, until};
 use serde_json::{Value, json};
 
 use crate::support::{SOON, folder};
-
-/// Every `event.json` is complete within 10 seconds; a debug build on a machine that does other things beside it is slower.
-const PROMISED: Duration = Duration::from_secs(30);
 
 /// Only one `abide dev` starts at a time: two would wait for each other's builds.
 pub(crate) static DEV: Mutex<()> = Mutex::new(());
@@ -174,7 +171,6 @@ fn outcome(server: &Server, case: &Case) -> Result<(), String> {
     let runs = case.expected["runs"].as_array();
     let completes = runs.is_some_and(|runs| runs.iter().all(|run| run["status"] == "Completed"));
     let code = i32::from(!completes);
-    let began = Instant::now();
     let event = case.event.to_string_lossy();
     let ran = Run::abide([
         "send",
@@ -196,9 +192,6 @@ fn outcome(server: &Server, case: &Case) -> Result<(), String> {
     let report = ran.json();
     let runs = report["runs"].as_array().cloned().unwrap_or_default();
     fits(case, &runs, "runs")?;
-    if began.elapsed() > PROMISED {
-        return Err(format!("{} took {:?}", case.name(), began.elapsed()));
-    }
     let follow_ups = follow_ups(&server.api(), case, &runs)?;
     fits(case, &follow_ups, "follow_up_runs")
 }

@@ -1,15 +1,13 @@
 //! What the examples of flow control promise in their READMEs, beyond the outcome of their events: when things start, what waits for what, what
 //! outlives a `kill -9`. Times are compared with each other, as the server recorded them; nothing here waits for the clock.
 
-use std::time::Duration;
-
 use abide_e2e::{Api, Server, until};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::examples::{DEV, all_ended, examples, send_file};
-use crate::support::{SOON, folder};
+use crate::support::{SOON, folder, given_time};
 
 /// One example, served by `abide dev`.
 struct Served {
@@ -127,32 +125,42 @@ fn search_index_collects_until_it_is_quiet_also_across_a_crash() {
 #[test]
 fn notifications_that_are_urgent_do_not_wait_for_the_batch() {
     let served = Served::app("notifications");
+    let sent = Utc::now();
     let runs = served.outcome("event.json", 3);
     let subjects = outputs(&runs, "subject");
     assert_eq!(subjects[0], "Urgent: New sign-in from Lima", "it is first");
-    let ahead = moment(&runs[1]["started_at"]) - moment(&runs[0]["ended_at"]);
-    assert!(ahead >= chrono::Duration::seconds(1), "{ahead}: {runs:#?}");
-    assert_eq!(runs[0]["batch"], json!(false));
-    assert_eq!(runs[1]["batch"], json!(true));
+    let batches = [false, true, true].map(Value::from);
+    assert_eq!(
+        runs.iter().map(|run| &run["batch"]).collect::<Vec<_>>(),
+        batches.iter().collect::<Vec<_>>()
+    );
+    for batch in &runs[1..] {
+        let waited = moment(&batch["started_at"]) - sent;
+        assert!(
+            waited >= chrono::Duration::seconds(3),
+            "{waited}: {runs:#?}"
+        );
+    }
 }
 
 #[test]
 fn api_sync_keeps_to_the_contract_of_each_account() {
     let served = Served::app("api-sync");
+    let sent = Utc::now();
     let runs = served.outcome("event.json", 5);
     let start = |invoice: &str| {
         let is_it = |run: &&Value| run["output"]["invoice"] == invoice;
         let run = runs.iter().find(is_it).expect("it was handed over");
         moment(&run["started_at"])
     };
-    let begin = start("i-1");
-    // A run is let start a moment before it is recorded as started.
-    let moment_ms = 100;
-    let after = |invoice| (start(invoice) - begin).num_milliseconds() + moment_ms;
-    assert!(after("i-2") < 1_000, "two at once");
-    assert!(after("i-3") >= 1_000, "and one a second after that");
+    // The throttle lets nobody start before the time; how long a start then takes is the machine's affair.
+    let after = |invoice| (start(invoice) - sent).num_milliseconds();
+    assert!(after("i-3") >= 1_000, "two at once, then one a second");
     assert!(after("i-4") >= 2_000, "in order: {runs:#?}");
-    assert!(after("i-5") < 1_000, "another account does not wait");
+    for at_once in ["i-1", "i-2"] {
+        assert!(after(at_once) < after("i-3"), "two at once: {runs:#?}");
+    }
+    assert!(after("i-5") < after("i-3"), "another account does not wait");
     let busy = &served.runs_of("sync-invoice")[1];
     let tries = busy["steps"][0]["attempts"].as_array().map(Vec::len);
     assert_eq!(tries, Some(3), "twice the partner was busy: {busy:#}");
@@ -199,7 +207,7 @@ fn document_analysis_ends_with_the_document_in_the_middle_of_a_page() {
         (run["steps"][0]["status"] == "completed").then_some(())
     });
     let deleted = api.send("document/deleted", &json!({"document": "long"}));
-    let cancelled = api.ended(&long, Duration::from_secs(5));
+    let cancelled = api.ended(&long, SOON);
     assert_eq!(cancelled["status"], "Cancelled");
     let told = cancelled["error"]["message"].as_str().unwrap_or_default();
     assert!(told.contains(&deleted), "it says why: {told}");
@@ -237,19 +245,24 @@ fn premium_queue_serves_those_who_pay_first_and_everybody_in_the_end() {
         let data = json!({"video": video, "plan": plan, "takes_ms": takes_ms});
         api.send("render/requested", &data)
     };
-    let first = request("first", "free", 1_500);
-    let run = api.run_of(&first);
-    until("the renderer is busy", SOON, || {
-        api.run(&run)["started_at"].is_string().then_some(())
+    let mut runs = given_time(|takes_ms| {
+        let first = request("first", "free", takes_ms);
+        let run = api.run_of(&first);
+        until("the renderer is busy", SOON, || {
+            api.run(&run)["started_at"].is_string().then_some(())
+        });
+        let mut events = vec![first];
+        events.extend([
+            request("free-1", "free", 50),
+            request("free-2", "free", 50),
+            request("premium", "premium", 50),
+            request("enterprise", "enterprise", 50),
+        ]);
+        // All of them have come while it was busy?
+        let still = api.run(&run)["steps"][0]["status"] != "completed";
+        let runs = all_ended(&api, &events, 5);
+        still.then_some(runs)
     });
-    let mut events = vec![first];
-    events.extend([
-        request("free-1", "free", 50),
-        request("free-2", "free", 50),
-        request("premium", "premium", 50),
-        request("enterprise", "enterprise", 50),
-    ]);
-    let mut runs = all_ended(&api, &events, 5);
     runs.sort_by_key(|run| moment(&run["started_at"]));
     assert_eq!(
         outputs(&runs, "video"),
@@ -262,20 +275,28 @@ fn premium_queue_serves_those_who_pay_first_and_everybody_in_the_end() {
 fn circuit_breaker_makes_no_call_while_the_circuit_is_open() {
     let served = Served::app("circuit-breaker");
     let runs = served.outcome("event.json", 4);
-    let breaker = served.the_run_of("breaker");
+    // The first one: a failure that came too late for it is counted by another.
+    let breaker = served.runs_of("breaker").remove(0);
     assert_eq!(breaker["output"]["failures"], 3);
     let open = (moment(&breaker["started_at"]), moment(&breaker["ended_at"]));
+    // A call begins at the gate. Whoever was through it when the circuit opened may still call.
+    let passed = served.runs_of("gate");
+    let while_open = passed.iter().filter(|gate| {
+        let at = moment(&gate["started_at"]);
+        open.0 < at && at < open.1
+    });
+    assert_eq!(while_open.count(), 0, "{breaker:#}\n{passed:#?}");
     let calls = executions(&runs, "send");
-    let while_open = calls
-        .iter()
-        .filter(|call| open.0 < call.0 && call.0 < open.1);
-    assert_eq!(while_open.count(), 0, "{breaker:#}\n{runs:#?}");
+    assert_eq!(calls.len(), passed.len(), "each call passed the gate");
     let before = calls.iter().filter(|call| call.0 < open.0).count();
-    assert!(
-        (3..=4).contains(&before),
-        "{before} calls found the gateway down"
-    );
-    assert_eq!(calls.len() - before, 4, "and each text was sent once");
+    assert!(before >= 3, "{before} calls found the gateway down");
+    for run in &runs {
+        let steps = run["steps"].as_array().into_iter().flatten();
+        let sends =
+            steps.filter(|step| step["id"].as_str().is_some_and(|id| id.starts_with("send")));
+        let sent = sends.filter(|step| step["status"] == "completed");
+        assert_eq!(sent.count(), 1, "each text was sent once: {run:#}");
+    }
 }
 
 #[test]
@@ -289,5 +310,7 @@ fn circuit_breaker_keeps_the_circuit_open_across_a_crash() {
     let served = served.crash();
     let runs = all_ended(&served.api(), &events, 4);
     assert!(runs.iter().all(|run| run["status"] == "Completed"));
-    assert_eq!(served.the_run_of("breaker")["status"], "Completed");
+    let breakers = served.runs_of("breaker");
+    let first = breakers[0]["run_id"].as_str().unwrap_or_default();
+    assert_eq!(served.api().ended(first, SOON)["status"], "Completed");
 }

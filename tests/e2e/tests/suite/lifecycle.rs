@@ -5,15 +5,11 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 use abide_e2e::{Run, Server};
 use serde_json::json;
 
 use crate::support::{Ledger, SOON, deploy, folder, order, stands, value};
-
-/// What SIGTERM promises.
-const DRAIN: Duration = Duration::from_secs(10);
 
 fn serve(data: &Path) -> Run {
     Run::abide(
@@ -72,9 +68,7 @@ fn sigterm_ends_it_in_time_and_nothing_is_lost() {
         })
         .collect();
     ledger.server.terminate().expect("it can be asked to end");
-    let began = Instant::now();
-    let status = ledger.server.ended(DRAIN + SOON).expect("it ends");
-    assert!(began.elapsed() < DRAIN, "it took {:?}", began.elapsed());
+    let status = ledger.server.ended(SOON).expect("it ends");
     assert_eq!(status.code(), Some(0), "{}", ledger.server.output());
     let ledger = ledger.restart();
     for (n, event) in busy.iter().enumerate() {
@@ -206,7 +200,7 @@ fn used() -> tempfile::TempDir {
     assert!(
         ledger
             .server
-            .ended(DRAIN)
+            .ended(SOON)
             .is_some_and(|status| status.success())
     );
     ledger.data
@@ -283,7 +277,7 @@ fn a_missing_component_pauses_nothing_else_and_is_named() {
         .to_owned();
     let run = ledger
         .api
-        .run_of(&ledger.api.send("ledger/sleep", &order("orphan", 1, 1_000)));
+        .run_of(&ledger.api.send("ledger/sleep", &order("orphan", 1, 4_000)));
     ledger.stands(&run, "Sleeping");
     let Ledger { data, server, .. } = ledger;
     server.kill();

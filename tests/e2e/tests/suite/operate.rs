@@ -6,7 +6,7 @@ use abide_e2e::{Api, Ran, Run, Server, guest, until};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{SOON, deploy, folder, stands};
+use crate::support::{SOON, deploy, folder, given_time, stands};
 
 /// An hour: longer than any test.
 const LONG_MS: u64 = 3_600_000;
@@ -179,7 +179,7 @@ fn many_failed_runs_are_replayed_once_each_although_the_process_is_killed() {
 fn a_job_can_be_stopped_and_what_it_has_done_stays_done() {
     let shop = Shop::open();
     shop.declined(5);
-    let body = json!({"action": "replay", "filter": {"app": "operate"}, "rate_per_second": 0.1});
+    let body = json!({"action": "replay", "filter": {"app": "operate"}, "rate_per_second": 0.001});
     let job = text(&shop.api.post("/api/v1/jobs", &body).json, "job_id").to_owned();
     let replayed = || shop.runs("").len().checked_sub(6);
     until("the first run is replayed", SOON, replayed);
@@ -205,9 +205,20 @@ fn a_job_can_be_stopped_and_what_it_has_done_stays_done() {
 #[test]
 fn a_paused_run_keeps_what_comes_for_it_until_it_is_resumed() {
     let shop = Shop::open();
-    let run = shop.remind("operate/remind", &json!({"n": 7, "sleep_ms": 1_500}));
-    stands(&shop.api, &run, "Sleeping");
-    let paused = shop.json(&["runs", "pause", &run, "--reason", "the printer is out"]);
+    let reason = "the printer is out";
+    let (run, sleep_ms, paused) = given_time(|sleep_ms| {
+        let run = shop.remind("operate/remind", &json!({"n": 7, "sleep_ms": sleep_ms}));
+        until("it sleeps, or has slept", SOON, || {
+            let now = shop.api.run(&run);
+            ["Sleeping", "Completed"]
+                .contains(&text(&now, "status"))
+                .then_some(())
+        });
+        let pause = ["runs", "pause", &run, "--reason", reason, "--json"];
+        let ran = shop.abide(&pause);
+        // Otherwise it slept less than a command takes.
+        (ran.code == 0).then(|| (run, sleep_ms, ran.json()))
+    });
     assert_eq!(paused["status"], "Paused");
     assert!(
         text(&paused, "paused_reason").contains("the printer is out"),
@@ -215,7 +226,7 @@ fn a_paused_run_keeps_what_comes_for_it_until_it_is_resumed() {
     );
     let shop = shop.crash();
     // Another run that begins to sleep later for as long: when it has ended, the first one's time has come as well.
-    let other = shop.remind("operate/remind", &json!({"n": 8, "sleep_ms": 1_500}));
+    let other = shop.remind("operate/remind", &json!({"n": 8, "sleep_ms": sleep_ms}));
     assert_eq!(shop.api.ended(&other, SOON)["status"], "Completed");
     assert_eq!(shop.api.run(&run)["status"], "Paused");
     let said = shop.abide(&["runs", "show", &run]).done();
@@ -332,6 +343,7 @@ fn a_run_behind_a_limit_says_so_and_other_keys_go_on() {
 #[test]
 fn an_event_in_a_debounce_is_followed_until_its_run_has_ended() {
     let shop = Shop::open();
+    // It has to be quiet for so long that two commands fit in, also on a slow machine.
     let event = shop.api.send("operate/changed", &json!({"n": 1}));
     let shown = shop.api.get(&format!("/api/v1/events/{event}"));
     assert_eq!(shown.json["pending"][0]["control"], "debounce");

