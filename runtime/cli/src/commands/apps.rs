@@ -5,11 +5,11 @@ use chrono::Utc;
 use clap::{Args, Subcommand};
 
 use crate::cli::{Output, Server};
-use crate::client::model::{App, Page};
+use crate::client::model::App;
+use crate::commands::list::Whole;
 use crate::outcome::Outcome;
-use crate::render::table::{Cell, table};
+use crate::render::table::Cell;
 use crate::render::time;
-use crate::terminal::{Look, print, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Apps {
@@ -36,16 +36,6 @@ pub(crate) struct List {
 impl List {
     async fn run(self) -> Result<Outcome> {
         let client = self.server.client()?;
-        let text = client.get(&["api", "v1", "apps"], &[]).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let apps: Page<App> = client.parse(&text)?;
-        if apps.data.is_empty() {
-            eprintln!("no apps: `abide dev` or `abide deploy` brings some");
-            return Ok(Outcome::Done);
-        }
         let now = Utc::now();
         let row = |app: &App| {
             [
@@ -65,20 +55,20 @@ impl List {
                 ),
             ]
         };
-        let rows: Vec<_> = apps.data.iter().map(row).collect();
-        print(&table(
-            Look::stdout(),
-            [
-                "APP",
-                "FUNCTIONS",
-                "VERSION",
-                "SIZE",
-                "DEPLOYMENTS",
-                "DEPLOYED",
-            ],
-            &rows,
-        ))?;
-        Ok(Outcome::Done)
+        let head = [
+            "APP",
+            "FUNCTIONS",
+            "VERSION",
+            "SIZE",
+            "DEPLOYMENTS",
+            "DEPLOYED",
+        ];
+        let whole = Whole {
+            kind: "apps",
+            query: &[],
+            none: "no apps: `abide dev` or `abide deploy` brings some",
+        };
+        whole.show(&client, &self.output, head, row).await
     }
 }
 

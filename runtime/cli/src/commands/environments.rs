@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::{Output, Server};
-use crate::client::model::Page;
+use crate::commands::list::Whole;
 use crate::outcome::Outcome;
-use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::render::table::Cell;
+use crate::terminal::{one_line, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Environments {
@@ -76,12 +76,6 @@ struct Environment {
 impl List {
     async fn run(self) -> Result<Outcome> {
         let client = self.server.client()?;
-        let text = client.get(&["api", "v1", "environments"], &[]).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let listed: Page<Environment> = client.parse(&text)?;
         let row = |it: &Environment| {
             [
                 Cell::plain(one_line(&it.name)),
@@ -90,10 +84,13 @@ impl List {
                 Cell::plain(it.executing.to_string()),
             ]
         };
-        let rows: Vec<_> = listed.data.iter().map(row).collect();
         let head = ["ENVIRONMENT", "CREATED", "APPS", "EXECUTING"];
-        print(&table(Look::stdout(), head, &rows))?;
-        Ok(Outcome::Done)
+        let whole = Whole {
+            kind: "environments",
+            query: &[],
+            none: "no environments",
+        };
+        whole.show(&client, &self.output, head, row).await
     }
 }
 

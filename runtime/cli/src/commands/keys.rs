@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::{Output, Server};
-use crate::client::model::Page;
+use crate::commands::list::Whole;
 use crate::outcome::Outcome;
-use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::render::table::Cell;
+use crate::terminal::{one_line, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Keys {
@@ -148,16 +148,6 @@ impl List {
         let client = self.server.client()?;
         let only = self.server.environment.as_deref();
         let query: Vec<_> = only.iter().map(|name| ("environment", *name)).collect();
-        let text = client.get(&["api", "v1", "keys"], &query).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let listed: Page<Key> = client.parse(&text)?;
-        if listed.data.is_empty() {
-            eprintln!("no keys; `abide keys create` makes one");
-            return Ok(Outcome::Done);
-        }
         let row = |key: &Key| {
             [
                 Cell::plain(one_line(&key.id)),
@@ -175,7 +165,6 @@ impl List {
                 Cell::dim(key.last_used_at.clone().unwrap_or_default()),
             ]
         };
-        let rows: Vec<_> = listed.data.iter().map(row).collect();
         let head = [
             "KEY-ID",
             "NAME",
@@ -187,8 +176,12 @@ impl List {
             "EXPIRES",
             "LAST USED",
         ];
-        print(&table(Look::stdout(), head, &rows))?;
-        Ok(Outcome::Done)
+        let whole = Whole {
+            kind: "keys",
+            query: &query,
+            none: "no keys; `abide keys create` makes one",
+        };
+        whole.show(&client, &self.output, head, row).await
     }
 }
 

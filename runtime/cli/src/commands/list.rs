@@ -5,11 +5,49 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::cli::Output;
 use crate::client::Client;
 use crate::client::model::Page;
+use crate::outcome::Outcome;
+use crate::render::table::{Cell, table};
+use crate::terminal::{Look, print, print_line};
 
 /// The most that one answer of the server holds.
 const MOST_AT_ONCE: u32 = 200;
+
+/// A list that the server gives in one answer.
+pub(crate) struct Whole<'a> {
+    /// What of, as the API's path has it.
+    pub(crate) kind: &'a str,
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    /// What to say where there is none.
+    pub(crate) none: &'a str,
+}
+
+impl Whole<'_> {
+    /// Shows it as a table, or as it came where JSON is asked for.
+    pub(crate) async fn show<T: DeserializeOwned, const N: usize>(
+        &self,
+        client: &Client,
+        output: &Output,
+        head: [&str; N],
+        row: impl Fn(&T) -> [Cell; N],
+    ) -> Result<Outcome> {
+        let text = client.get(&["api", "v1", self.kind], self.query).await?;
+        if output.json {
+            print_line(&text)?;
+            return Ok(Outcome::Done);
+        }
+        let listed: Page<T> = client.parse(&text)?;
+        if listed.data.is_empty() {
+            eprintln!("{}", self.none);
+            return Ok(Outcome::Done);
+        }
+        let rows: Vec<_> = listed.data.iter().map(row).collect();
+        print(&table(Look::stdout(), head, &rows))?;
+        Ok(Outcome::Done)
+    }
+}
 
 /// Items as they came, so that `--json` shows all of them.
 #[derive(Debug, Serialize)]

@@ -6,9 +6,10 @@ use clap::{Args, Subcommand};
 use crate::cli::{Output, Server};
 use crate::client::model::{Page, Schema};
 use crate::commands::json_from;
+use crate::commands::list::Whole;
 use crate::outcome::Outcome;
-use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::render::table::Cell;
+use crate::terminal::{Look, one_line, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Schemas {
@@ -92,16 +93,6 @@ pub(crate) struct Delete {
 impl List {
     async fn run(self) -> Result<Outcome> {
         let client = self.server.client()?;
-        let text = client.get(&["api", "v1", "schemas"], &[]).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let schemas: Page<Schema> = client.parse(&text)?;
-        if schemas.data.is_empty() {
-            eprintln!("no schemas: events are taken as they come; `abide schemas set` sets one");
-            return Ok(Outcome::Done);
-        }
         let row = |schema: &Schema| {
             [
                 Cell::plain(one_line(&schema.event)),
@@ -110,10 +101,13 @@ impl List {
                 Cell::dim(text_of(schema)),
             ]
         };
-        let rows: Vec<_> = schemas.data.iter().map(row).collect();
         let head = ["EVENT", "V", "SET BY", "SCHEMA"];
-        print(&table(Look::stdout(), head, &rows))?;
-        Ok(Outcome::Done)
+        let whole = Whole {
+            kind: "schemas",
+            query: &[],
+            none: "no schemas: events are taken as they come; `abide schemas set` sets one",
+        };
+        whole.show(&client, &self.output, head, row).await
     }
 }
 

@@ -4,11 +4,12 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::cli::{Output, Server};
-use crate::client::model::{Function, Page};
+use crate::client::model::Function;
+use crate::commands::list::Whole;
 use crate::dev::banner::triggers;
 use crate::outcome::Outcome;
-use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::render::table::Cell;
+use crate::terminal::one_line;
 
 /// Lists the functions that are deployed, and what starts them.
 #[derive(Args)]
@@ -22,16 +23,6 @@ pub(crate) struct List {
 impl List {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let client = self.server.client()?;
-        let text = client.get(&["api", "v1", "functions"], &[]).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let functions: Page<Function> = client.parse(&text)?;
-        if functions.data.is_empty() {
-            eprintln!("no functions: `abide dev` or `abide deploy` brings some");
-            return Ok(Outcome::Done);
-        }
         let row = |function: &Function| {
             let state = function.paused_at.map_or("", |_| "paused");
             [
@@ -40,12 +31,12 @@ impl List {
                 Cell::dim(one_line(&triggers(function))),
             ]
         };
-        let rows: Vec<_> = functions.data.iter().map(row).collect();
-        print(&table(
-            Look::stdout(),
-            ["FUNCTION", "STATE", "STARTED"],
-            &rows,
-        ))?;
-        Ok(Outcome::Done)
+        let head = ["FUNCTION", "STATE", "STARTED"];
+        let whole = Whole {
+            kind: "functions",
+            query: &[],
+            none: "no functions: `abide dev` or `abide deploy` brings some",
+        };
+        whole.show(&client, &self.output, head, row).await
     }
 }

@@ -6,11 +6,10 @@ use clap::Args;
 
 use super::model::Notification;
 use crate::cli::{Output, Server};
-use crate::client::model::Page;
+use crate::commands::list::Whole;
 use crate::outcome::Outcome;
-use crate::render::table::{Cell, table};
+use crate::render::table::Cell;
 use crate::render::time::relative;
-use crate::terminal::{Look, print, print_line};
 
 /// Lists the notifications, and how their targets are.
 #[derive(Args)]
@@ -24,16 +23,6 @@ pub(crate) struct List {
 impl List {
     pub(super) async fn run(self) -> Result<Outcome> {
         let client = self.server.client()?;
-        let text = client.get(&["api", "v1", "notifications"], &[]).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let all: Page<Notification> = client.parse(&text)?;
-        if all.data.is_empty() {
-            eprintln!("no notifications: `abide notify add` makes one");
-            return Ok(Outcome::Done);
-        }
         let now = Utc::now();
         let row = |it: &Notification| {
             let delivered = it.delivered_at.map(|at| relative(at, now));
@@ -45,9 +34,12 @@ impl List {
                 Cell::plain(it.rules_in_words()),
             ]
         };
-        let rows: Vec<_> = all.data.iter().map(row).collect();
         let head = ["NOTIFICATION", "TELLS", "STATE", "DELIVERED", "OF"];
-        print(&table(Look::stdout(), head, &rows))?;
-        Ok(Outcome::Done)
+        let whole = Whole {
+            kind: "notifications",
+            query: &[],
+            none: "no notifications: `abide notify add` makes one",
+        };
+        whole.show(&client, &self.output, head, row).await
     }
 }

@@ -4,41 +4,21 @@ use anyhow::Result;
 use clap::Args;
 
 use super::model::{Notification, Target, time};
-use crate::cli::{Output, Server};
+use crate::commands::named::{Named, print_sheet};
 use crate::outcome::Outcome;
-use crate::terminal::{Look, one_line, print_line};
 
 /// Shows a notification: of what it tells, and how its last delivery went. Its secret is never shown.
 #[derive(Args)]
 pub(crate) struct Show {
-    /// The notification.
-    #[arg(value_name = "NAME")]
-    name: String,
     #[command(flatten)]
-    server: Server,
-    #[command(flatten)]
-    output: Output,
+    notification: Named,
 }
 
 impl Show {
     pub(super) async fn run(self) -> Result<Outcome> {
-        let client = self.server.client()?;
-        let path = ["api", "v1", "notifications", &self.name];
-        let text = client.get(&path, &[]).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let it: Notification = client.parse(&text)?;
-        let look = Look::stdout();
-        let state = match it.state() {
-            "" => String::new(),
-            state => format!("  {}", look.odd(state)),
-        };
-        print_line(&format!("{}{state}", look.bold(&it.name)))?;
-        for (name, value) in lines(&it) {
-            let name = format!("{name:<15}");
-            print_line(&format!("  {}{}", look.dim(name), one_line(&value)))?;
+        let found = self.notification.fetch::<Notification>("notifications");
+        if let Some((_, it)) = found.await? {
+            print_sheet(&it.name, it.state(), 15, lines(&it))?;
         }
         Ok(Outcome::Done)
     }

@@ -5,10 +5,10 @@ use clap::Args;
 
 use super::model::Webhook;
 use crate::cli::{Output, Server};
-use crate::client::model::Page;
+use crate::commands::list::Whole;
 use crate::outcome::Outcome;
-use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::render::table::Cell;
+use crate::terminal::one_line;
 
 /// Lists the webhooks, and where their providers send.
 #[derive(Args)]
@@ -22,16 +22,6 @@ pub(crate) struct List {
 impl List {
     pub(super) async fn run(self) -> Result<Outcome> {
         let client = self.server.client()?;
-        let text = client.get(&["api", "v1", "webhooks"], &[]).await?;
-        if self.output.json {
-            print_line(&text)?;
-            return Ok(Outcome::Done);
-        }
-        let webhooks: Page<Webhook> = client.parse(&text)?;
-        if webhooks.data.is_empty() {
-            eprintln!("no webhooks: `abide webhooks add` adds one");
-            return Ok(Outcome::Done);
-        }
         let row = |webhook: &Webhook| {
             [
                 Cell::plain(&webhook.name),
@@ -41,9 +31,12 @@ impl List {
                 Cell::dim(one_line(webhook.event_name.as_deref().unwrap_or_default())),
             ]
         };
-        let rows: Vec<_> = webhooks.data.iter().map(row).collect();
         let head = ["WEBHOOK", "PROVIDER", "STATE", "PATH", "EVENT"];
-        print(&table(Look::stdout(), head, &rows))?;
-        Ok(Outcome::Done)
+        let whole = Whole {
+            kind: "webhooks",
+            query: &[],
+            none: "no webhooks: `abide webhooks add` adds one",
+        };
+        whole.show(&client, &self.output, head, row).await
     }
 }
