@@ -19,6 +19,8 @@ enum Manner {
     ClosesAfter(usize),
     /// Reads one more request and closes instead of answering it.
     HangsUpAfter(usize),
+    /// Reads one more request and resets the connection, as a system does for a server that had closed it.
+    ResetsAfter(usize),
     /// Sends more than anybody wants.
     Floods,
 }
@@ -74,13 +76,18 @@ async fn converse(mut stream: TcpStream, manner: Manner, requests: Arc<AtomicUsi
             }
         }
         buffer.clear();
-        if matches!(manner, Manner::HangsUpAfter(most) if answered >= most) {
-            return;
+        match manner {
+            Manner::HangsUpAfter(most) if answered >= most => return,
+            Manner::ResetsAfter(most) if answered >= most => {
+                stream.set_zero_linger().expect("a socket's option");
+                return;
+            }
+            _ => {}
         }
         requests.fetch_add(1, Ordering::SeqCst);
         let body = match manner {
             Manner::Floods => "x".repeat(FLOOD),
-            Manner::Keeps | Manner::ClosesAfter(_) | Manner::HangsUpAfter(_) => "ok".into(),
+            _ => "ok".into(),
         };
         let answer = format!(
             "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
@@ -159,16 +166,18 @@ async fn a_connection_that_the_server_closed_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_met_a_closing_connection_is_repeated_only_if_a_server_may_get_it_twice() {
-    let server = Server::start(Manner::HangsUpAfter(1)).await;
-    let (client, egress) = (HttpClient::new().expect("a client"), server.egress());
-    for _ in 0..3 {
-        fetch(&client, &egress, &server, "GET")
-            .await
-            .expect("an answer");
+    for manner in [Manner::HangsUpAfter(1), Manner::ResetsAfter(1)] {
+        let server = Server::start(manner).await;
+        let (client, egress) = (HttpClient::new().expect("a client"), server.egress());
+        for _ in 0..3 {
+            fetch(&client, &egress, &server, "GET")
+                .await
+                .expect("an answer");
+        }
+        assert_eq!(server.counts(), (3, 3));
+        let failed = fetch(&client, &egress, &server, "POST").await;
+        assert!(matches!(failed, Err(FetchError::Http(_))), "{failed:?}");
     }
-    assert_eq!(server.counts(), (3, 3));
-    let failed = fetch(&client, &egress, &server, "POST").await;
-    assert!(matches!(failed, Err(FetchError::Http(_))), "{failed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

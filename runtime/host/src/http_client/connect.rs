@@ -1,5 +1,6 @@
 //! One exchange: look up, check, connect (or take a connection that waits), send.
 
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -158,8 +159,8 @@ impl HttpClient {
                 Err(mut failed) => {
                     // A connection that the server closed while it waited: nothing of the request left, or nothing that it may not get twice.
                     let unsent = failed.take_message();
-                    let closed = failed.error().is_incomplete_message();
-                    match unsent.or(if closed { again } else { None }) {
+                    let again = again.filter(|_| closed_meanwhile(failed.error()));
+                    match unsent.or(again) {
                         Some(unsent) if reused => request = unsent,
                         Some(_) | None => {
                             return Err(FetchError::Http(describe(failed.error())));
@@ -246,6 +247,25 @@ impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// Whether a request failed because the server had closed its connection: the end of what it sends is seen, or, if it answers what
+/// came after its end, a reset or a broken pipe.
+fn closed_meanwhile(error: &hyper::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            return matches!(
+                io.kind(),
+                ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::UnexpectedEof
+            );
+        }
+        source = cause.source();
+    }
+    error.is_incomplete_message()
 }
 
 /// The same request once more, if a server may get it twice: RFC 9110, section 9.2.2.
