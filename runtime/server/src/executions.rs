@@ -191,32 +191,41 @@ async fn drive(node: &Weak<Inner>, run: Run, token: Token) -> Result<(), Failure
             tracing::error!(run = %id, function = %run.function, environment = &*node.environment, %divergence, "the run is paused: its code is not deterministic");
         }
     }
-    if node.check_replay
-        && let Some(divergence) = check_replay(&node, &run).await?
-    {
-        tracing::error!(run = %run.id, function = %run.function, environment = &*node.environment, %divergence, "--check-replay: the run does not replay");
-        return Err(divergence.to_failure());
+    if !node.check_replay {
+        return Ok(());
     }
-    Ok(())
+    match check_replay(&node, &run).await {
+        Ok(None) => Ok(()),
+        Ok(Some(divergence)) => {
+            tracing::error!(run = %run.id, function = %run.function, environment = &*node.environment, %divergence, "--check-replay: the run does not replay");
+            Err(divergence.to_failure())
+        }
+        Err(Unprepared::Broken(failure)) => Err(failure),
+        // What was executed stands: only the check is left out.
+        Err(Unprepared::Lacking(reason)) => {
+            tracing::warn!(run = %run.id, function = %run.function, environment = &*node.environment, reason, "--check-replay: the run cannot be replayed now; this time it is not checked");
+            Ok(())
+        }
+    }
 }
 
 /// How long a run waits for what the machine lacks: at first, and, doubled each time, at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Why an execution does not begin.
-enum Unprepared {
+/// Why an execution, or a replay, does not begin.
+pub(crate) enum Unprepared {
     /// The run cannot be executed as it is recorded: it is paused.
     Broken(Failure),
     /// The machine lacks something that it has again later, such as file descriptors: the run waits.
     Lacking(String),
 }
 
-impl Unprepared {
-    fn into_failure(self) -> Failure {
-        match self {
-            Self::Broken(failure) => failure,
-            Self::Lacking(reason) => broken(reason),
+impl From<Unprepared> for ReadError {
+    fn from(why: Unprepared) -> Self {
+        match why {
+            Unprepared::Broken(failure) => Self::new(failure.to_string()),
+            Unprepared::Lacking(reason) => Self::transient(reason),
         }
     }
 }
@@ -336,9 +345,9 @@ fn info(node: &Inner, run: &Run, events: &Events) -> RunInfo {
 pub(crate) async fn check_replay(
     node: &Arc<Inner>,
     run: &Run,
-) -> Result<Option<Box<Divergence>>, Failure> {
-    let app = node.components.get(run.digest).await.map_err(broken)?;
-    let events = events(node, run).map_err(Unprepared::into_failure)?;
+) -> Result<Option<Box<Divergence>>, Unprepared> {
+    let app = node.components.get(run.digest).await?;
+    let events = events(node, run)?;
     // The store failed: the node is about to stop, and says so itself.
     if node.shard_barrier().await.is_err() {
         return Ok(None);
@@ -354,7 +363,9 @@ pub(crate) async fn check_replay(
     let checked = node
         .host
         .check_replay(&app, info, events, entries, recorded);
-    checked.await.map_err(broken)
+    checked
+        .await
+        .map_err(|error| Unprepared::Broken(broken(error)))
 }
 
 /// Whether this journal, read before `run`, holds everything that the run's code did.

@@ -140,9 +140,8 @@ impl Node {
         let Some(run) = self.inner.view.run(run)? else {
             return Ok(None);
         };
-        executions::check_replay(&self.inner, &run)
-            .await
-            .map_err(|failure| ReadError::new(failure.to_string()))
+        let checked = executions::check_replay(&self.inner, &run).await;
+        Ok(checked?)
     }
 
     /// Writes a run that was exported elsewhere, after its component if there is one; nothing of it is executed. Durable when this returns;
