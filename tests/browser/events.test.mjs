@@ -64,6 +64,17 @@ pageTest("a new event appears without a reload", guard, async ({ page, server })
   assert.equal(await page.evaluate(() => globalThis.loaded), "once");
 });
 
+pageTest("what came between a page and its stream appears too", guard, async ({ page, server }) => {
+  let opened;
+  const asked = new Promise((resolve) => (opened = resolve));
+  await page.route("**/api/v1/stream*", opened);
+  await open(page, "/events");
+  const stream = await asked;
+  const event = await server.send("nobody/listened.yet", { n: 1 });
+  await stream.continue();
+  await page.locator(`main a[href="/events/${event}"]`).first().waitFor();
+});
+
 pageTest("the list is searched by name", guard, async ({ page, server }) => {
   const event = await server.send("nobody/seeks.me", { n: 1 });
   await server.send("nobody/else", { n: 2 });

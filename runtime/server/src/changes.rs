@@ -78,6 +78,11 @@ impl Changes {
         self.count.subscribe()
     }
 
+    /// The position now, as clients get it.
+    pub(crate) fn present(&self) -> String {
+        self.name(*self.count.borrow())
+    }
+
     /// A position as clients get it.
     pub(crate) fn name(&self, position: u64) -> String {
         format!("{:016x}-{position}", self.life)

@@ -41,10 +41,30 @@ async fn a_client_that_comes_back_gets_what_it_missed() {
     drop(messages);
     send(&served, "two").await;
     send(&served, "three").await;
-    let mut messages = follow(&served, "/api/v1/stream", &last).await;
+    let in_header = ("/api/v1/stream".to_owned(), last.as_str());
+    let in_address = (format!("/api/v1/stream?last_event_id={last}"), "");
+    for (path, header) in [&in_header, &in_address] {
+        let mut messages = follow(&served, path, header).await;
+        assert_eq!(messages.next().await.expect("a message").0, "open");
+        assert_eq!(next_name(&mut messages).await, "two");
+        assert_eq!(next_name(&mut messages).await, "three");
+    }
+    // A browser that opens a stream again sends what it has seen last beside the address, which says what it had seen first.
+    let mut messages = follow(
+        &served,
+        &in_address.0,
+        &last_after_two(&served, &last).await,
+    )
+    .await;
+    assert_eq!(messages.next().await.expect("a message").0, "open");
+    assert_eq!(next_name(&mut messages).await, "three");
+}
+
+async fn last_after_two(served: &Served, last: &str) -> String {
+    let mut messages = follow(served, "/api/v1/stream", last).await;
     assert_eq!(messages.next().await.expect("a message").0, "open");
     assert_eq!(next_name(&mut messages).await, "two");
-    assert_eq!(next_name(&mut messages).await, "three");
+    messages.id.clone()
 }
 
 #[tokio::test]

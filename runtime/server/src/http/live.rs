@@ -46,6 +46,8 @@ struct Wanted {
     /// None: no runs.
     runs: Option<Selection>,
     events: Events,
+    /// The position that it names in the address. Browsers set no header when they open a stream, only when they open it again.
+    after: Option<String>,
 }
 
 /// Which events a client wants to see.
@@ -68,7 +70,15 @@ impl Events {
 
 impl Wanted {
     fn parse(query: Option<&str>) -> Result<Self, ApiError> {
-        let known = ["show", "function", "app", "status", "if", "name"];
+        let known = [
+            "show",
+            "function",
+            "app",
+            "status",
+            "if",
+            "name",
+            "last_event_id",
+        ];
         let params = Params::parse(query, &known)?;
         let (mut runs, mut events) = (false, false);
         for part in params.all("show").iter().flat_map(|text| text.split(',')) {
@@ -95,6 +105,7 @@ impl Wanted {
                 None => Events::All,
                 Some(name) => Events::Named(name.to_owned()),
             },
+            after: params.get("last_event_id").map(str::to_owned),
         })
     }
 }
@@ -115,6 +126,7 @@ impl Wanted {
         ("if" = Option<String>, Query, description = "Only runs for which this condition in CEL holds, over `event`, `output` and `error`"),
         ("name" = Option<String>, Query, description = "Only events of this name"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last message of an earlier stream: go on after it"),
+        ("last_event_id" = Option<String>, Query, description = "The same, for clients that can't set a header when they open a stream; the header goes before it"),
     ),
     responses((status = 200, description = "Messages", body = String, content_type = "text/event-stream"))
 )]
@@ -128,7 +140,8 @@ pub(super) async fn follow(
     let changes = &api.node.inner.changes;
     let mut count = changes.watch();
     let now = *count.borrow_and_update();
-    let last = headers.get(&LAST_EVENT_ID).map(|id| id.to_str().ok());
+    let in_header = headers.get(&LAST_EVENT_ID).map(|id| id.to_str().ok());
+    let last = in_header.or(wanted.after.as_deref().map(Some));
     let last = last.map(|id| id.and_then(|id| changes.position(id).ok()));
     let (position, first) = match last {
         None => (now, "open"),

@@ -122,7 +122,7 @@ pub(super) async fn show(visit: Visit, Path(id): Path<String>) -> Result<Respons
         (how_to_deploy())
     };
     let page = visit.page(Section::Apps, &app.id);
-    Ok(page.live("/api/v1/stream?show=runs").show(content))
+    Ok(page.live("runs").show(content))
 }
 
 fn facts(visit: &Visit, app: &AppView, current: Option<&DeploymentView>) -> Markup {

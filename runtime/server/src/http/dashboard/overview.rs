@@ -148,7 +148,7 @@ pub(super) async fn show(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
         }
     };
     let page = visit.page(Section::Overview, "Overview");
-    Ok(page.live("/api/v1/stream?show=runs").show(content))
+    Ok(page.live("runs").show(content))
 }
 
 async fn known(visit: &Visit) -> Result<Known, ApiError> {

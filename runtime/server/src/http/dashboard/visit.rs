@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use abide_core::ids::RunId;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -11,7 +12,7 @@ use maud::Markup;
 
 use super::forms::{self, Flash};
 use super::shell::{self, Frame, Section};
-use super::{preferences, respond};
+use super::{paths, preferences, respond};
 use crate::admin::Principal;
 use crate::admin::keys::Session;
 use crate::http::gate::{self, Caller};
@@ -25,6 +26,8 @@ pub(super) struct Visit {
     pub(super) principal: Principal,
     /// When.
     pub(super) now_ms: u64,
+    /// Where the stream of changes stood before anything was read for the page.
+    position: String,
     /// The path with its query, or a page near it.
     pub(super) here: String,
     /// The session, where one was asked for.
@@ -57,6 +60,7 @@ impl FromRequestParts<Api> for Visit {
             // Open routes have no principal, and their pages show nothing of an environment.
             principal: principal.unwrap_or_else(Principal::nobody),
             now_ms: api.node.clock().now_ms(),
+            position: api.node.inner.changes.present(),
             here: here.unwrap_or_else(|| "/".to_owned()),
             session,
             theme: preferences::Theme::of(&parts.headers),
@@ -111,9 +115,19 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Its parts with `data-live` are kept fresh whenever this stream of the API tells of something.
-    pub(super) fn live(mut self, stream: impl Into<String>) -> Self {
-        self.live = Some(stream.into());
+    /// Its parts with `data-live` are kept fresh: with all `runs`, or `events`, that changed since the page began to be made.
+    pub(super) fn live(mut self, show: &str) -> Self {
+        let position = &self.visit.position;
+        self.live = Some(format!(
+            "/api/v1/stream?show={show}&last_event_id={position}"
+        ));
+        self
+    }
+
+    /// The same with one run, whose stream begins with the run as it stands.
+    pub(super) fn live_with(mut self, run: RunId) -> Self {
+        let run = paths::run(run);
+        self.live = Some(format!("/api/v1{run}/stream?steps=false"));
         self
     }
 

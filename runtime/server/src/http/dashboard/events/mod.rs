@@ -57,7 +57,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     // A page of the past does not change by what is new.
     let page = match params.get("cursor") {
         Some(_) => page,
-        None => page.live("/api/v1/stream?show=events"),
+        None => page.live("events"),
     };
     Ok(page.show(content))
 }

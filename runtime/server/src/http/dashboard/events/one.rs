@@ -62,7 +62,7 @@ pub(in crate::http::dashboard) async fn show(
         }
     };
     let page = visit.page(Section::Events, &event.name);
-    Ok(page.live("/api/v1/stream?show=runs").show(content))
+    Ok(page.live("runs").show(content))
 }
 
 /// Asks for what became of the event.

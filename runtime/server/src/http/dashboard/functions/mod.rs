@@ -35,7 +35,7 @@ pub(super) async fn list(visit: Visit) -> Result<Response, PageError> {
         }
     };
     let page = visit.page(Section::Functions, "Functions");
-    Ok(page.live("/api/v1/stream?show=runs").show(content))
+    Ok(page.live("runs").show(content))
 }
 
 fn table(visit: &Visit, functions: &[FunctionView]) -> Markup {

@@ -68,7 +68,7 @@ pub(in crate::http::dashboard) async fn show(
         }
     };
     let page = visit.page(Section::Functions, &view.id);
-    Ok(page.live("/api/v1/stream?show=runs").show(content))
+    Ok(page.live("runs").show(content))
 }
 
 async fn latest(api: &Api, id: &FunctionId) -> Result<Vec<RunView>, ApiError> {

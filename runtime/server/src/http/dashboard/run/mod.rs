@@ -67,11 +67,7 @@ pub(super) async fn show(
     };
     let title = format!("{} {}", run.run.function_id, run.run.status);
     let page = visit.page(Section::Runs, &title);
-    let page = if over {
-        page
-    } else {
-        page.live(format!("/api/v1{}/stream?steps=false", paths::run(id)))
-    };
+    let page = if over { page } else { page.live_with(id) };
     Ok(page.show(content))
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn list(visit: Visit, RawQuery(query): RawQuery) -> Result<Resp
     // A page of the past does not change by what is new.
     let page = match filter.get("cursor") {
         Some(_) => page,
-        None => page.live("/api/v1/stream?show=runs"),
+        None => page.live("runs"),
     };
     Ok(page.show(content))
 }
