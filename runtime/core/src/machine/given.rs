@@ -31,7 +31,7 @@ impl Machine {
             _ => None,
         };
         if let Some(input) = input {
-            self.state_bytes += input.len();
+            self.keep_in_state(op, input.len());
             self.entries.push(Entry::Input {
                 op,
                 input,

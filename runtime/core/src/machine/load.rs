@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::{
     Asked, CarriedFrom, Change, Completion, Machine, Occurrences, Op, OpState, Position, RunInfo,
+    data_bytes, state_bytes,
 };
-use crate::journal::{Carried, Entry, OpNumber, Outcome, WORKFLOW_OP};
+use crate::journal::{Carried, Entry, OpNumber, WORKFLOW_OP};
 use crate::state::RunEnd;
 
 /// A journal that no machine can have written: the store is damaged, or the entries belong to another run.
@@ -200,9 +201,11 @@ impl Machine {
             Entry::BodyFailed {
                 op,
                 attempt,
+                failure,
                 retry_at_ms,
                 ..
             } => {
+                self.state_bytes += data_bytes(&failure);
                 let record = self.attempted(op, attempt)?;
                 record.attempt = attempt + 1;
                 record.reached_out_ms = None;
@@ -227,9 +230,7 @@ impl Machine {
             Entry::Completed {
                 op, outcome, at_ms, ..
             } => {
-                if let Outcome::Done(json) = &outcome {
-                    self.state_bytes += json.len();
-                }
+                self.state_bytes += state_bytes(&outcome);
                 self.completed += 1;
                 let completed = self.completed;
                 let record = self.known(op)?;
@@ -277,9 +278,7 @@ impl Machine {
         if carried.op as usize != self.ops.len() || !self.asked.is_empty() {
             return Err("a result is carried over in the wrong place".into());
         }
-        if let Outcome::Done(json) = &carried.outcome {
-            self.state_bytes += json.len();
-        }
+        self.state_bytes += state_bytes(&carried.outcome);
         self.completed += 1;
         let id: Arc<str> = carried.id.into();
         self.by_key

@@ -368,24 +368,37 @@ impl Machine {
     }
 
     /// The failure as it may be journaled: a guest's error is no way around the limits.
-    fn bounded(&mut self, mut failure: Failure) -> Failure {
+    fn bounded(&self, mut failure: Failure) -> Failure {
         twin::truncate(&mut failure.name, FAILURE_NAME_BYTES);
         twin::truncate(&mut failure.message, FAILURE_TEXT_BYTES);
         if let Some(stack) = &mut failure.stack {
             twin::truncate(stack, FAILURE_TEXT_BYTES);
         }
-        if let Some(data) = &failure.data {
-            let bytes = data.len();
-            if bytes > self.info.limits.step_result_bytes || !crate::is_json(data) {
-                failure.data = None;
-                failure.message.push_str(
-                    " (the error's data was dropped: it was too large, or not valid JSON)",
-                );
-            } else {
-                self.state_bytes += bytes;
-            }
+        if let Some(data) = &failure.data
+            && (data.len() > self.info.limits.step_result_bytes || !crate::is_json(data))
+        {
+            failure.data = None;
+            failure.message.push_str(
+                " (the error's data was dropped: it was too large, or not valid JSON)",
+            );
         }
         failure
+    }
+
+    /// Counts what a step leaves in the journal. A run with too much of it fails as soon as its code asks for news.
+    fn keep_in_state(&mut self, op: OpNumber, bytes: usize) {
+        self.state_bytes = self.state_bytes.saturating_add(bytes);
+        let limit = self.info.limits.run_state_bytes;
+        if bytes > 0 && self.state_bytes > limit && self.fatal.is_none() {
+            self.fatal = Some(Failure::permanent(
+                crate::failure::Origin::Limit,
+                format!(
+                    "step `{}`: with what it works on and returns, the run's state has {} bytes, more than the limit of {limit}",
+                    self.ops[op as usize].name(),
+                    self.state_bytes
+                ),
+            ));
+        }
     }
 
     /// Counts the bytes of an outcome, and turns one that is too large into a failure that says so. A failure of the platform
@@ -401,33 +414,36 @@ impl Machine {
                 failure.message
             );
         }
-        let Outcome::Done(json) = &outcome else {
-            return outcome;
-        };
-        let limits = &self.info.limits;
-        let step = self.ops[op as usize].name();
-        if json.len() > limits.step_result_bytes {
+        if let Outcome::Done(json) = &outcome
+            && json.len() > self.info.limits.step_result_bytes
+        {
             return Outcome::Failed(Failure::permanent(
                 crate::failure::Origin::Limit,
                 format!(
-                    "step `{step}`: its result has {} bytes, more than the limit of {}; return less, or a reference to where it is kept",
+                    "step `{}`: its result has {} bytes, more than the limit of {}; return less, or a reference to where it is kept",
+                    self.ops[op as usize].name(),
                     json.len(),
-                    limits.step_result_bytes
+                    self.info.limits.step_result_bytes
                 ),
             ));
         }
-        self.state_bytes += json.len();
-        if self.state_bytes > limits.run_state_bytes && self.fatal.is_none() {
-            self.fatal = Some(Failure::permanent(
-                crate::failure::Origin::Limit,
-                format!(
-                    "step `{step}`: with its result the run's state has {} bytes, more than the limit of {}",
-                    self.state_bytes, limits.run_state_bytes
-                ),
-            ));
-        }
+        self.keep_in_state(op, state_bytes(&outcome));
         outcome
     }
+}
+
+/// What an outcome counts as in the state of its run.
+fn state_bytes(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Done(json) => json.len(),
+        Outcome::Failed(failure) => data_bytes(failure),
+        Outcome::Empty => 0,
+    }
+}
+
+/// What a failure counts as: its data. Its words are bounded by themselves.
+fn data_bytes(failure: &Failure) -> usize {
+    failure.data.as_ref().map_or(0, |data| data.len())
 }
 
 impl Op {

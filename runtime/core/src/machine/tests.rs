@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Arrival, Change, Machine, Next, Now, RunInfo, Stop, TwinNext};
+use super::{
+    Arrival, Change, Divergence, Machine, Next, Now, Position, RunInfo, Stop, TwinNext,
+};
 use crate::failure::{Failure, Origin, RetryAdvice};
 use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
 use crate::journal::{Carried, Entry, Outcome};
@@ -310,6 +312,87 @@ fn a_result_that_nobody_wants_any_more_does_not_count_against_the_limit() {
         .twin_finish(&mut twin, 0, result, 1_000)
         .expect("it executes");
     assert_eq!(machine.next(), Ok(Next::Blocked));
+}
+
+#[test]
+fn what_failures_carry_counts_against_the_limit_of_the_state_also_after_a_restart() {
+    let limits = Limits {
+        run_state_bytes: 30,
+        ..Limits::default()
+    };
+    let (mut machine, mut twin) = executing(limits);
+    let failure = |retry| Failure {
+        data: Some(format!("\"{}\"", "x".repeat(18)).into()),
+        retry,
+        ..Failure::platform(Origin::Guest, "no")
+    };
+    machine
+        .twin_finish(&mut twin, 0, Err(failure(RetryAdvice::After(1_000))), 1_000)
+        .expect("it executes");
+    assert_eq!(machine.next(), Ok(Next::Blocked), "one is within the limit");
+    let entries = machine.take_progress().expect("an attempt failed").entries;
+
+    let mut machine = Machine::load(machine.info().clone(), entries, 9_000).expect("a journal");
+    start(&mut machine, "a").expect("as it is recorded");
+    assert_eq!(machine.next(), Ok(Next::Blocked));
+    machine.arrive(0, Arrival::Due, 9_000);
+    let mut twin = machine.twin();
+    let operation = Operation::Run(RunOptions::default());
+    let started = machine.twin_start(&mut twin, "a", &operation);
+    started.expect("the same operation");
+    let next = machine.twin_next(&mut twin, 9_000);
+    assert!(matches!(next, Ok(TwinNext::Execute(0, _))), "{next:?}");
+    machine
+        .twin_finish(&mut twin, 0, Err(failure(RetryAdvice::NonRetriable)), 9_000)
+        .expect("it executes");
+    let message = refused(machine.next());
+    assert!(
+        message.contains("step `a`") && message.contains("40 bytes"),
+        "{message}"
+    );
+}
+
+#[test]
+fn inputs_of_steps_count_against_the_limit_of_the_state_before_any_of_them_is_done() {
+    let limits = Limits {
+        run_state_bytes: 30,
+        ..Limits::default()
+    };
+    let mut machine = machine(limits);
+    let ids = &mut IdGenerator::new(1);
+    let mut begin = |id: &str| {
+        let input = Some("\"a text of 20 bytes\"".into());
+        let options = RunOptions {
+            input,
+            ..RunOptions::default()
+        };
+        machine.start(id, Operation::Run(options), Now { ms: 1_000, ids })
+    };
+    assert_eq!(begin("a"), Ok(0));
+    assert_eq!(begin("b"), Ok(1), "what it adds is known once it is recorded");
+    assert!(refused(begin("c")).contains("step `b`"));
+}
+
+#[test]
+fn a_divergence_that_a_twin_found_is_reported_behind_what_is_recorded() {
+    let mut recorded = machine(Limits::default());
+    start(&mut recorded, "a").expect("within the limits");
+    let entries = recorded.take_progress().expect("it began").entries;
+    let count = entries.len();
+    let mut machine = Machine::load(recorded.info().clone(), entries, 2_000).expect("a journal");
+    start(&mut machine, "a").expect("as it is recorded");
+    assert_eq!(machine.next(), Ok(Next::Blocked));
+    assert_eq!(machine.take_progress(), None, "nothing is new");
+    let divergence = Divergence {
+        index: 0,
+        recorded: Some("a".into()),
+        attempted: None,
+        differences: Vec::new(),
+    };
+    machine.pause_for(divergence.clone());
+    let progress = machine.take_progress().expect("the divergence");
+    assert_eq!(progress.first as usize, count);
+    assert_eq!(progress.position, Position::Diverged(divergence));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::occurrences::Occurrences;
 use super::workflow::unknown_ticket;
-use super::{Announced, Divergence, Machine, OpState, Phase, Stop, Ticket};
+use super::{Announced, Divergence, Machine, OpState, Phase, Stop, Ticket, data_bytes};
 use crate::failure::{Failure, Origin};
 use crate::journal::{Entry, OpNumber, Outcome, step_hash};
 use crate::log::{Written, beginning};
@@ -299,6 +299,7 @@ impl Machine {
         match policy.next_attempt_ms(&failure, attempt, now_ms, &identity) {
             None => self.complete(op, Outcome::Failed(failure), attempt + 1, now_ms),
             Some(retry_at_ms) => {
+                self.keep_in_state(op, data_bytes(&failure));
                 self.entries.push(Entry::BodyFailed {
                     op,
                     attempt,

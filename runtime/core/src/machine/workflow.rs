@@ -84,6 +84,9 @@ impl Machine {
         if (ticket as usize) < self.asked.len() {
             return self.check_recorded(ticket, &id, occurrence, operation, now.ms);
         }
+        if let Some(failure) = self.fatal.take() {
+            return Err(Stop::Failed(failure));
+        }
         if let Some(fault) = self.fault(ticket, &id, &operation, now.ms) {
             return Err(broken(&id, occurrence, &fault));
         }
