@@ -1,6 +1,6 @@
 //! When and how progress is handed to the node: in order, under the run's lock, in as few parts as possible.
 
-use abide_core::machine::{Divergence, Phase, Position, Progress};
+use abide_core::machine::{Divergence, Phase};
 use futures::future::BoxFuture;
 
 use super::run::{Run, State};
@@ -18,7 +18,6 @@ impl Run {
     fn flush_locked(&self, state: &mut State) {
         state.buffered_bytes = 0;
         if let Some(progress) = state.machine.take_progress() {
-            state.next_entry = progress.first + u32::try_from(progress.entries.len()).unwrap_or(0);
             self.port.progress(progress);
         }
     }
@@ -46,23 +45,12 @@ impl Run {
         self.port.barrier()
     }
 
-    /// Hands on the last progress of a run whose code diverged in a twin: the machine does not know of that.
+    /// Hands on the last progress of a run whose code diverged, perhaps in a twin: then the machine does not know of it yet.
     pub(crate) fn report_divergence(&self, divergence: &Divergence) {
         let mut state = self.state();
-        self.flush_locked(&mut state);
         if state.machine.phase() != Phase::Diverged {
-            self.port.progress(Progress {
-                first: state.next_entry,
-                entries: Vec::new(),
-                changes: Vec::new(),
-                sends: Vec::new(),
-                spans: Vec::new(),
-                logs: Vec::new(),
-                logged: state.machine.info().logged,
-                wants: Vec::new(),
-                releases: Vec::new(),
-                position: Position::Diverged(divergence.clone()),
-            });
+            state.machine.pause_for(divergence.clone());
         }
+        self.flush_locked(&mut state);
     }
 }

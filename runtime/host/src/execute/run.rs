@@ -55,7 +55,6 @@ pub(crate) struct State {
     pub(crate) given_up: bool,
     pub(crate) diverged: Option<Box<Divergence>>,
     fresh_failures: u32,
-    pub(super) next_entry: u32,
     pub(super) buffered_bytes: usize,
 }
 
@@ -87,7 +86,6 @@ impl Run {
                 given_up: false,
                 diverged: None,
                 fresh_failures: 0,
-                next_entry: 0,
                 buffered_bytes: 0,
             }),
         }
