@@ -27,11 +27,13 @@ pub use message::{FetchError, FetchRequest, FetchResponse};
 /// The most redirects that `fetch` follows.
 const MAX_REDIRECTS: u32 = 10;
 
-/// Headers that would go to a place that they are not meant for.
-const SECRET_HEADERS: [HeaderName; 3] = [
+/// Headers that would go to a place that they are not meant for. The last two hold the keys of model providers.
+const SECRET_HEADERS: [HeaderName; 5] = [
     header::AUTHORIZATION,
     header::COOKIE,
     header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
 ];
 
 /// Headers that the client sets itself.
@@ -201,7 +203,7 @@ fn redirect(
 /// What `location` means to a page at `base`.
 fn resolve(base: &Uri, location: &str) -> Option<Uri> {
     let location = location.split('#').next().unwrap_or_default();
-    if location.contains("://") {
+    if has_scheme(location) {
         return location.parse().ok();
     }
     let scheme = base.scheme_str()?;
@@ -221,6 +223,12 @@ fn resolve(base: &Uri, location: &str) -> Option<Uri> {
         format!("{folder}/{location}")
     };
     format!("{scheme}://{authority}{path}").parse().ok()
+}
+
+/// Whether a reference begins with a scheme. A query may well hold a URL: that of a page to come back to, for example.
+fn has_scheme(reference: &str) -> bool {
+    let scheme = reference.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| !scheme.contains(['/', '?']))
 }
 
 async fn collect(
@@ -264,6 +272,15 @@ mod tests {
             ("/z#part", "https://a.example/z"),
             ("z", "https://a.example/x/z"),
             ("?q=2", "https://a.example/x/y?q=2"),
+            (
+                "/login?back=https://a.example/x",
+                "https://a.example/login?back=https://a.example/x",
+            ),
+            (
+                "login?back=https://a.example/x",
+                "https://a.example/x/login?back=https://a.example/x",
+            ),
+            ("?back=http://b", "https://a.example/x/y?back=http://b"),
         ] {
             assert_eq!(
                 resolve(&base, location)
