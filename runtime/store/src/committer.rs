@@ -290,15 +290,22 @@ impl Committer {
         fence: Option<&Fence>,
     ) -> Result<Batch> {
         let mut rows = Batch::new();
-        let mut payloads = Vec::new();
+        let mut payloads: Vec<(BlobRef, Bytes)> = Vec::new();
         for (&key, value) in merged {
             match value {
                 // A removal of a row that never reached the backend costs a read here, and a log record there.
                 None if self.backend.get(key)?.is_none() => continue,
                 None => rows.delete(key.clone()),
                 Some(value) if value.len() > SPILL_ABOVE => {
-                    let blob = BlobRef::of(value);
-                    payloads.push((blob, Bytes::clone(value)));
+                    // Rows that share their value lie side by side, as do the arrivals of one event: it is hashed once.
+                    let blob = match payloads.last() {
+                        Some((blob, last)) if is_same(last, value) => *blob,
+                        _ => {
+                            let blob = BlobRef::of(value);
+                            payloads.push((blob, Bytes::clone(value)));
+                            blob
+                        }
+                    };
                     rows.put(key.clone(), envelope::encode_blob(key, &blob))
                 }
                 Some(value) => rows.put(key.clone(), envelope::encode_inline(key, value)),
@@ -324,6 +331,11 @@ impl Committer {
         }
         Ok(rows)
     }
+}
+
+/// Whether these are the same bytes in memory.
+fn is_same(a: &Bytes, b: &Bytes) -> bool {
+    a.as_ptr() == b.as_ptr() && a.len() == b.len()
 }
 
 fn touches(batch: &Batch, fence: &Fence) -> bool {

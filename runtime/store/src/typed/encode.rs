@@ -1,9 +1,11 @@
 //! Writes as rows: each record, and every index row that it implies.
 
+use std::sync::Arc;
+
 use abide_core::{
     event::Event,
     ids::{EventId, RunId},
-    journal::OpNumber,
+    journal::{OpNumber, Outcome},
     state::{
         Control, ControlKey, JournalChunk, LaneKey, LogLine, Place, Registration, TimerKey,
         WaitKey, Write,
@@ -13,7 +15,7 @@ use bytes::Bytes;
 
 use crate::{
     batch::Batch,
-    codec::{self, ControlRow, QueuedRow, Record},
+    codec::{self, Arrival, ControlRow, QueuedRow, Record},
     committer::SPILL_ABOVE,
     error::Result,
     keys::{Key, Text},
@@ -25,14 +27,32 @@ const ROW_BYTES: usize = SPILL_ABOVE - 64;
 /// The writes of one step of the engine, as one batch.
 pub fn encode<'a>(writes: impl IntoIterator<Item = &'a Write>) -> Result<Batch> {
     let mut batch = Batch::new();
+    let mut last = None;
     for write in writes {
-        encode_write(write, &mut batch)?;
+        encode_write(write, &mut batch, &mut last)?;
     }
     Ok(batch)
 }
 
+/// The arrival that was encoded last, and its bytes.
+type Last<'a> = Option<(&'a Arrival, Bytes)>;
+
+/// An arrival as bytes: those of the last one if both bring the same event. One event may satisfy very many waits, and be large.
+fn encode_arrival<'a>(arrival: &'a Arrival, last: &mut Last<'a>) -> Result<Bytes> {
+    if let Some((same, bytes)) = last
+        && let ((Outcome::Done(a), ..), (Outcome::Done(b), ..)) = (*same, arrival)
+        && Arc::ptr_eq(a, b)
+        && (same.1, same.2) == (arrival.1, arrival.2)
+    {
+        return Ok(bytes.clone());
+    }
+    let bytes = codec::encode(arrival)?;
+    *last = Some((arrival, bytes.clone()));
+    Ok(bytes)
+}
+
 #[allow(clippy::too_many_lines, reason = "one arm a write")]
-fn encode_write(write: &Write, batch: &mut Batch) -> Result<()> {
+fn encode_write<'a>(write: &'a Write, batch: &mut Batch, last: &mut Last<'a>) -> Result<()> {
     match write {
         Write::PutEvent(event) => put_event(event, batch)?,
         Write::LinkEvent { event, run } => {
@@ -103,11 +123,8 @@ fn encode_write(write: &Write, batch: &mut Batch) -> Result<()> {
             }
         }
         Write::PutArrival { run, op, arrival } => {
-            put(
-                batch,
-                &Key::Arrival(WaitKey { run: *run, op: *op }),
-                arrival,
-            )?;
+            let key = Key::Arrival(WaitKey { run: *run, op: *op });
+            batch.put(key.encode(), encode_arrival(arrival, last)?);
         }
         Write::DeleteArrival { run, op } => {
             delete(batch, &Key::Arrival(WaitKey { run: *run, op: *op }));
