@@ -30,7 +30,7 @@ use crate::intake::{Held, Taken};
 use crate::metrics::{Census, FunctionTotals, NodeMetrics};
 use crate::requests::Requests;
 use crate::series::{self, Series};
-use crate::shard::{Message, Shard, ShardHandle};
+use crate::shard::{self, Message, Shard, ShardHandle};
 use crate::steps::Steps;
 use crate::telemetry::Tracer;
 use crate::warnings::Warnings;
@@ -225,7 +225,7 @@ impl Node {
         let shard = Shard {
             engine: Engine::new(config.engine, seed),
             store,
-            view,
+            view: view.patient(shard::patience(inner.environment.clone())),
             clock: inner.clock.clone(),
             receiver,
             handle,
@@ -381,7 +381,7 @@ impl Node {
         let store = inner.store.clone();
         let closing = tokio::task::spawn_blocking(move || {
             if let Some(thread) = thread {
-                // A panic there has been reported by the panic hook.
+                // Its panics are caught and told where they happen.
                 let _ = thread.join();
             }
             store.close()

@@ -1,7 +1,9 @@
 //! The shard: one thread that owns the engine. Drain inputs, decide, commit writes, act.
 //!
-//! It must not wait for anything but inputs and time: effects that take time run elsewhere and come back as inputs.
+//! It must not wait for anything but inputs and time: effects that take time run elsewhere and come back as inputs. One exception: a read that
+//! lacks a descriptor or memory is asked again for some seconds, because half a step cannot be taken back.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -10,7 +12,7 @@ use std::time::Duration;
 use abide_core::engine::{Effect, Engine, Input, Output, Token, Usage};
 use abide_core::ids::{FunctionId, RunId};
 use abide_core::state::ReadError;
-use abide_store::{Keep, Store, Ticket, View};
+use abide_store::{Keep, Patience, Store, Ticket, View};
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
@@ -23,6 +25,34 @@ const INPUTS_IN_TURN: usize = 256;
 
 /// The longest that the loop waits without a look at the clock: the machine's clock may jump.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// How often a read is asked again that lacks a descriptor or memory, with waits that double from the first up to the longest: some 6 s
+/// altogether, which leaves a node that is to end the time for it.
+const ASKED_AGAIN: u32 = 12;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the shard's thread does while a read lacks a descriptor or memory: others give them back meanwhile.
+pub(crate) fn patience(environment: Arc<str>) -> Patience {
+    Arc::new(move |failures| {
+        if failures == 0 {
+            tracing::warn!(
+                environment = &*environment,
+                "a payload cannot be read for want of descriptors or memory; the engine waits for it"
+            );
+        }
+        if failures < ASKED_AGAIN {
+            std::thread::sleep(pause(failures));
+        }
+        failures < ASKED_AGAIN
+    })
+}
+
+fn pause(failures: u32) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(1 << failures.min(16))
+        .min(LONGEST_PAUSE)
+}
 
 /// What the shard's thread is sent.
 pub(crate) enum Message {
@@ -98,6 +128,13 @@ pub(crate) trait Act: Send + Sync + 'static {
     fn fail(&self, error: String);
 }
 
+/// Does `work`. A panic in it is a failure like any other: a node without its shard would look sound and do nothing any more.
+fn telling(act: &dyn Act, work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        act.fail("the engine stopped (a fault of Abide; its log has the details). Nothing that was acknowledged is lost: start the node again".into());
+    }
+}
+
 /// Everything that the loop works with.
 pub(crate) struct Shard {
     pub engine: Engine,
@@ -115,7 +152,12 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// Runs until it is stopped, or until the store fails.
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(self) {
+        let act = self.act.clone();
+        telling(&*act, || self.take_turns());
+    }
+
+    fn take_turns(mut self) {
         let mut draining = false;
         // Durable before anything executes: a process that dies at once must be known to have lived.
         let mut result = self.recover().and_then(|()| {
@@ -298,5 +340,43 @@ impl Shard {
         gauges.queued.store(self.engine.queued(), Ordering::Relaxed);
         let due = self.engine.next_due_ms().unwrap_or(u64::MAX);
         gauges.next_due_ms.store(due, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Failures(Mutex<Vec<String>>);
+
+    impl Act for Failures {
+        fn now(&self, _: Effect) {}
+        fn durable(&self, _: Effect) {}
+        fn fail(&self, error: String) {
+            self.0.lock().push(error);
+        }
+    }
+
+    #[test]
+    fn a_shard_that_panics_fails_its_node() {
+        let failures = Failures::default();
+        telling(&failures, || {});
+        assert!(failures.0.lock().is_empty());
+        telling(&failures, || panic!("an index out of bounds"));
+        assert!(failures.0.lock()[0].contains("start the node again"));
+    }
+
+    #[test]
+    fn a_read_is_asked_again_for_less_time_than_a_node_has_to_end() {
+        let pauses = (0..ASKED_AGAIN).map(pause);
+        let whole: Duration = pauses.sum();
+        assert!(
+            whole > Duration::from_secs(5) && whole < Duration::from_secs(8),
+            "{whole:?}"
+        );
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
     }
 }

@@ -43,4 +43,4 @@ pub use stats::{Histogram, Stats};
 pub use store::{Commits, Store};
 pub use sweep::Sweep;
 pub use typed::{Expired, Keep, Page, PendingRow, encode};
-pub use view::View;
+pub use view::{Patience, View};

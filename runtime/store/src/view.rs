@@ -18,10 +18,15 @@ use crate::{
 const FIRST_STEP: usize = 16;
 const LARGEST_STEP: usize = 512;
 
+/// What a reader does while a payload file cannot be opened for want of descriptors or memory: it is told how often that happened in a row,
+/// waits a while, and says whether to try again.
+pub type Patience = Arc<dyn Fn(u32) -> bool + Send + Sync>;
+
 /// Reads over the backend and everything submitted. Cheap to clone.
 #[derive(Clone)]
 pub struct View {
     committer: Arc<Committer>,
+    patience: Option<Patience>,
 }
 
 /// A row of the backend, undecoded.
@@ -31,7 +36,19 @@ type PendingRow = (Bytes, Option<Bytes>);
 
 impl View {
     pub(crate) fn new(committer: Arc<Committer>) -> Self {
-        Self { committer }
+        Self {
+            committer,
+            patience: None,
+        }
+    }
+
+    /// The same for a reader that cannot leave a question open: where the machine lacks what it has again later, it asks again.
+    #[must_use]
+    pub fn patient(self, patience: Patience) -> Self {
+        Self {
+            patience: Some(patience),
+            ..self
+        }
     }
 
     /// The value of a key.
@@ -182,7 +199,7 @@ impl View {
                 Stored::Inline(value) => return Ok(Some(value)),
                 Stored::Blob(blob) => blob,
             };
-            match self.committer.blobs.get(&blob)? {
+            match self.payload(&blob)? {
                 Found::Value(value) => return Ok(Some(value)),
                 Found::Damaged(reason) => return Err(payload_error(key, &blob, &reason)),
                 Found::Missing => {}
@@ -194,6 +211,18 @@ impl View {
                     return Err(payload_error(key, &blob, "the file is missing"));
                 }
                 Some(again) => row = again,
+            }
+        }
+    }
+
+    fn payload(&self, blob: &BlobRef) -> Result<Found> {
+        let mut failures = 0;
+        loop {
+            match (self.committer.blobs.get(blob), &self.patience) {
+                (Err(error), Some(again)) if error.is_transient() && again(failures) => {
+                    failures += 1;
+                }
+                (found, _) => return found,
             }
         }
     }

@@ -8,7 +8,8 @@ use crate::state::{
     Registration, Run, TimerKey, WaitKey,
 };
 
-/// The store could not answer. The engine can't go on after it: the node stops.
+/// The store could not answer. A step of the engine ends half-way with it, so that the engine can't go on: the node stops. Whoever lets the
+/// engine read asks again first where the error is [transient](Self::is_transient).
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub struct ReadError {
