@@ -23,7 +23,8 @@ pub struct Limits {
     pub steps_per_run: u32,
     /// Largest result of one step, in bytes of JSON.
     pub step_result_bytes: usize,
-    /// All results of a run together, in bytes: they are in memory while it is replayed.
+    /// All results of a run together, with the inputs of its steps and the data of their failures, in bytes: they are in memory while it is
+    /// replayed.
     pub run_state_bytes: usize,
     /// Log lines of one run: a log is for people.
     pub log_lines_per_run: u32,

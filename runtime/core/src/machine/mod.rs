@@ -378,9 +378,9 @@ impl Machine {
             && (data.len() > self.info.limits.step_result_bytes || !crate::is_json(data))
         {
             failure.data = None;
-            failure.message.push_str(
-                " (the error's data was dropped: it was too large, or not valid JSON)",
-            );
+            failure
+                .message
+                .push_str(" (the error's data was dropped: it was too large, or not valid JSON)");
         }
         failure
     }

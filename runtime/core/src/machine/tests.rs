@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Arrival, Change, Divergence, Machine, Next, Now, Position, RunInfo, Stop, TwinNext,
-};
+use super::{Arrival, Change, Divergence, Machine, Next, Now, Position, RunInfo, Stop, TwinNext};
 use crate::failure::{Failure, Origin, RetryAdvice};
 use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
 use crate::journal::{Carried, Entry, Outcome};
@@ -369,7 +367,11 @@ fn inputs_of_steps_count_against_the_limit_of_the_state_before_any_of_them_is_do
         machine.start(id, Operation::Run(options), Now { ms: 1_000, ids })
     };
     assert_eq!(begin("a"), Ok(0));
-    assert_eq!(begin("b"), Ok(1), "what it adds is known once it is recorded");
+    assert_eq!(
+        begin("b"),
+        Ok(1),
+        "what it adds is known once it is recorded"
+    );
     assert!(refused(begin("c")).contains("step `b`"));
 }
 
