@@ -97,6 +97,7 @@ impl Node {
 
     /// Sends a signal. Returns the run that waited for it.
     pub async fn send_signal(&self, signal: SendSignal) -> Result<Option<RunId>, SendError> {
+        self.inner.refuse_overload()?;
         match self.ask(|reply| Input::Signal { signal, reply }).await? {
             Answer::Signalled(run) | Answer::DoneBefore(run) => Ok(run),
             other => unexpected(&other),
