@@ -173,8 +173,7 @@ impl Node {
 
     /// Where the node keeps what must survive.
     pub(crate) fn data_directory(&self) -> &Path {
-        let components = self.inner.components.directory();
-        components.parent().unwrap_or(components)
+        self.inner.directory()
     }
 
     /// What a component is made of; `None` if it is no longer on the disk.
