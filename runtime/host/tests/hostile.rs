@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use abide_core::failure::{Failure, Origin};
@@ -243,4 +244,19 @@ async fn every_trick_comes_to_an_end() {
             ),
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflow_code_that_sends_without_end_does_not_fill_the_memory() {
+    let (n, bytes) = (200, 256 << 10);
+    let data = format!(r#"{{"n":{n},"bytes":{bytes}}}"#);
+    let case = Case::new("send-much", &data).await;
+    assert_eq!(case.output().await.as_deref(), Ok("null"));
+    let most = case.node.most_waiting.load(Ordering::SeqCst);
+    assert!(
+        most < n * bytes / 2,
+        "{} MiB of {} MiB waited to be durable",
+        most >> 20,
+        n * bytes >> 20
+    );
 }

@@ -54,15 +54,11 @@ fn page(request: &str, address: SocketAddr) -> String {
     };
     match path {
         "/moved" => redirect("/here".into()),
+        "/sign-in" => redirect("/here?back=https://example.com/there".into()),
         "/round" => redirect("/round".into()),
         "/inside" => redirect(format!("http://127.0.0.2:{}/", address.port())),
         "/other" => redirect(format!("http://localhost:{}/headers", address.port())),
-        "/headers" => body(
-            &request
-                .to_ascii_lowercase()
-                .contains("authorization")
-                .to_string(),
-        ),
+        "/headers" => body(&request.to_ascii_lowercase().contains("secret").to_string()),
         "/large" => body(&"x".repeat(10_000)),
         "/silent" => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab".into(),
         path => body(path),
@@ -81,7 +77,10 @@ async fn fetch(policy: &EgressPolicy, url: String) -> Result<FetchResponse, Fetc
     let request = FetchRequest {
         method: "GET".into(),
         url,
-        headers: vec![("authorization".into(), "secret".into())],
+        headers: vec![
+            ("authorization".into(), "secret".into()),
+            ("x-api-key".into(), "another secret".into()),
+        ],
         body: None,
         timeout: Duration::from_millis(500),
         max_response_bytes: 1_000,
@@ -101,6 +100,10 @@ async fn fetch_follows_redirects_within_the_policy() {
         .expect("a response");
     assert_eq!((response.status, &*response.body), (200, &b"/here"[..]));
     assert_eq!(response.url, format!("http://{address}/here"));
+
+    let back = fetch(&here, format!("http://{address}/sign-in")).await;
+    let body = back.expect("a response").body;
+    assert_eq!(body, "/here?back=https://example.com/there");
 
     let round = fetch(&here, format!("http://{address}/round")).await;
     assert!(matches!(round, Err(FetchError::Http(_))), "{round:?}");

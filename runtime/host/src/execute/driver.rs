@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use abide_core::machine::{Divergence, Phase};
+use futures::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::extras::Extras;
@@ -19,6 +20,7 @@ use super::run::Run;
 use super::twin::Twin;
 use super::{Exit, Mailbox, Message};
 use crate::guest::{Halt, Role};
+use crate::port::BarrierBroken;
 use crate::residency::Parked;
 use crate::timings::{Lap, Stopwatch};
 
@@ -33,6 +35,8 @@ pub(crate) struct Driver {
     extras: Extras,
     parked: Option<Parked>,
     evicting: bool,
+    /// Until it resolves the workflow code does not go on: much of what it asked for is not durable yet.
+    backlog: Option<BoxFuture<'static, Result<(), BarrierBroken>>>,
     watch: Stopwatch,
     /// Since when the workflow code repeats what the journal has; none once it is through.
     replaying: Option<Instant>,
@@ -58,6 +62,7 @@ impl Driver {
             extras: Extras::default(),
             parked: None,
             evicting: false,
+            backlog: None,
             watch: Stopwatch::start(),
             replaying,
         }
@@ -86,7 +91,9 @@ impl Driver {
         let mut yielded = Yielded::default();
         loop {
             let version = self.run.state().version;
-            if let Some(exit) = self.poll_workflow(cx, version, &mut yielded) {
+            if !self.is_held_up(cx)
+                && let Some(exit) = self.poll_workflow(cx, version, &mut yielded)
+            {
                 return Poll::Ready(exit);
             }
             self.end_cancelled();
@@ -146,6 +153,22 @@ impl Driver {
                 Poll::Pending => return None,
             }
         }
+    }
+
+    /// Whether the workflow code has to wait until more of what it asked for is durable.
+    fn is_held_up(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.backlog.is_none() {
+            self.backlog = self.run.backlog();
+        }
+        let Some(backlog) = &mut self.backlog else {
+            return false;
+        };
+        // Broken: the node stops, or ends this execution, and says so itself.
+        let held_up = backlog.as_mut().poll(cx).is_pending();
+        if !held_up {
+            self.backlog = None;
+        }
+        held_up
     }
 
     fn poll_workflow(

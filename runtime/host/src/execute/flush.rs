@@ -9,6 +9,10 @@ use crate::port::BarrierBroken;
 /// Bytes that are buffered before they are handed on.
 const FLUSH_BYTES: usize = 64 << 10;
 
+/// Bytes that are handed on before the workflow code waits until they are durable: it can ask for more in a second than a disk takes in a
+/// minute, and all of it would lie in memory. Runs whose steps are small never come to it.
+const MOST_HANDED_ON: usize = 4 << 20;
+
 impl Run {
     /// Hands on what happened.
     pub(crate) fn flush(&self) {
@@ -16,10 +20,21 @@ impl Run {
     }
 
     fn flush_locked(&self, state: &mut State) {
-        state.buffered_bytes = 0;
+        let bytes = std::mem::take(&mut state.buffered_bytes);
         if let Some(progress) = state.machine.take_progress() {
+            state.handed_on_bytes = state.handed_on_bytes.saturating_add(bytes);
             self.port.progress(progress);
         }
+    }
+
+    /// What the workflow code has to wait for before it goes on: much was handed on since it did so last.
+    pub(crate) fn backlog(&self) -> Option<BoxFuture<'static, Result<(), BarrierBroken>>> {
+        let mut state = self.state();
+        if state.handed_on_bytes < MOST_HANDED_ON {
+            return None;
+        }
+        state.handed_on_bytes = 0;
+        Some(self.port.barrier())
     }
 
     /// Hands on what happened if it is much.

@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) diverged: Option<Box<Divergence>>,
     fresh_failures: u32,
     pub(super) buffered_bytes: usize,
+    /// Bytes that were handed on since the workflow code waited for them last.
+    pub(super) handed_on_bytes: usize,
 }
 
 struct Twin {
@@ -87,6 +89,7 @@ impl Run {
                 diverged: None,
                 fresh_failures: 0,
                 buffered_bytes: 0,
+                handed_on_bytes: 0,
             }),
         }
     }
@@ -190,7 +193,7 @@ impl Run {
                 Ok(machine.twin_start(&mut twin.cursor, id, &operation)?)
             }
             Role::Workflow | Role::Describe => {
-                *buffered_bytes += 100;
+                *buffered_bytes += size(&operation);
                 Ok(machine.start(id, operation, Now { ms, ids })?)
             }
         }
@@ -417,6 +420,29 @@ impl State {
             }
         }
     }
+}
+
+/// About how many bytes an operation takes until it is recorded.
+fn size(operation: &Operation) -> usize {
+    const OF_ONE: usize = 100;
+    let json = |json: Option<&Json>| json.map_or(0, |json| json.len());
+    let given = match operation {
+        Operation::Run(options) => json(options.input.as_ref()),
+        Operation::SendEvents(events) => events.iter().map(|it| OF_ONE + it.size_bytes()).sum(),
+        Operation::SendSignal(signal) => json(signal.data.as_ref()),
+        Operation::Invoke(invoke) => json(invoke.data.as_ref()),
+        Operation::Fetch(fetch) => {
+            let headers = fetch.headers.iter();
+            let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+            headers + fetch.url.len() + fetch.body.as_ref().map_or(0, Vec::len)
+        }
+        Operation::AiInfer(infer) => infer.body.len(),
+        Operation::Sleep(_)
+        | Operation::SleepUntil(_)
+        | Operation::WaitForEvent(_)
+        | Operation::WaitForSignal(_) => 0,
+    };
+    OF_ONE + given
 }
 
 fn inside_a_body(call: &str) -> Halt {

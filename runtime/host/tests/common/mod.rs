@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use abide_core::event::{EventSource, NewEvent};
 use abide_core::ids::{EventId, FunctionId, RunId};
 use abide_core::journal::{Entry, OpNumber, Outcome, WORKFLOW_OP};
 use abide_core::limits::Limits;
-use abide_core::machine::{Arrival, Change, Machine, Position, Progress, RunInfo};
+use abide_core::machine::{Arrival, Change, Machine, Position, Progress, RunInfo, Send};
 use abide_core::retry::RetryPolicy;
 use abide_core::state::{LogLine, Registration};
 use abide_host::{
@@ -114,6 +114,9 @@ pub(crate) struct Node {
     pub(crate) record: Mutex<Record>,
     clock_ms: AtomicU64,
     pub(crate) changed: Notify,
+    /// Bytes of sent events that were handed on and are not durable yet, and the most that ever were.
+    waiting: Arc<AtomicUsize>,
+    pub(crate) most_waiting: AtomicUsize,
 }
 
 impl Port for Node {
@@ -125,6 +128,9 @@ impl Port for Node {
             "progress comes in order"
         );
         record.entries.extend(progress.entries);
+        let bytes: usize = progress.sends.iter().map(|(_, send)| size(send)).sum();
+        let waiting = self.waiting.fetch_add(bytes, Ordering::SeqCst) + bytes;
+        self.most_waiting.fetch_max(waiting, Ordering::SeqCst);
         for (op, change) in progress.changes {
             match change {
                 Change::Register { registration, .. } => {
@@ -148,11 +154,26 @@ impl Port for Node {
 
     fn barrier(&self) -> BoxFuture<'static, Result<(), BarrierBroken>> {
         self.record.lock().expect("not poisoned").barriers += 1;
-        Box::pin(std::future::ready(Ok(())))
+        let waiting = self.waiting.clone();
+        let durable = waiting.load(Ordering::SeqCst);
+        Box::pin(async move {
+            // Whoever does not wait goes on meanwhile.
+            tokio::task::yield_now().await;
+            let rest = |bytes: usize| Some(bytes.saturating_sub(durable));
+            let _ = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, rest);
+            Ok(())
+        })
     }
 
     fn now_ms(&self) -> u64 {
         self.clock_ms.load(Ordering::SeqCst)
+    }
+}
+
+fn size(send: &Send) -> usize {
+    match send {
+        Send::Events(events) => events.iter().map(|(_, event)| event.size_bytes()).sum(),
+        Send::Signal(_) => 0,
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bindings::abide::durable::logging::{Level, log};
 use bindings::abide::durable::types::{
-    EventSchema, EventTrigger, Failure, FunctionConfig, Operation, RetryAdvice, RunContext, Trigger, WaitForEventOptions,
+    EventSchema, EventTrigger, Failure, FunctionConfig, NewEvent, Operation, RetryAdvice, RunContext, Trigger, WaitForEventOptions,
 };
 use bindings::exports::abide::durable::functions::Guest;
 use sdk::{Outcome, Workflow, failure, number, text};
@@ -172,6 +172,22 @@ const FUNCTIONS: &[Function] = &[
     ("get-workflow", |ctx, _| {
         let refused = http::get(&text(ctx, "url")).expect_err("only bodies may");
         Ok(format!("{refused:?}"))
+    }),
+    ("send-much", |ctx, wf| {
+        let text = "x".repeat(number(ctx, "bytes", 1) as usize);
+        for _ in 0..number(ctx, "n", 1) {
+            let event = NewEvent {
+                id: None,
+                name: "test/much".into(),
+                data: Some(format!("{{\"text\":\"{text}\"}}")),
+                user: None,
+                ts: None,
+                v: None,
+            };
+            let ticket = wf.ask("send", &Operation::SendEvents(vec![event]));
+            wf.wait(ticket)?;
+        }
+        Ok("null".into())
     }),
     ("different", |ctx, wf| {
         // Not deterministic on purpose: the host's tests change the event between replays.
