@@ -257,6 +257,6 @@ async fn workflow_code_that_sends_without_end_does_not_fill_the_memory() {
         most < n * bytes / 2,
         "{} MiB of {} MiB waited to be durable",
         most >> 20,
-        n * bytes >> 20
+        (n * bytes) >> 20
     );
 }
