@@ -1,5 +1,6 @@
 //! Every write, and every question that depends on it.
 
+mod arrivals;
 mod signals;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -574,46 +575,4 @@ fn apps_are_kept_with_their_configuration() {
     assert_eq!(f.view().apps().unwrap(), [app("a"), app("b")]);
     assert_eq!(f.view().get_app("b").unwrap(), Some(app("b")));
     assert_eq!(f.view().get_app("c").unwrap(), None);
-}
-
-#[test]
-fn runs_that_one_event_satisfies_share_its_bytes() {
-    let (large, other): (abide_core::Json, abide_core::Json) =
-        (format!("\"{}\"", "x".repeat(10_000)).into(), "1".into());
-    let arrival = |run: u128, json: &abide_core::Json, at_ms: u64| Write::PutArrival {
-        run: RunId(run),
-        op: 0,
-        arrival: (Outcome::Done(json.clone()), 0, at_ms),
-    };
-    let writes = [
-        arrival(1, &large, 5),
-        Write::DeleteReady(RunId(1)),
-        arrival(2, &large, 5),
-        arrival(3, &large, 6),
-        arrival(4, &other, 6),
-    ];
-    let batch = encode(&writes).unwrap();
-    let bytes: Vec<_> = batch.ops().iter().filter_map(value).collect();
-    assert_eq!(bytes[0].as_ptr(), bytes[1].as_ptr(), "the same event");
-    assert_ne!(bytes[1].as_ptr(), bytes[2].as_ptr(), "at another time");
-
-    let mut fixture = Fixture::new();
-    fixture.write(&writes);
-    for (run, json, at_ms) in [
-        (1, &large, 5),
-        (2, &large, 5),
-        (3, &large, 6),
-        (4, &other, 6),
-    ] {
-        let expected = [(0, Outcome::Done(json.clone()), 0, at_ms)];
-        assert_eq!(fixture.view().arrivals(RunId(run)).unwrap(), expected);
-    }
-    assert_eq!(fixture.store.stats().payloads, 2);
-}
-
-fn value(op: &crate::Op) -> Option<&bytes::Bytes> {
-    match op {
-        crate::Op::Put(_, value) => Some(value),
-        crate::Op::Delete(_) => None,
-    }
 }
