@@ -16,16 +16,16 @@ use crate::session::Session;
 use crate::witness::Witness;
 
 /// How long a start may take.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// How long everything that is open may take to end after a restart.
-const SETTLE: Duration = Duration::from_secs(90);
+const SETTLE: Duration = Duration::from_secs(300);
 
 /// Requests that are under way at once.
 const SENDERS: u64 = 6;
 
 /// Orders that a cycle leaves open at most: what has to be finished before the next one.
-const MOST_OPEN: usize = 60;
+pub const MOST_OPEN: usize = 60;
 
 /// The longest that a cycle loads the node before the kill, unless it is set.
 pub const MOST_LOAD_MS: u64 = 700;

@@ -24,7 +24,7 @@ const BEGIN_MS: u64 = 1_767_225_600_000;
 const FARTHEST_MS: u64 = 600_000;
 
 /// How long everything may take to end in the last life.
-const SETTLE: Duration = Duration::from_secs(90);
+const SETTLE: Duration = Duration::from_secs(300);
 
 /// The longest life before its power is cut, if no fault of the disk comes first.
 const MOST_LIFE_MS: u64 = 250;

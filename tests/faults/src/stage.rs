@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use abide_crash::door::Door;
-use abide_crash::kill::{deploy, load};
+use abide_crash::kill::{MOST_OPEN, deploy, load};
 use abide_crash::records::{Counts, Records};
 use abide_crash::rng::Rng;
 use abide_crash::session::Session;
@@ -26,13 +26,16 @@ use crate::recorded::Acknowledged;
 use crate::shim;
 
 /// How long a start may take.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// How long a process may take to end by itself once it has a reason: what it drains, and a slow machine.
-const END: Duration = Duration::from_secs(40);
+const END: Duration = Duration::from_secs(180);
 
 /// How long everything that is open may take to end once the cause is removed.
-const SETTLE: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_secs(180);
+
+/// Events that each sender has acknowledged, however slow the machine is.
+const SENT: usize = 5;
 
 /// How long witness answers are held back at most.
 const WITNESS_DELAY: Duration = Duration::from_millis(5);
@@ -206,12 +209,20 @@ impl Stage<'_> {
         Ok(Some(End { status, said }))
     }
 
-    /// Sends orders and looks at them for this long, or until nobody answers.
+    /// Sends orders and looks at them for this long, and on a slow machine until one more of them is acknowledged; or until nobody answers.
     pub fn load(&mut self, time: Duration) -> Result<()> {
         let door = self.door()?.clone();
-        self.runtime
-            .block_on(load(&self.session, &door, &mut self.rng, time));
-        Ok(())
+        let (began, before) = (Instant::now(), self.acknowledged());
+        loop {
+            let round = Instant::now();
+            self.runtime
+                .block_on(load(&self.session, &door, &mut self.rng, time));
+            let nobody_answers = round.elapsed() < time;
+            let enough = self.acknowledged() > before || self.open() >= MOST_OPEN;
+            if nobody_answers || enough || began.elapsed() > SETTLE {
+                return Ok(());
+            }
+        }
     }
 
     /// Under load, after a part of the time, something happens.
@@ -261,7 +272,8 @@ impl Stage<'_> {
         Ok(true)
     }
 
-    /// As [`Stage::load`], and sends events, small ones and large ones; tells how long the record was when each was acknowledged.
+    /// As [`Stage::load`], and sends events, small ones and large ones, for this long and until there are some; tells how long the record
+    /// was when each was acknowledged.
     pub(crate) fn load_and_send(
         &mut self,
         time: Duration,
@@ -351,6 +363,21 @@ impl Stage<'_> {
         Ok(End { status, said })
     }
 
+    /// Waits until the node has ended by itself. Meanwhile somebody wants something of it, as it need not notice before.
+    pub fn ended_under_load(&mut self) -> Result<End> {
+        let mut failed = Ok(());
+        eventually(END, || {
+            let (server, _) = self.node.as_mut()?;
+            if !server.is_alive() {
+                return Some(());
+            }
+            failed = self.load(Duration::from_millis(100));
+            failed.is_err().then_some(())
+        });
+        failed?;
+        self.ended()
+    }
+
     /// Kills the node.
     pub fn kill(&mut self) -> Result<()> {
         let (server, _) = self.node.take().context("no node runs")?;
@@ -413,7 +440,7 @@ impl Stage<'_> {
     }
 }
 
-/// Sends one event after the other for this long.
+/// Sends one event after the other for this long, and until there are some.
 async fn send_and_note(
     door: Door,
     mut rng: Rng,
@@ -422,7 +449,7 @@ async fn send_and_note(
 ) -> Result<Vec<Acknowledged>> {
     let until = Instant::now() + time;
     let mut acknowledged = Vec::new();
-    while Instant::now() < until {
+    while Instant::now() < until || acknowledged.len() < SENT {
         let repeats = if rng.chance(25) { LARGE / 16 } else { 4 };
         let data = json!({"pad": format!("{:x}", rng.draw()).repeat(repeats)});
         let event = json!([{"name": "faults/noted", "data": data}]);

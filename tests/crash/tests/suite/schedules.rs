@@ -15,7 +15,7 @@ const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// What a busy machine may need for what takes no virtual time.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(180);
 
 /// The only schedule that is listed.
 async fn schedule(door: &Door) -> Value {

@@ -72,7 +72,7 @@ fn moved(stage: &mut Stage<'_>) -> Result<()> {
     let here = stage.data().to_owned();
     let there = here.with_extension("moved");
     stage.load_while(LOAD, |_, _| Ok(fs::rename(&here, &there)?))?;
-    stage.ended()?.fails_with(&[GONE])?;
+    stage.ended_under_load()?.fails_with(&[GONE])?;
     ensure!(!here.exists(), "something was written in its place");
     fs::rename(there, here)?;
     stage.recovers()
@@ -97,7 +97,9 @@ fn becomes_read_only(stage: &mut Stage<'_>) -> Result<()> {
     stage.load_while(LOAD, |faults, _| {
         faults.set(0, Rule::fail(WRITE | TRUNCATE, "/data/", Errno::ROFS))
     })?;
-    stage.ended()?.fails_with(&["Read-only file system"])?;
+    stage
+        .ended_under_load()?
+        .fails_with(&["Read-only file system"])?;
     stage.recovers()
 }
 

@@ -142,7 +142,7 @@ pub(super) const ROWS: &[Row] = &[
 fn dies_of(stage: &mut Stage<'_>, rule: Rule, says: &[&str]) -> Result<()> {
     stage.begin()?;
     stage.load_while(LOAD, |faults, _| faults.set(0, rule))?;
-    stage.ended()?.fails_with(says)?;
+    stage.ended_under_load()?.fails_with(says)?;
     ensure!(stage.faults.tally(0)?.struck > 0, "the fault never struck");
     stage.recovers()
 }
@@ -154,7 +154,7 @@ fn a_failed_sync_is_never_tried_again(stage: &mut Stage<'_>) -> Result<()> {
         faults.set(COUNTED, Rule::count(WRITE, "data/commits"))
     })?;
     stage
-        .ended()?
+        .ended_under_load()?
         .fails_with(&["sync", "log/db", "Input/output error"])?;
     let syncs = stage.faults.tally(0)?;
     ensure!(

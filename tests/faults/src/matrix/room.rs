@@ -73,7 +73,7 @@ fn fills_up(stage: &mut Stage<'_>) -> Result<()> {
     stage.load_while(LOAD, |faults, _| {
         faults.set(0, Rule::fail(WRITE | TRUNCATE, "/data/", Errno::NOSPC))
     })?;
-    stage.ended()?.fails_with(&[FULL])?;
+    stage.ended_under_load()?.fails_with(&[FULL])?;
     stage.recovers()
 }
 
