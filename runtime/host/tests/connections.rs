@@ -114,7 +114,7 @@ async fn fetch(
         url: format!("http://{}/", server.address),
         headers: Vec::new(),
         body: (method == "POST").then(|| Bytes::from_static(b"{}")),
-        timeout: Duration::from_secs(20),
+        timeout: Duration::from_secs(180),
         max_response_bytes: 100,
     };
     client

@@ -10,6 +10,9 @@ use abide_core::journal::{Entry, Outcome};
 use abide_host::Host;
 use common::Case;
 
+/// Longer than any trick takes, on the slowest of machines.
+const HANG: Duration = Duration::from_mins(10);
+
 async fn failure_of(trick: &str) -> Failure {
     let began = Instant::now();
     let case = Case::on(
@@ -19,7 +22,7 @@ async fn failure_of(trick: &str) -> Failure {
         "{}",
     )
     .await;
-    let ended = tokio::time::timeout(Duration::from_mins(1), case.output()).await;
+    let ended = tokio::time::timeout(HANG, case.output()).await;
     let output = ended.unwrap_or_else(|_| panic!("{trick} hangs"));
     assert!(output.is_err(), "{trick} returned {output:?}");
     eprintln!("{trick}: {:?}: {}", began.elapsed(), case.failure());
@@ -232,7 +235,7 @@ async fn every_trick_comes_to_an_end() {
             _ => "{}",
         };
         let case = Case::on(common::host(), &hostile, &config.id, data).await;
-        let ended = tokio::time::timeout(Duration::from_mins(1), case.finish()).await;
+        let ended = tokio::time::timeout(HANG, case.finish()).await;
         let exit = ended.unwrap_or_else(|_| panic!("{} hangs", config.id));
         assert_eq!(exit, abide_host::Exit::Over, "{}", config.id);
         match case.ended() {

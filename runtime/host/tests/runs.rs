@@ -11,7 +11,7 @@ use abide_host::{Exit, Recorded};
 use common::Case;
 
 /// Far longer than anything takes here: a test that waits in vain fails instead of hanging.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(300);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_steps_without_effects_are_one_flush() {
@@ -120,24 +120,36 @@ async fn lines_are_logged_with_their_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_bodies_wait_side_by_side() {
-    let case = Case::new("parallel", r#"{"n":4,"ms":1500}"#).await;
-    let began = Instant::now();
-    assert_eq!(case.output().await.as_deref(), Ok("[0,1,2,3]"));
-    assert!(
-        began.elapsed() < Duration::from_millis(4 * 1_500),
-        "one after the other: {:?}",
-        began.elapsed()
-    );
-    assert_eq!(case.replays().await, None);
+    let mut took = Vec::new();
+    // Whatever a slow machine does beside it fits into the longer waits.
+    for ms in [1_500, 6_000, 24_000] {
+        let data = format!(r#"{{"n":4,"ms":{ms}}}"#);
+        let case = Case::new("parallel", &data).await;
+        let began = Instant::now();
+        assert_eq!(case.output().await.as_deref(), Ok("[0,1,2,3]"));
+        took.push(began.elapsed());
+        assert_eq!(case.replays().await, None);
+        if began.elapsed() < Duration::from_millis(4 * ms) {
+            return;
+        }
+    }
+    panic!("one after the other: {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_bodies_that_do_not_wait_stay_in_one_task() {
-    let case = Case::new("parallel", r#"{"n":50,"ms":0}"#).await;
-    case.output().await.expect("an output");
-    // One, unless the machine takes the processor away; bodies in tasks of their own would report one by one.
-    let flushes = case.node.record.lock().expect("not poisoned").flushes;
-    assert!((1..25).contains(&flushes), "{flushes}");
+    // One, unless the machine takes the processor away; bodies in tasks of their own would report one by one, each time.
+    let mut flushes = Vec::new();
+    while flushes.len() < 20 {
+        let case = Case::new("parallel", r#"{"n":50,"ms":0}"#).await;
+        case.output().await.expect("an output");
+        let count = case.node.record.lock().expect("not poisoned").flushes;
+        if (1..25).contains(&count) {
+            return;
+        }
+        flushes.push(count);
+    }
+    panic!("{flushes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use serde_json::json;
 #[tokio::test]
 async fn finished_runs_go_when_their_time_has_come_and_what_waits_stays_with_its_event() {
     // They ended at the beginning of 2026; 30 days are the default.
-    let served = Served::with(&three_runs(), HttpConfig::default()).await;
+    let served = Served::keeping(&three_runs(), HttpConfig::default(), None).await;
     served.node.keep_house().await.expect("it is done");
     for run in [FAILED, COMPLETED] {
         let answer = served.get(&format!("/api/v1/runs/{run}")).await;

@@ -53,7 +53,7 @@ async fn followed(client: &Client, timeout: Duration) -> (Result<Followed>, Vec<
     (result, story)
 }
 
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn runs_are_followed_until_all_have_ended() {
@@ -94,17 +94,27 @@ async fn a_broken_stream_is_opened_again_and_the_state_read_anew() {
 
 #[tokio::test]
 async fn when_time_is_up_the_runs_are_told_as_they_stand() {
-    let client = server(&["r1"], vec![message("r1", "Sleeping")]).await;
-    let (result, _) = followed(&client, Duration::from_millis(400)).await;
-    assert!(
-        matches!(result.unwrap(), Followed::TimedOut(runs) if runs[0].status == Status::Sleeping)
-    );
+    // On a slow machine little is heard in the first of these times.
+    for ms in [400, 4_000, 40_000] {
+        let client = server(&["r1"], vec![message("r1", "Sleeping")]).await;
+        let (result, _) = followed(&client, Duration::from_millis(ms)).await;
+        let Followed::TimedOut(runs) = result.unwrap() else {
+            panic!("nothing has ended");
+        };
+        if runs
+            .first()
+            .is_some_and(|run| run.status == Status::Sleeping)
+        {
+            return;
+        }
+    }
+    panic!("the run's state was never told");
 }
 
 #[tokio::test]
 async fn a_server_that_stays_away_is_not_reachable() {
     let client = Client::new(&"http://127.0.0.1:1".parse().unwrap()).unwrap();
-    let (result, story) = followed(&client, Duration::from_millis(300)).await;
+    let (result, story) = followed(&client, Duration::from_secs(2)).await;
     let error = result.err().unwrap();
     assert!(
         matches!(error.downcast_ref(), Some(ClientError::Unreachable { .. })),

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use abide_core::event::{Event, EventSource, NewEvent};
 use abide_core::failure::{Failure, Origin};
@@ -60,8 +61,17 @@ impl Served {
         Self::with(&[], HttpConfig::default()).await
     }
 
-    /// A node whose store holds this.
+    /// A node whose store holds this, and forgets nothing of it, however long ago it was.
     pub(crate) async fn with(writes: &[Write], config: HttpConfig) -> Self {
+        Self::keeping(writes, config, Some(Duration::from_hours(24 * 365 * 100))).await
+    }
+
+    /// A node that forgets what is older than this, or after its default times.
+    pub(crate) async fn keeping(
+        writes: &[Write],
+        config: HttpConfig,
+        keep: Option<Duration>,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let disk = MemoryDisk::new();
         let store = Store::in_memory(&disk, Commits::InThread).expect("an empty disk opens");
@@ -72,6 +82,9 @@ impl Served {
         store.close().expect("it closes");
         let mut node = NodeConfig::new(directory.path());
         node.storage = Storage::Simulated(disk, directory.path().to_owned());
+        if let Some(keep) = keep {
+            (node.keep_runs, node.keep_events) = (keep, keep);
+        }
         let node = Node::open(node).await.expect("the node opens");
         let router = http::router(node.clone(), config);
         Self {
