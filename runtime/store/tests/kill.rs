@@ -26,6 +26,8 @@ const VICTIM_DIR: &str = "ABIDE_KILL_DIR";
 /// With it, the victim compacts the store again and again before it writes.
 const COMPACT: &str = "ABIDE_KILL_COMPACT";
 const CYCLES_IN_CI: u64 = 25;
+/// How many times longer victims live at most while none has got far enough.
+const MOST_SLOWNESS: u64 = 64;
 const WRITERS: u64 = 6;
 /// Each writer keeps this many rows and replaces the oldest, so that the log is reclaimed all the time.
 const KEPT: u64 = 300;
@@ -207,11 +209,16 @@ fn acknowledged_writes_survive_kill_9() {
     let mut random = Random(u64::from(std::process::id()));
     println!("seed {}", random.0);
     let mut total = BTreeMap::new();
+    let mut slowness = 1;
     for cycle in 0..cycles {
         // Every third victim dies so early that it may still be opening the store.
-        let most = if cycle % 3 == 0 { 30 } else { 250 };
+        let most = if cycle % 3 == 0 { 30 } else { 250 * slowness };
         let acknowledged = run_and_kill(dir.path(), Duration::from_millis(random.below(most)));
         total.extend(acknowledged);
+        // On a slow machine the first ones live too short for anything.
+        if total.is_empty() {
+            slowness = (slowness * 2).min(MOST_SLOWNESS);
+        }
         if cycle % 4 == 0 {
             let store = open(dir.path());
             check(&store, &total);
@@ -235,14 +242,26 @@ fn a_compaction_that_is_killed_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut random = Random(u64::from(std::process::id()));
     println!("seed {}", random.0);
-    let acknowledged = run_and_kill(dir.path(), Duration::from_millis(300));
+    let mut acknowledged = BTreeMap::new();
+    let mut slowness = 1;
+    while acknowledged.is_empty() {
+        let after = Duration::from_millis(300 * slowness);
+        acknowledged = run_and_kill(dir.path(), after);
+        slowness = (slowness * 2).min(MOST_SLOWNESS);
+    }
     let mut found_half_done = 0;
+    let mut slowness = 1;
     for _ in 0..CYCLES_IN_CI {
         let mut victim = victim_in(dir.path());
         victim.env(COMPACT, "1");
-        kill_victim(victim, Duration::from_millis(20 + random.below(200)));
+        let after = 20 + random.below(200 * slowness);
+        kill_victim(victim, Duration::from_millis(after));
         let half_done = |name| dir.path().join(name).exists();
         found_half_done += u32::from(half_done("compacting") || half_done("compacted"));
+        // On a slow machine the first ones die before they begin.
+        if found_half_done == 0 {
+            slowness = (slowness * 2).min(MOST_SLOWNESS);
+        }
         // Looked at in a copy, so that the next victim starts from what this one left.
         let copied = tempfile::tempdir().unwrap();
         copy(dir.path(), copied.path());
