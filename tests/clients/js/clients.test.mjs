@@ -129,6 +129,7 @@ for (const { major, Inngest } of VERSIONS) {
         const { ids } = await inngest.send({ name: "ledger/signal-wait", data: { key, timeout_ms: 3_600_000 } });
         const runId = await server.until("the run waits", async () => {
           const [run] = await server.get(`/v1/events/${ids[0]}/runs`);
+          if (!run) return false;
           const { json } = await server.call("GET", `/api/v1/runs/${run.run_id}`);
           return json.status === "Waiting" && run.run_id;
         });
@@ -229,7 +230,7 @@ describe("Inngest's REST API", () => {
     const { json } = await server.call("POST", "/e/any", { name, data });
     return json.ids[0];
   };
-  const runOf = async (event) => (await server.get(`/v1/events/${event}/runs`))[0].run_id;
+  const runOf = (event) => server.until(`${event} has a run`, async () => (await server.get(`/v1/events/${event}/runs`))[0]?.run_id);
 
   test("the jobs of a run: what is queued or under way; none when it has ended", async () => {
     const before = Date.now();

@@ -5,6 +5,7 @@ import os
 import threading
 import unittest
 import urllib.parse
+from collections import Counter
 from pathlib import Path
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -88,13 +89,16 @@ class Traces(unittest.TestCase):
         runs = self.server.until("a run is there", lambda: self.server.get(f"/v1/events/{answer['ids'][0]}/runs"))
         return trace, runs[0]["run_id"]
 
-    def trace(self, trace, root):
-        """The spans of a trace by their names, once those of the run and of the request are there. They are one tree."""
+    def trace(self, trace, root, *more):
+        """The spans of a trace by their names, once those of the run, of the request and `more` are there, each as often as it is named, and what
+        they hang below: spans are told when they end, in as many messages as there is time for. They are one tree."""
+        wanted = Counter([root, "POST /e/{key}", *more])
 
         def told():
             spans = [span for span in self.collector.spans if span.trace_id.hex() == trace]
-            names = {span.name for span in spans}
-            return spans if {root, "POST /e/{key}"} <= names else None
+            there = {bytes.fromhex(CALLER), *(span.span_id for span in spans)}
+            whole = all(span.parent_span_id in there for span in spans)
+            return spans if whole and wanted <= Counter(span.name for span in spans) else None
 
         spans = self.server.until(f"the trace of {root} is told", told)
         ids = [span.span_id for span in spans]
@@ -110,10 +114,11 @@ class Traces(unittest.TestCase):
 
     def test_each_attempt_is_a_span_with_its_error_and_the_one_that_what_it_calls_is_told(self):
         trace, _ = self.send("ledger/retry", failures=2)
-        spans = self.trace(trace, "ledger/retry")
+        attempts = [f"flaky (attempt {n})" for n in (1, 2, 3)]
+        spans = self.trace(trace, "ledger/retry", "flaky", *attempts, "doomed")
         [step] = spans["flaky"]
         self.assertEqual((attribute(step, "abide.step.attempts"), step.status.code), (3, Status.STATUS_CODE_OK))
-        attempts = [spans[f"flaky (attempt {n})"][0] for n in (1, 2, 3)]
+        attempts = [spans[name][0] for name in attempts]
         for attempt in attempts:
             self.assertEqual(attempt.parent_span_id, step.span_id)
         for failed in attempts[:2]:
@@ -133,7 +138,7 @@ class Traces(unittest.TestCase):
 
     def test_a_run_that_sleeps_is_a_trace_of_stretches_linked_to_what_woke_it(self):
         trace, _ = self.send("ledger/sleep", count=2, sleep_ms=50)
-        spans = self.trace(trace, "ledger/sleeper")
+        spans = self.trace(trace, "ledger/sleeper", "nap", "nap:1", "execute", "execute", "execute")
         naps = [*spans["nap"], *spans["nap:1"]]
         stretches = sorted(spans["execute"], key=lambda span: span.start_time_unix_nano)
         self.assertEqual(len(stretches), 3)
@@ -148,7 +153,7 @@ class Traces(unittest.TestCase):
         self.server.until("it sleeps", sleeping)
         status, answer = self.server.call("POST", f"/api/v1/runs/{run}/cancel")
         self.assertEqual(status, 200, answer)
-        spans = self.trace(trace, "ledger/sleeper")
+        spans = self.trace(trace, "ledger/sleeper", "nap")
         [nap], [whole] = spans["nap"], spans["ledger/sleeper"]
         self.assertEqual(attribute(nap, "abide.step.status"), "cancelled")
         self.assertEqual(attribute(whole, "abide.run.status"), "Cancelled")
@@ -157,7 +162,7 @@ class Traces(unittest.TestCase):
 
     def test_invoked_runs_and_runs_of_sent_events_are_in_the_trace_of_what_started_them(self):
         trace, _ = self.send("ledger/parent", count=1)
-        spans = self.trace(trace, "ledger/parent")
+        spans = self.trace(trace, "ledger/parent", "child-0", "ledger/child")
         [invoked], [child] = spans["child-0"], spans["ledger/child"]
         self.assertEqual(child.parent_span_id, invoked.span_id)
         self.assertEqual(invoked.kind, Span.SPAN_KIND_PRODUCER)
