@@ -10,7 +10,7 @@ export const require = createRequire(path.join(installed, "package.json"));
 const { chromium } = require("playwright-core");
 
 /** A page of a debug build on a busy machine takes its time; what is waited for comes, or the test has failed. */
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 240_000;
 
 /** Nothing that a browser does on its own: this machine may reach no network. */
 const QUIET = [
@@ -31,6 +31,7 @@ async function launched() {
   browser ??= await chromium.launch({
     executablePath: process.env.ABIDE_CHROMIUM ?? "/usr/bin/chromium",
     args: [...QUIET, ...sandbox],
+    timeout: LONGEST_MS,
   });
   return browser;
 }
