@@ -110,9 +110,16 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
 fn tells(collector: &Receiver, id: &str, names: &[&str]) -> bool {
     let spans = trace(collector, id);
     let listed = |name: &str| names.iter().filter(|it| **it == name).count();
-    names
-        .iter()
-        .all(|name| named(&spans, name).len() >= listed(name))
+    let there = |name: &&str| named(&spans, name).len() >= listed(name);
+    names.iter().all(there)
+}
+
+/// As [`tells`], and what they hang below is there too.
+fn tells_whole(collector: &Receiver, id: &str, names: &[&str], above: &str) -> bool {
+    let spans = trace(collector, id);
+    let ids: BTreeSet<_> = spans.iter().map(|span| hex(&span.span_id)).collect();
+    let hangs = |parent: String| ids.contains(&parent) || parent == above;
+    tells(collector, id, names) && spans.iter().all(|span| hangs(hex(&span.parent_span_id)))
 }
 
 /// Checks that this is one tree: ids are unique, and every parent is there but the caller's.
@@ -167,7 +174,7 @@ fn a_run_that_sleeps_through_a_killed_process_is_one_trace() {
     stands(&api, &run, "Completed");
     until("the rest is told", SOON, || {
         let rest = ["operate/remind", "until-then", "execute", "execute"];
-        tells(&collector, TRACE, &rest).then_some(())
+        tells_whole(&collector, TRACE, &rest, CALLER).then_some(())
     });
     server.terminate().expect("it ends");
     let spans = trace(&collector, TRACE);
@@ -217,7 +224,8 @@ fn a_run_that_fails_says_so_in_a_trace_of_its_own() {
     let shown = shown.expect("traces are recorded");
     let id = shown.split('-').nth(1).expect("it has an id");
     until("the run's spans are told", SOON, || {
-        tells(&collector, id, &["operate/pay", "price", "charge"]).then_some(())
+        let names = ["operate/pay", "price", "charge"];
+        tells_whole(&collector, id, &names, "").then_some(())
     });
     let spans = trace(&collector, id);
     is_a_tree(&spans, "");
@@ -249,7 +257,8 @@ fn what_an_author_spans_and_logs_is_in_the_trace_of_the_run() {
     stands(&api, &run, "Failed");
     until("everything is told", SOON, || {
         let spans = ["POST /e/{key}", "operate/pay", "charge", "ask the bank"];
-        let told = tells(&collector, TRACE, &spans) && records(&collector).len() >= 2;
+        let told = tells_whole(&collector, TRACE, &spans, CALLER);
+        let told = told && records(&collector).len() >= 2;
         told.then_some(())
     });
     let spans = trace(&collector, TRACE);
