@@ -328,7 +328,7 @@ async fn a_server_that_stops_ends_its_streams() {
     }
     stop.send(()).expect("the server listens");
     let rest = socket.read_to_string(&mut text);
-    tokio::time::timeout(Duration::from_secs(10), rest)
+    tokio::time::timeout(Duration::from_secs(120), rest)
         .await
         .expect("the stream ends")
         .expect("in good order");

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 /// How long a request may take to be seen on a busy machine.
-const SEEN: Duration = Duration::from_secs(60);
+const SEEN: Duration = Duration::from_secs(300);
 
 /// The process itself, but for its network: requests leave, and nobody answers.
 pub struct Unanswered {

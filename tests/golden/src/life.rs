@@ -14,7 +14,7 @@ use abide_store::{MemoryDisk, View};
 use anyhow::{Result, bail};
 
 /// How long a node may take to come to rest on a busy machine.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_secs(300);
 
 /// The pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_micros(500);

@@ -258,7 +258,7 @@ async fn the_guest_and_the_native_code_record_the_same() {
         let told = check(&made, seed, treatment).unwrap_or_else(|p| panic!("seed {seed}: {p}"));
         let url = format!("http://{address}/");
         let recorded = in_a_component(&host, &app, &url, &told.first);
-        let recorded = tokio::time::timeout(Duration::from_secs(20), recorded);
+        let recorded = tokio::time::timeout(Duration::from_secs(180), recorded);
         let recorded = recorded.await;
         let recorded = recorded.unwrap_or_else(|_| panic!("seed {seed} hangs: {:#?}", told.first));
         let (native, component) = (essence(&told.first.entries), essence(&recorded));

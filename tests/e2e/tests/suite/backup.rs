@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use abide_e2e::{Api, Ran, Run, Server, abide, until};
 use serde_json::{Value, json};
 
+use crate::guarded::Ends;
 use crate::support::{Ledger, SOON, folder, order, stands, value};
 
 fn backup(file: &Path, more: &[&str]) -> Ran {
@@ -84,6 +85,7 @@ fn a_server_that_is_backed_up_under_load_goes_on_elsewhere_after_its_death() {
     let file = folder.path().join("abide.backup");
     let over = AtomicBool::new(false);
     let (said, acknowledged) = std::thread::scope(|scope| {
+        let ends = Ends(&over);
         let load = scope.spawn(|| {
             let mut acknowledged = Vec::new();
             while !over.load(Ordering::Relaxed) {
@@ -103,7 +105,7 @@ fn a_server_that_is_backed_up_under_load_goes_on_elsewhere_after_its_death() {
             .api
             .send("ledger/sequence", &order("last", 1, 0));
         let ran = backup(&file, &["--json", "--url", busy.ledger.server.url()]);
-        over.store(true, Ordering::Relaxed);
+        drop(ends);
         let mut acknowledged = load.join().expect("the load ends");
         acknowledged.truncate(5);
         acknowledged.push(before);

@@ -208,7 +208,7 @@ fn keep_busy(
 }
 
 /// Lets the load end, also when the test fails.
-struct Ends<'a>(&'a AtomicBool);
+pub(crate) struct Ends<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {

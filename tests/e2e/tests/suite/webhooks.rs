@@ -323,9 +323,9 @@ fn deliver(sender: usize, place: &Place, answered: &AtomicUsize) -> BTreeMap<Str
     let mut delivered = BTreeMap::new();
     for n in 0.. {
         let id = format!("{sender}-{n}");
-        loop {
+        let event = until("a delivery is answered", SOON, || {
             let Some(url) = place.lock().expect("a lock").clone() else {
-                return delivered;
+                return Some(None);
             };
             let answer = Api::new(&url).try_call(Method::POST, "/hooks/github", |request| {
                 request
@@ -335,15 +335,12 @@ fn deliver(sender: usize, place: &Place, answered: &AtomicUsize) -> BTreeMap<Str
                     .body(GITHUB_BODY)
             });
             // No answer, or one of a server that is going: what became of the delivery is unknown, so it is made again.
-            if let Ok(answer) = answer
-                && answer.status == 200
-            {
-                let event = answer.json["id"].as_str().expect("an id").to_owned();
-                delivered.insert(id, event);
-                answered.fetch_add(1, Ordering::SeqCst);
-                break;
-            }
-        }
+            let answer = answer.ok().filter(|answer| answer.status == 200)?;
+            Some(answer.json["id"].as_str().map(str::to_owned))
+        });
+        let Some(event) = event else { break };
+        delivered.insert(id, event);
+        answered.fetch_add(1, Ordering::SeqCst);
     }
     delivered
 }
