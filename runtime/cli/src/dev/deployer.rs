@@ -35,6 +35,8 @@ struct Served {
     /// The hash of everything that was deployed.
     deployed: Option<[u8; 32]>,
     shown: Option<model::App>,
+    /// Whether the last that was told of it is that it failed.
+    failed: bool,
 }
 
 /// What came of one round.
@@ -62,6 +64,7 @@ impl Deployer {
                 plan,
                 deployed: None,
                 shown: None,
+                failed: false,
             })
             .collect();
         Ok(Self {
@@ -202,9 +205,15 @@ impl Deployer {
                 };
                 say(&format!("{good} {id} deployed{rest}"));
             }
+            // What broke it was taken back: it is what is served.
+            Ok(false) if self.apps[index].failed => {
+                let good = Look::stderr().good("✓");
+                say(&format!("{good} {id} is again what is served"));
+            }
             Ok(false) => {}
-            Err(why) => self.failed(round, index, &why),
+            Err(why) => return self.failed(round, index, &why),
         }
+        self.apps[index].failed = false;
     }
 
     async fn try_deploy(&mut self, index: usize, component: Option<&Path>) -> Result<bool> {
@@ -246,7 +255,8 @@ impl Deployer {
         })
     }
 
-    fn failed(&self, round: &mut Round, index: usize, error: &anyhow::Error) {
+    fn failed(&mut self, round: &mut Round, index: usize, error: &anyhow::Error) {
+        self.apps[index].failed = true;
         let id = &self.apps[index].plan.app.id;
         let rest = if self.served.contains(id) {
             "; the version before stays served"

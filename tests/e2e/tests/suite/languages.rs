@@ -97,6 +97,13 @@ fn live_through(language: &Language) {
     });
     assert!(told.is_some(), "the line is named:\n{}", server.output());
     assert_eq!(sent(&server, &at), expected, "the version before is served");
+    fs::write(&source, &good).expect("it can be written");
+    until("the mistake is told to be gone", BUILD, || {
+        server
+            .output()
+            .contains("hello is again what is served")
+            .then_some(())
+    });
 
     let (old, new) = language.change;
     let changed = good.replace(old, new);
