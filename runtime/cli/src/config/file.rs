@@ -222,7 +222,7 @@ mod tests {
         let problems = problems(text);
         let expected = [
             "f:2:1: there is no setting `lisen`; did you mean `listen`?",
-            "f:3:10: listen: invalid socket address syntax",
+            "f:3:10: listen: it must be an IP address and a port, like 127.0.0.1:8288, or 0.0.0.0:8288 for all addresses of this machine",
             "f:4:18: check_replay: it must be `true` or `false`",
             "f:5:13: keep_runs: write a number of days",
             "f:6:14: log_format: it must be one of text, json",

@@ -63,7 +63,8 @@ pub(crate) struct Settings {
         value_name = "ADDR:PORT",
         env = "ABIDE_LISTEN",
         hide_env_values = true,
-        default_value = "127.0.0.1:8288"
+        default_value = "127.0.0.1:8288",
+        value_parser = address
     )]
     pub(crate) listen: SocketAddr,
     /// A file that holds the admin key. Without it, and without the variable `ABIDE_ADMIN_KEY`, the first start makes an admin key and prints
@@ -172,6 +173,12 @@ pub(crate) struct Settings {
         default_value_t
     )]
     pub(crate) log_format: LogFormat,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "it must be an IP address and a port, like 127.0.0.1:8288, or 0.0.0.0:8288 for all addresses of this machine".to_owned()
+    })
 }
 
 fn allow_rule(text: &str) -> Result<String, String> {
