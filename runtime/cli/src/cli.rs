@@ -1,6 +1,6 @@
 //! The tree of commands. Each command's arguments, help and work are in a file of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -184,6 +184,18 @@ pub(crate) struct Server {
     pub(crate) ca_cert: Option<PathBuf>,
 }
 
+/// The key that a file holds.
+fn key_in(file: &Path) -> Result<String> {
+    let key = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read the key from {}", file.display()))?;
+    anyhow::ensure!(
+        !key.trim().is_empty(),
+        "{} holds no key: it is empty",
+        file.display()
+    );
+    Ok(key)
+}
+
 /// Where a server is unless the user says.
 const USUAL_URL: &str = "http://127.0.0.1:8288/";
 
@@ -196,10 +208,7 @@ impl Server {
     /// A client of the server, with the user's key.
     pub(crate) fn client(&self) -> Result<Client> {
         let key = match &self.key_file {
-            Some(file) => Some(
-                std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read the key from {}", file.display()))?,
-            ),
+            Some(file) => Some(key_in(file)?),
             None => std::env::var("ABIDE_API_KEY").ok(),
         };
         let key = key.as_deref().map(str::trim).filter(|key| !key.is_empty());
@@ -264,6 +273,18 @@ mod tests {
     #[test]
     fn the_tree_of_commands_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_without_a_key_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("admin.key");
+        let why = || key_in(&file).expect_err("no key").to_string();
+        assert!(why().contains("cannot read the key from"));
+        std::fs::write(&file, "\n").expect("a file");
+        assert!(why().ends_with("admin.key holds no key: it is empty"));
+        std::fs::write(&file, "abide_sk_1\n").expect("a file");
+        assert_eq!(key_in(&file).expect("a key"), "abide_sk_1\n");
     }
 
     #[test]
