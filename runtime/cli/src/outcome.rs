@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::client::ClientError;
+use crate::terminal::visible;
 
 /// The end of a command that has said everything there is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +29,12 @@ impl Outcome {
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// Tells the user about an error; the exit code says what kind it is.
+/// Tells the user about an error; the exit code says what kind it is. An error may quote what somebody else wrote.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!(
         "{} {}",
         console::style("error:").for_stderr().red().bold(),
-        in_words(error)
+        visible(&in_words(error))
     );
     ExitCode::from(code_of(error))
 }

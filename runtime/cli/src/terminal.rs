@@ -1,5 +1,6 @@
 //! What the output looks like: its width, whether it has colours; and writing to stdout without a panic when the reader left.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, IsTerminal, Write};
 
@@ -9,7 +10,7 @@ use console::Style;
 /// Columns of output that goes to a file or a pipe.
 const PIPED_WIDTH: usize = 100;
 /// Narrower than this nothing fits; wider, the eye loses the line.
-const WIDTHS: std::ops::RangeInclusive<usize> = 48..=160;
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=160;
 
 /// How to draw.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +108,30 @@ pub(crate) fn print(text: &str) -> Result<()> {
 /// As `print`, with the end of the line.
 pub(crate) fn print_line(text: &str) -> Result<()> {
     print(&format!("{text}\n"))
+}
+
+/// Writes a JSON document, with the end of the line. It is the same document for whoever parses it, whatever stdout is.
+pub(crate) fn print_json(document: &str) -> Result<()> {
+    print_line(&harmless_json(document))
+}
+
+/// The JSON document with characters that would play with a terminal in JSON's own escapes. JSON has such characters only in its strings, and of the
+/// control characters only those that a parser lets through: DEL and the ones above it.
+fn harmless_json(document: &str) -> Cow<'_, str> {
+    let plays = |c: char| c >= '\u{7f}' && (c.is_control() || turns(c));
+    if !document.contains(plays) {
+        return Cow::Borrowed(document);
+    }
+    let mut escaped = String::with_capacity(document.len());
+    for c in document.chars() {
+        if plays(c) {
+            // Writing to a text fails nowhere; none of them has more than 16 bits.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 /// A text on the terminal that is drawn again in its place.
@@ -260,6 +285,19 @@ mod tests {
     fn control_characters_are_made_visible() {
         let nasty = "a\tb\nc\r\u{1b}[2J\u{0}\u{7f}\u{9b}m\u{202e}x";
         assert_eq!(visible(nasty), "a\tb\nc␍␛[2J␀␡‹U+009B›m‹U+202E›x");
+    }
+
+    #[test]
+    fn json_stays_the_same_document_without_characters_that_play_with_the_terminal() {
+        let document = "{\"a\":\"\\u001b[31m \u{9b}31m\u{7f}\u{202e}日本\"}\n";
+        let escaped = harmless_json(document);
+        assert_eq!(
+            escaped,
+            "{\"a\":\"\\u001b[31m \\u009b31m\\u007f\\u202e日本\"}\n"
+        );
+        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(parse(&escaped), parse(document));
+        assert!(matches!(harmless_json("[1]"), Cow::Borrowed("[1]")));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::cli::{Output, Server};
 use crate::commands::list::Listed;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 /// Lists who changed what, newest first.
 #[derive(Args)]
@@ -45,7 +45,7 @@ impl Audit {
         let path = ["api", "v1", "audit"];
         let listed = Listed::gather(&client, &path, query, self.limit).await?;
         if self.output.json {
-            print_line(&listed.json()?)?;
+            print_json(&listed.json()?)?;
             return Ok(Outcome::Done);
         }
         let lines: Vec<Line> = listed.items(&client)?;

@@ -193,7 +193,8 @@ async fn from_server(server: &Server, mut out: &File) -> Result<()> {
 }
 
 fn from_directory(data: &Path, out: File) -> Result<()> {
-    if !data.join("commits").exists() {
+    let is_there = data.join("commits").try_exists();
+    if !is_there.with_context(|| format!("cannot look into {}", data.display()))? {
         return Err(Usage(format!(
             "there is no store in {}: name the directory that `serve --data` was given",
             data.display()

@@ -10,7 +10,7 @@ use crate::cli::Output;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
 use crate::render::time;
-use crate::terminal::{Look, print, print_line};
+use crate::terminal::{Look, print, print_json, print_line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,7 +66,7 @@ impl Next {
                 .filter_map(|ms| utc(*ms))
                 .map(rfc3339)
                 .collect();
-            print_line(&serde_json::to_string(&times)?)?;
+            print_json(&serde_json::to_string(&times)?)?;
             return Ok(Outcome::Done);
         }
         print_line(&self.schedule.describe())?;

@@ -13,7 +13,7 @@ use crate::commands::backup::bytes_bar;
 use crate::dev::banner::triggers;
 use crate::manifest::{self, Manifest, check_id, kebab_case};
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::{Look, print, print_line};
+use crate::terminal::{Look, print, print_json};
 
 /// Deploys components: new runs start with the new version, runs in flight finish on theirs.
 #[derive(Args)]
@@ -81,7 +81,7 @@ impl Deploy {
             }
         }
         if self.output.json {
-            print_line(&serde_json::to_string(&answers)?)?;
+            print_json(&serde_json::to_string(&answers)?)?;
         }
         Ok(Outcome::Done)
     }

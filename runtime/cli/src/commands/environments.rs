@@ -9,7 +9,7 @@ use crate::cli::{Output, Server};
 use crate::commands::list::Whole;
 use crate::outcome::Outcome;
 use crate::render::table::Cell;
-use crate::terminal::{one_line, print_line};
+use crate::terminal::{one_line, print_json, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Environments {
@@ -100,7 +100,7 @@ impl Create {
         let body = json!({ "name": self.name });
         let text = client.act(&["environments"], &body).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             print_line(&format!("made the environment {}", one_line(&self.name)))?;
         }
@@ -118,7 +118,7 @@ impl Remove {
         };
         let text = client.delete(&["environments", &self.name], query).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             print_line(&format!("removed the environment {}", one_line(&self.name)))?;
         }

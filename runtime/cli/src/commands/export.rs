@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use crate::cli::Server;
 use crate::commands::backup::{bytes_bar, grow};
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
+use crate::terminal::print_json;
 
 const HELP: &str = "\
 The document holds the run's record, the events that started it, its journal, its log lines and the digest of its component. What went
@@ -57,7 +57,7 @@ impl Run {
             .await;
         bar.finish_and_clear();
         let text = answer?;
-        print_line(&text)?;
+        print_json(&text)?;
         Ok(Outcome::Done)
     }
 }

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::cli::{Output, Server};
 use crate::outcome::Outcome;
-use crate::terminal::{one_line, print_line};
+use crate::terminal::{one_line, print_json, print_line};
 
 const HELP: &str = "\
 The exit code is 0 if it does, 1 if it says that it does not, 3 if it does not answer. No key is needed.
@@ -30,7 +30,7 @@ impl Health {
         let health: serde_json::Value = client.parse(&text)?;
         let status = health["status"].as_str().unwrap_or("unknown");
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             let failure = health["failure"].as_str();
             let why =

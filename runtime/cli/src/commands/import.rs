@@ -10,7 +10,7 @@ use crate::cli::{Output, Server};
 use crate::commands::backup::bytes_bar;
 use crate::commands::read_text;
 use crate::outcome::Outcome;
-use crate::terminal::{one_line, print_line};
+use crate::terminal::{one_line, print_json, print_line};
 
 const HELP: &str = "\
 The run keeps its id and is shown like any other, but it has ended: nothing of it is executed, and one that had not ended is `Cancelled` here.
@@ -71,7 +71,7 @@ impl Import {
         let imported: Imported = client.parse(&text)?;
         let misfit = imported.replay.as_ref().is_some_and(|replay| !replay.fits);
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             self.tell(&imported)?;
         }

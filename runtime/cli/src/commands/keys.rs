@@ -11,7 +11,7 @@ use crate::cli::{Output, Server};
 use crate::commands::list::Whole;
 use crate::outcome::Outcome;
 use crate::render::table::Cell;
-use crate::terminal::{one_line, print_line};
+use crate::terminal::{one_line, print_json, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Keys {
@@ -123,7 +123,7 @@ impl Create {
         });
         let text = client.act(&["keys"], &body).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         }
         let made: Made = client.parse(&text)?;
@@ -192,7 +192,7 @@ impl Revoke {
             .act(&["keys", &self.id, "revoke"], &json!({}))
             .await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             print_line(&format!("revoked {}", one_line(&self.id)))?;
         }

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::client::model::Page;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
-use crate::terminal::{Look, print, print_line};
+use crate::terminal::{Look, print, print_json};
 
 /// The most that one answer of the server holds.
 const MOST_AT_ONCE: u32 = 200;
@@ -35,7 +35,7 @@ impl Whole<'_> {
     ) -> Result<Outcome> {
         let text = client.get(&["api", "v1", self.kind], self.query).await?;
         if output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         }
         let listed: Page<T> = client.parse(&text)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::cli::{Output, Server};
 use crate::client::Client;
 use crate::outcome::Outcome;
-use crate::terminal::{Look, one_line, print_line};
+use crate::terminal::{Look, one_line, print_json, print_line};
 
 /// Which one, on which server.
 #[derive(Args)]
@@ -31,7 +31,7 @@ impl Named {
         let client = self.server.client()?;
         let text = client.get(&["api", "v1", kind, &self.name], &[]).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(None);
         }
         let found = client.parse(&text)?;
@@ -54,7 +54,7 @@ impl Named {
 
     fn tell(&self, done: &str, text: &str) -> Result<Outcome> {
         if self.output.json {
-            print_line(text)?;
+            print_json(text)?;
         } else {
             print_line(&format!("{done} {}", self.name))?;
         }

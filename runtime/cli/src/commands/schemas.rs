@@ -9,7 +9,7 @@ use crate::commands::json_from;
 use crate::commands::list::Whole;
 use crate::outcome::Outcome;
 use crate::render::table::Cell;
-use crate::terminal::{Look, one_line, print_line};
+use crate::terminal::{Look, one_line, print_json, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Schemas {
@@ -119,7 +119,7 @@ impl Show {
             .get(&["api", "v1", "schemas", &self.event], &query)
             .await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         }
         let look = Look::stdout();
@@ -136,7 +136,7 @@ impl Show {
                 look.bold(title),
                 look.dim(set_by(schema))
             ))?;
-            print_line(&indented(schema)?)?;
+            print_json(&indented(schema)?)?;
         }
         Ok(Outcome::Done)
     }
@@ -164,7 +164,7 @@ impl Delete {
 
 fn tell(done: &str, event: &str, text: &str, output: Output) -> Result<Outcome> {
     if output.json {
-        print_line(text)?;
+        print_json(text)?;
     } else {
         print_line(&format!("{done} the schema of {event}"))?;
     }

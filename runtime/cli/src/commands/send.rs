@@ -17,7 +17,7 @@ use crate::client::Client;
 use crate::client::model::{Event, Function, Page, Run, Trigger};
 use crate::commands::{json_from, read_text};
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line, visible};
 pub(crate) use following::Following;
 use following::report;
 pub(crate) use sending::Ids;
@@ -101,7 +101,7 @@ impl Send {
         }
         if self.output.json {
             let runs = self.started(&client, &ids).await?;
-            print_line(&report(&ids, &runs)?)?;
+            print_json(&report(&ids, &runs)?)?;
         } else {
             print_line(&sending.told(&ids))?;
             for id in ids.list().iter().take(SUGGESTED) {
@@ -186,7 +186,8 @@ impl Send {
             return Ok(Outcome::Failed);
         };
         if runs.is_empty() {
-            eprintln!("{}", nothing_started(client, &sending.names()).await);
+            let why = nothing_started(client, &sending.names()).await;
+            eprintln!("{}", visible(&why));
             return Ok(Outcome::Failed);
         }
         Ok(following.outcome(&runs))

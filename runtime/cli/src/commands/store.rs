@@ -7,7 +7,7 @@ use std::time::Duration;
 use abide_store::{
     Census, Checked, Compacted, Problem, Progress, SledBackend, SledOptions, Store as Opened,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -17,7 +17,7 @@ use crate::commands::apps::size;
 use crate::logging::{self, LogFormat};
 use crate::outcome::{Outcome, Usage};
 use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json, print_line};
 
 const COMPACT_HELP: &str = "\
 The store keeps the disk space of deleted rows for later ones. This copies what is left into a fresh log, compares the two, and puts the
@@ -96,10 +96,11 @@ impl Directory {
 
     /// The directory, which must hold a store: opening one would create it.
     fn existing(&self) -> Result<&PathBuf> {
-        if self.data.join("commits").exists() {
+        let dir = self.data.display();
+        let is_there = self.data.join("commits").try_exists();
+        if is_there.with_context(|| format!("cannot look into {dir}"))? {
             return Ok(&self.data);
         }
-        let dir = self.data.display();
         Err(Usage(format!("there is no store in {dir}: name the directory that `serve --data` or `dev --data` was given (dev uses .abide)")).into())
     }
 }
@@ -127,7 +128,7 @@ impl Check {
         bar.finish();
         if self.output.json {
             let stores: Vec<_> = stores.iter().map(checked_as_json).collect();
-            print_line(&json!({ "sound": sound, "stores": stores }).to_string())?;
+            print_json(&json!({ "sound": sound, "stores": stores }).to_string())?;
         } else {
             for (environment, checked) in &stores {
                 print(&checked_in_words(environment, checked))?;
@@ -246,7 +247,7 @@ impl Compact {
                     other => all["others"][other] = compacted_as_json(done),
                 }
             }
-            print_line(&all.to_string())?;
+            print_json(&all.to_string())?;
         } else if let [(_, done)] = &stores[..] {
             print_line(&in_words(done))?;
         } else {
@@ -314,7 +315,7 @@ impl Stats {
         }
         bar.finish();
         if self.output.json {
-            print_line(&all_as_json(&stores))?;
+            print_json(&all_as_json(&stores))?;
         } else {
             print(&all_as_table(&stores, Look::stdout()))?;
         }

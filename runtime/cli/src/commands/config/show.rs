@@ -10,7 +10,7 @@ use crate::cli::Output;
 use crate::config::{self, ConfigFile, Kind, Origin, Setting, Settings};
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
-use crate::terminal::{Look, print, print_line};
+use crate::terminal::{Look, print, print_json};
 
 const HELP: &str = "\
 It takes the flags of `abide serve`, reads the same variables and the same file, and shows what `serve` would do with them.
@@ -78,7 +78,7 @@ impl Show {
         };
         let settings = config::effective(&self.matches, &file);
         if self.options.output.json {
-            print_line(&as_json(path.as_deref(), &settings).to_string())?;
+            print_json(&as_json(path.as_deref(), &settings).to_string())?;
         } else {
             print(&as_table(&settings))?;
         }

@@ -20,7 +20,7 @@ use crate::cli::{Output, Server};
 use crate::config::{self, ConfigFile, Settings};
 use crate::logging::{self, LogFormat};
 use crate::outcome::Outcome;
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 const HELP: &str = "\
 It looks at the configuration, the data directory and its store, the machine, the TLS files, and the server that runs at --url, if one does.
@@ -193,7 +193,7 @@ impl Doctor {
     fn tell(&self, findings: &[Finding]) -> Result<Outcome> {
         let worst = findings.iter().map(|finding| finding.level).max();
         if self.output.json {
-            print_line(&serde_json::json!({ "level": worst, "findings": findings }).to_string())?;
+            print_json(&serde_json::json!({ "level": worst, "findings": findings }).to_string())?;
         } else {
             print(&as_text(findings, Look::stdout()))?;
         }

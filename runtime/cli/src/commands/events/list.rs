@@ -10,7 +10,7 @@ use crate::commands::list::Listed;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
 use crate::render::time;
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 /// Lists events, newest first.
 #[derive(Args)]
@@ -37,7 +37,7 @@ impl List {
             .collect();
         let listed = Listed::gather(&client, &["api", "v1", "events"], &query, self.limit).await?;
         if self.output.json {
-            print_line(&listed.json()?)?;
+            print_json(&listed.json()?)?;
             return Ok(Outcome::Done);
         }
         let events: Vec<Event> = listed.items(&client)?;

@@ -11,7 +11,7 @@ use crate::client::model::Event;
 use crate::commands::runs::table_of_runs;
 use crate::outcome::Outcome;
 use crate::render::time;
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 /// Shows one event and the runs that it started.
 #[derive(Args)]
@@ -30,7 +30,7 @@ impl Show {
         let client = self.server.client()?;
         let text = client.get(&["api", "v1", "events", &self.id], &[]).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             print(&lines(Look::stdout(), &client.parse(&text)?))?;
         }

@@ -12,7 +12,7 @@ use crate::cli::{Output, Server, duration};
 use crate::commands::selection::function_name;
 use crate::commands::send::{Following, Ids, data_from};
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,7 +78,7 @@ impl Invoke {
             return Ok(runs.map_or(Outcome::Failed, |runs| following.outcome(&runs)));
         }
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             print_line(&told)?;
             let more = self

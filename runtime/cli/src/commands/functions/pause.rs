@@ -8,7 +8,7 @@ use crate::cli::{Output, Server};
 use crate::client::model::Function;
 use crate::commands::selection::function_name;
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 /// Pauses a function: none of its runs starts until it is resumed. Events queue, and runs that have started go on.
 #[derive(Args)]
@@ -55,7 +55,7 @@ impl Named {
             .act(&["functions", app, function, action], &json!({}))
             .await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             let function: Function = client.parse(&text)?;
             print_line(&format!("{done} {}", function.id))?;

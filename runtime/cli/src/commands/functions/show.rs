@@ -11,7 +11,7 @@ use crate::client::model::{Function, RunTotals, Time};
 use crate::dev::banner::triggers;
 use crate::outcome::{Outcome, Usage};
 use crate::render::time;
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 /// Shows one function: what starts it and when, all of its configuration with the defaults, whether it is paused, and warnings.
 #[derive(Args)]
@@ -39,7 +39,7 @@ impl Show {
             .get(&["api", "v1", "functions", app, function], &[])
             .await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             print(&lines(Look::stdout(), &client.parse(&text)?, Utc::now()))?;
         }
@@ -78,7 +78,8 @@ fn lines(look: Look, function: &Function, now: Time) -> String {
     }
     if let Some(queued) = function.queued.as_ref().filter(|queued| queued.runs > 0) {
         let least = if queued.at_least { "at least " } else { "" };
-        line("queued", &format!("{least}{} runs", queued.runs));
+        let runs = if queued.runs == 1 { "run" } else { "runs" };
+        line("queued", &format!("{least}{} {runs}", queued.runs));
     }
     if let Some(totals) = &function.totals {
         line("last hour", &told(&totals.hour));

@@ -16,7 +16,7 @@ use crate::cli::{Output, Server};
 use crate::client::model::{Job, JobState};
 use crate::client::{Client, ClientError};
 use crate::outcome::Outcome;
-use crate::terminal::{print, print_line};
+use crate::terminal::{print, print_json, print_line};
 
 use super::one::lines;
 
@@ -106,7 +106,7 @@ pub(crate) async fn watch(
     };
     let job: Job = client.parse(&text)?;
     if output.json {
-        print_line(&text)?;
+        print_json(&text)?;
     } else {
         print(&lines(crate::terminal::Look::stdout(), &job))?;
     }

@@ -10,7 +10,7 @@ use crate::commands::list::Listed;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
 use crate::render::time;
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 /// Lists what was asked for many runs at once, newest first.
 #[derive(Args)]
@@ -29,7 +29,7 @@ impl List {
         let client = self.server.client()?;
         let listed = Listed::gather(&client, &["api", "v1", "jobs"], &[], self.limit).await?;
         if self.output.json {
-            print_line(&listed.json()?)?;
+            print_json(&listed.json()?)?;
             return Ok(Outcome::Done);
         }
         let jobs: Vec<Job> = listed.items(&client)?;

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::client::model::{Job, JobState};
 use crate::outcome::Outcome;
 use crate::render::time;
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 use super::follow;
 
@@ -81,7 +81,7 @@ impl Stop {
 impl Named {
     fn tell(&self, client: &Client, text: &str) -> Result<Outcome> {
         if self.output.json {
-            print_line(text)?;
+            print_json(text)?;
         } else {
             print(&lines(Look::stdout(), &client.parse(text)?))?;
         }

@@ -13,7 +13,7 @@ use super::model::Notification;
 use crate::cli::{Output, Server, duration};
 use crate::commands::read_text;
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Add {
@@ -218,12 +218,12 @@ async fn add(
     let text = client.act(&["notifications"], fields).await?;
     if output.json {
         let Some(secret) = secret else {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         };
         let mut made: Map<String, Value> = client.parse(&text)?;
         made.insert("secret".into(), json!(secret));
-        print_line(&Value::Object(made).to_string())?;
+        print_json(&Value::Object(made).to_string())?;
         return Ok(Outcome::Done);
     }
     let made: Notification = client.parse(&text)?;

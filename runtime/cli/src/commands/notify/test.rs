@@ -7,7 +7,7 @@ use serde_json::json;
 use super::model::Tested;
 use crate::cli::{Output, Server};
 use crate::outcome::Outcome;
-use crate::terminal::{one_line, print_line};
+use crate::terminal::{one_line, print_json, print_line};
 
 /// Sends a test message once, and says what became of it. Also where the notification is paused.
 #[derive(Args)]
@@ -28,7 +28,7 @@ impl Test {
         let text = client.act(&path, &json!({})).await?;
         let tested: Tested = client.parse(&text)?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else if tested.delivered {
             print_line(&format!("delivered as {}", one_line(&tested.id)))?;
         } else {

@@ -12,7 +12,7 @@ use crate::client::model::Run;
 use crate::commands::jobs::follow;
 use crate::commands::selection::Selection;
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -68,7 +68,7 @@ impl Cancel {
                 .act(&["runs", id, "cancel"], &json!({ "reason": self.reason }))
                 .await
             {
-                Ok(text) if self.output.json => print_line(&text)?,
+                Ok(text) if self.output.json => print_json(&text)?,
                 Ok(text) => {
                     let run: Run = client.parse(&text)?;
                     print_line(&format!("cancelled {} of {}", run.run_id, run.function_id))?;

@@ -11,7 +11,7 @@ use crate::commands::selection::Selection;
 use crate::outcome::Outcome;
 use crate::render::table::{Cell, table};
 use crate::render::{status, time};
-use crate::terminal::{Look, one_line, print, print_line};
+use crate::terminal::{Look, one_line, print, print_json};
 
 /// Lists runs, newest first.
 #[derive(Args)]
@@ -42,7 +42,7 @@ impl List {
         let query: Vec<_> = filters.chain(event).collect();
         let listed = Listed::gather(&client, &["api", "v1", "runs"], &query, self.limit).await?;
         if self.output.json {
-            print_line(&listed.json()?)?;
+            print_json(&listed.json()?)?;
             return Ok(Outcome::Done);
         }
         let runs: Vec<Run> = listed.items(&client)?;

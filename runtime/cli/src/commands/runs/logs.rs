@@ -11,7 +11,7 @@ use crate::cli::{Output, Server};
 use crate::client::model::{LogLine, Run};
 use crate::client::{Client, ClientError};
 use crate::outcome::Outcome;
-use crate::terminal::{Look, print, print_line, visible};
+use crate::terminal::{Look, print, print_json, visible};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,7 +111,7 @@ impl Logs {
             for raw in &lines.data {
                 any = true;
                 if self.output.json {
-                    print_line(raw.get())?;
+                    print_json(raw.get())?;
                 } else {
                     print(&line(look, &client.parse(raw.get())?))?;
                 }

@@ -8,7 +8,7 @@ use crate::cli::{Output, Server};
 use crate::client::Client;
 use crate::client::model::Run;
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 /// Pauses a run: it keeps everything, what it waits for is still noted, and it goes on when it is resumed.
 #[derive(Args)]
@@ -62,7 +62,7 @@ impl Resume {
 
 fn tell(client: &Client, text: &str, done: &str, output: Output) -> Result<Outcome> {
     if output.json {
-        print_line(text)?;
+        print_json(text)?;
     } else {
         let run: Run = client.parse(text)?;
         print_line(&format!("{done} {} of {}", run.run_id, run.function_id))?;

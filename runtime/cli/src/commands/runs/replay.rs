@@ -8,7 +8,7 @@ use crate::cli::{Output, Server};
 use crate::client::model::Run;
 use crate::commands::json_from;
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,7 +59,7 @@ impl Replay {
         let client = self.server.client()?;
         let text = client.act(&["runs", &self.id, "replay"], &body).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         }
         let run: Run = client.parse(&text)?;

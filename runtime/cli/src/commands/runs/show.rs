@@ -8,7 +8,7 @@ use crate::cli::{Output, Server};
 use crate::client::model::Run;
 use crate::outcome::Outcome;
 use crate::render::waterfall::waterfall;
-use crate::terminal::{Look, print, print_line};
+use crate::terminal::{Look, print, print_json};
 
 /// Shows one run: its steps as a waterfall with attempts, durations, results and errors, and what it waits for.
 #[derive(Args)]
@@ -30,7 +30,7 @@ impl Show {
         let client = self.server.client()?;
         let text = client.get(&["api", "v1", "runs", &self.id], &[]).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
         } else {
             let run: Run = client.parse(&text)?;
             print(&waterfall(Look::stdout(), &run, Utc::now()))?;

@@ -13,7 +13,7 @@ use crate::client::{Client, ClientError};
 use crate::outcome::Outcome;
 use crate::render::progress::Progress;
 use crate::render::waterfall::waterfall;
-use crate::terminal::{Look, Redrawn, print, print_line};
+use crate::terminal::{Look, Redrawn, print, print_json, print_line};
 
 /// How often the bars of what is under way grow.
 const TICK: Duration = Duration::from_millis(500);
@@ -151,7 +151,7 @@ impl Shown {
     /// The run stands elsewhere now. That stdout is gone is no reason to stop: the exit code still tells the outcome.
     fn change(&mut self, run: &Run, json: &str) {
         let _ = match self {
-            Self::Json => print_line(json.trim_end()),
+            Self::Json => print_json(json.trim_end()),
             Self::Told(progress) => progress
                 .observe(run)
                 .iter()

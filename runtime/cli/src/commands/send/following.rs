@@ -16,7 +16,7 @@ use crate::client::model::{Failure, Json, Run, Status};
 use crate::follow::{Followed, Seen, follow};
 use crate::outcome::Outcome;
 use crate::render::progress::Progress;
-use crate::terminal::{Look, print_line};
+use crate::terminal::{Look, print_json, print_line};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ impl Following<'_> {
             Followed::TimedOut(runs) => (runs, true),
         };
         if self.json {
-            print_line(&report(ids, &runs)?)?;
+            print_json(&report(ids, &runs)?)?;
         }
         if timed_out {
             eprintln!("{}", timed_out_text(self.server, self.timeout, &runs));

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::outcome::Usage;
+use crate::terminal::one_line;
 
 /// An event, by the names of its members.
 pub(super) type Whole = BTreeMap<String, Box<RawValue>>;
@@ -65,9 +66,10 @@ impl Sending {
     /// With the ids that they were given, as one line.
     pub(super) fn told(&self, ids: &Ids) -> String {
         match ids {
-            Ids::EventId(id) => format!("sent {} as {id}", self.names().join(", ")),
+            Ids::EventId(id) => format!("sent {} as {id}", one_line(&self.names().join(", "))),
             Ids::EventIds(ids) => {
-                format!("sent {} events ({})", ids.len(), self.names().join(", "))
+                let names = one_line(&self.names().join(", "));
+                format!("sent {} events ({names})", ids.len())
             }
         }
     }

@@ -6,7 +6,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState};
+use ratatui::widgets::{Block, Borders, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 
 use super::hour::{Hour, SHOWN};
 use super::model::{Figures, Known};
@@ -207,12 +207,13 @@ fn draw_functions(
         } else {
             "No function has this in its name."
         };
-        frame.render_widget(Paragraph::new(hint).style(DIM).block(block), area);
+        let hint = Paragraph::new(hint).wrap(Wrap { trim: true });
+        frame.render_widget(hint.style(DIM).block(block), area);
         return;
     }
     let none = || "–".to_owned();
     let took = |delta: Option<TimeDelta>| delta.map_or_else(none, time::duration);
-    let fits = that_fit(area.width);
+    let fits = that_fit(&COLUMNS, NAME_COLUMNS, area.width);
     let rows = functions.iter().map(|function| {
         let mut name = visible(&function.id);
         if function.paused {
@@ -269,15 +270,26 @@ const COLUMNS: [(&str, u16, u8); 8] = [
 /// The least columns that a function's name has.
 const NAME_COLUMNS: u16 = 20;
 
-/// Which columns there is room for.
-fn that_fit(width: u16) -> [bool; COLUMNS.len()] {
-    let mut fits = [true; COLUMNS.len()];
-    let mut order: Vec<usize> = (0..COLUMNS.len()).collect();
-    order.sort_by_key(|column| COLUMNS[*column].2);
+/// The columns beside a run's function and what came of the run, likewise. Enter opens a run, so its id is not needed.
+const RUN_COLUMNS: [(&str, u16, u8); 4] = [
+    ("RUN", 26, 2),
+    ("STATUS", 9, 4),
+    ("QUEUED", 11, 3),
+    ("TOOK", 7, 1),
+];
+
+/// The least columns that are left for what came of a run.
+const NOTE_COLUMNS: u16 = 12;
+
+/// Which columns there is room for beside the `least` that others have.
+fn that_fit<const N: usize>(columns: &[(&str, u16, u8); N], least: u16, width: u16) -> [bool; N] {
+    let mut fits = [true; N];
+    let mut order: Vec<usize> = (0..N).collect();
+    order.sort_by_key(|column| columns[*column].2);
     for gone in order {
-        let taken = COLUMNS.iter().zip(fits).filter(|(_, fits)| *fits);
+        let taken = columns.iter().zip(fits).filter(|(_, fits)| *fits);
         let taken: u16 = taken.map(|((_, columns, _), _)| columns + SPACING).sum();
-        if NAME_COLUMNS + taken <= width {
+        if least + taken <= width {
             break;
         }
         fits[gone] = false;
@@ -306,21 +318,32 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, view: &View, now: DateTime<Utc>)
         .iter()
         .map(|run| crate::terminal::columns(&run.function));
     let name = name.max().unwrap_or(0).clamp(8, 30);
-    let rows = runs.iter().map(|run| row_of(run, now));
-    let widths = [
-        Constraint::Length(26),
-        Constraint::Length(u16::try_from(name).unwrap_or(30)),
-        Constraint::Length(9),
-        Constraint::Length(11),
-        Constraint::Length(7),
-        Constraint::Fill(1),
-    ];
-    let head = Row::new(["RUN", "FUNCTION", "STATUS", "QUEUED", "TOOK", ""]).style(BOLD);
+    let name = u16::try_from(name).unwrap_or(30);
+    let [run, status, queued, took] =
+        that_fit(&RUN_COLUMNS, name + SPACING + NOTE_COLUMNS, area.width);
+    let fits = [run, true, status, queued, took, true];
+    let rows = runs.iter().map(|run| row_of(run, now, fits));
+    let [run, status, queued, took] = RUN_COLUMNS.map(|(name, width, _)| (name, width));
+    let function = ("FUNCTION", name);
+    let columns = that_are([run, function, status, queued, took, ("", 0)], fits);
+    let (head, widths): (Vec<_>, Vec<_>) = columns
+        .map(|(name, width)| match width {
+            0 => (name, Constraint::Fill(1)),
+            width => (name, Constraint::Length(width)),
+        })
+        .unzip();
+    let head = Row::new(head).style(BOLD);
     let table = Table::new(rows, widths).header(head).block(block);
     show(frame, area, table, focused.then_some(view.run));
 }
 
-fn row_of(run: &Known, now: DateTime<Utc>) -> Row<'static> {
+/// Those of the columns that there is room for.
+fn that_are<T, const N: usize>(columns: [T; N], fits: [bool; N]) -> impl Iterator<Item = T> {
+    let columns = columns.into_iter().zip(fits);
+    columns.filter(|(_, fits)| *fits).map(|(column, _)| column)
+}
+
+fn row_of(run: &Known, now: DateTime<Utc>, fits: [bool; 6]) -> Row<'static> {
     let colour = match run.status {
         Status::Completed => Color::Green,
         Status::Failed => Color::Red,
@@ -330,14 +353,15 @@ fn row_of(run: &Known, now: DateTime<Utc>) -> Row<'static> {
     };
     let queued = run.queued.map(|at| time::relative(at, now));
     let took = run.took(now).map(time::duration);
-    Row::new(vec![
+    let cells = [
         Cell::from(visible(&run.id)),
         Cell::from(visible(&run.function)),
         Cell::from(Span::styled(run.status.to_string(), colour)),
         Cell::from(queued.unwrap_or_default()),
         Cell::from(took.unwrap_or_default()),
         Cell::from(Span::styled(visible(&run.note), DIM)),
-    ])
+    ];
+    Row::new(that_are(cells, fits))
 }
 
 fn draw_foot(frame: &mut Frame<'_>, area: Rect, view: &View) {
@@ -349,12 +373,14 @@ fn draw_foot(frame: &mut Frame<'_>, area: Rect, view: &View) {
     } else if view.opened.is_some() {
         Line::from(Span::styled("↑ ↓ scroll  Esc back  q quit", DIM))
     } else {
+        // What does not fit is cut off: the way to the rest comes first.
+        let keys = Span::styled("q quit  ? help  ", DIM);
         let filter = match view.filter.as_str() {
             "" => String::new(),
             filter => format!("only “{}” (Esc: all)  ", visible(filter)),
         };
-        let keys = "q quit  Tab  ↑ ↓  Enter open  s order  l runs  / filter  ? help";
-        Line::from(vec![Span::raw(filter), Span::styled(keys, DIM)])
+        let more = Span::styled("Enter open  l runs  / filter  s order  Tab  ↑ ↓", DIM);
+        Line::from(vec![keys, Span::raw(filter), more])
     };
     frame.render_widget(Paragraph::new(line), area);
 }
@@ -367,7 +393,7 @@ fn draw_opened(frame: &mut Frame<'_>, area: Rect, opened: &Opened, now: DateTime
         (None, None) => "reading…".to_owned(),
         (None, Some(run)) => {
             let look = Look {
-                width: usize::from(area.width).max(48),
+                width: usize::from(area.width).max(40),
                 colour: false,
                 terminal: true,
             };

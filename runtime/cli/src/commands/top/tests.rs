@@ -130,6 +130,18 @@ fn where_there_is_no_room_the_names_of_functions_stay_and_columns_go() {
     );
     assert_eq!(head(40).join(" "), "FUNCTION ACTIVE FAILED");
     assert!(shown(&view(), 24, 20).contains("shop/remind"));
+
+    let head = |width| {
+        let text = shown(&view(), width, 20);
+        let line = text.lines().find(|line| line.contains("STATUS"));
+        let words = line.expect("a head").trim_matches('"').split_whitespace();
+        words.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(head(100), "RUN FUNCTION STATUS QUEUED TOOK");
+    assert_eq!(head(80), "RUN FUNCTION STATUS QUEUED");
+    assert_eq!(head(46), "FUNCTION STATUS QUEUED");
+    let narrow = shown(&view(), 46, 20);
+    assert!(narrow.contains("Busy: 503"), "{narrow}");
 }
 
 #[test]

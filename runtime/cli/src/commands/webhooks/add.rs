@@ -10,7 +10,7 @@ use super::model::Webhook;
 use crate::cli::{Output, Server};
 use crate::commands::read_text;
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 /// Who sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -119,7 +119,7 @@ impl Add {
             client.act(&["webhooks"], &fields).await?
         };
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         }
         let webhook: Webhook = client.parse(&text)?;

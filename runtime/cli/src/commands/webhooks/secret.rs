@@ -11,7 +11,7 @@ use super::model::Webhook;
 use crate::cli::{Output, Server, duration};
 use crate::commands::read_text;
 use crate::outcome::Outcome;
-use crate::terminal::print_line;
+use crate::terminal::{print_json, print_line};
 
 /// Replaces a webhook's secret. For a time both are good, so that it can be changed at the provider too.
 #[derive(Args)]
@@ -39,7 +39,7 @@ impl RotateSecret {
         let path = ["webhooks", &self.name, "secret"];
         let text = client.act(&path, &body).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         }
         let webhook: Webhook = client.parse(&text)?;

@@ -8,7 +8,7 @@ use super::model::Tried;
 use crate::cli::{Output, Server};
 use crate::commands::json_from;
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::{one_line, print_line};
+use crate::terminal::{one_line, print_json, print_line};
 
 /// Sends a webhook a sample that is signed with its own secret, and says what became of it.
 #[derive(Args)]
@@ -50,7 +50,7 @@ impl Test {
         let path = ["webhooks", &self.name, "test"];
         let text = client.act(&path, &request).await?;
         if self.output.json {
-            print_line(&text)?;
+            print_json(&text)?;
             return Ok(Outcome::Done);
         }
         let tried: Tried = client.parse(&text)?;
