@@ -1,6 +1,7 @@
 //! A run told as it happens: from one state to the next, only what is new, one line each.
 //!
-//! Lines are only ever added, so that the story reads the same on a terminal, in a file and in a CI log.
+//! Lines are only ever added, so that the story reads the same on a terminal, in a file and in a CI log. Where several runs are told at once, a line
+//! stands below the name of its run: the name comes again whenever the story changes over to another run.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,8 @@ struct Told {
 pub(crate) struct Progress {
     look: Look,
     runs: BTreeMap<String, Told>,
+    /// The run that the last line was of.
+    last: String,
 }
 
 impl Progress {
@@ -34,6 +37,7 @@ impl Progress {
         Self {
             look,
             runs: BTreeMap::new(),
+            last: String::new(),
         }
     }
 
@@ -42,15 +46,7 @@ impl Progress {
         let look = self.look;
         let told = self.runs.entry(run.run_id.clone()).or_default();
         let mut lines = Vec::new();
-        if !told.begun {
-            told.begun = true;
-            let id = look.dim(&run.run_id);
-            lines.push(format!(
-                "{} {}  {id}",
-                look.live("●"),
-                look.bold(&run.function_id)
-            ));
-        }
+        let begins = !std::mem::replace(&mut told.begun, true);
         let failures: Vec<_> = run.attempts.iter().filter_map(failed_attempt).collect();
         for failure in failures.iter().skip(told.failed) {
             lines.push(format!(
@@ -96,6 +92,11 @@ impl Progress {
                     one_line(&why)
                 ));
             }
+        }
+        if begins || !lines.is_empty() && self.last != run.run_id {
+            let (name, id) = (look.bold(&run.function_id), look.dim(&run.run_id));
+            lines.insert(0, format!("{} {name}  {id}", look.live("●")));
+            self.last.clone_from(&run.run_id);
         }
         lines.into_iter().map(|line| self.cut(line)).collect()
     }
@@ -234,5 +235,24 @@ mod tests {
             ]
         );
         assert_eq!(observe(&mut progress, "Completed", &completed), [""; 0]);
+    }
+
+    #[test]
+    fn each_line_stands_below_the_name_of_its_run() {
+        let mut progress = Progress::new(Look::plain(80));
+        let mut observe = |id: &str, steps: &serde_json::Value| {
+            let run =
+                json!({"run_id": id, "function_id": "a/b", "status": "Running", "steps": steps});
+            progress.observe(&serde_json::from_str(&run.to_string()).expect("a run"))
+        };
+        let done = |op: u32| json!({"op": op, "id": format!("step-{op}"), "status": "completed"});
+        assert_eq!(observe("01A", &json!([])), ["● a/b  01A"]);
+        assert_eq!(observe("01B", &json!([])), ["● a/b  01B"]);
+        assert_eq!(
+            observe("01A", &json!([done(0)])),
+            ["● a/b  01A", "  ✓ step-0  "]
+        );
+        assert_eq!(observe("01B", &json!([])), [""; 0], "nothing new");
+        assert_eq!(observe("01A", &json!([done(0), done(1)])), ["  ✓ step-1  "]);
     }
 }

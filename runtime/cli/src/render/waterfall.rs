@@ -21,8 +21,9 @@ const NAME_WIDTH: usize = 30;
 const BAR_WIDTH: usize = 10;
 /// Lines of an error that are shown with its step; all of it is in the JSON.
 const ERROR_LINES: usize = 4;
-/// Lines of a guest's stack that are shown.
+/// Lines of a guest's stack that are shown, of a run that failed and of a step that is tried again.
 const STACK_LINES: usize = 12;
+const STEP_STACK_LINES: usize = 3;
 /// Columns before the name, and of attempts and duration with their gaps.
 const MARGIN: usize = 4;
 const MIDDLE: usize = 6 + 9 + 2;
@@ -97,7 +98,14 @@ fn tail(look: Look, run: &Run) -> String {
         );
     }
     if let Some(waiting) = run.waiting_for.as_deref().filter(|_| !run.status.is_over()) {
-        let _ = writeln!(out, "\n{}", look.odd(format!("it {}", one_line(waiting))));
+        // All but the one of an attempt that is to come have a verb first.
+        let it = if waiting.starts_with("next attempt") {
+            ""
+        } else {
+            "it "
+        };
+        let sentence = format!("{it}{}", one_line(waiting));
+        let _ = writeln!(out, "\n{}", look.odd(sentence));
     }
     if let Some(error) = &run.error {
         let _ = writeln!(
@@ -246,6 +254,10 @@ fn step_lines(look: Look, scale: &Scale, step: &Step, now: DateTime<Utc>) -> Str
             let _ = writeln!(out, "      {}", look.odd(line));
         }
     }
+    for line in where_it_failed(step) {
+        let line = shorten(&one_line(line), width.saturating_sub(2));
+        let _ = writeln!(out, "        {}", look.dim(line));
+    }
     if step.carried_over {
         let kept = "kept from the run that this one replays";
         let _ = writeln!(out, "      {}", look.odd(kept));
@@ -279,6 +291,16 @@ fn step_lines(look: Look, scale: &Scale, step: &Step, now: DateTime<Utc>) -> Str
         note(&look.dim(time::humanised(&one_line(summary))));
     }
     out
+}
+
+/// The top of the guest's stack at the last attempt at a step that is tried again: its code can still be mended.
+fn where_it_failed(step: &Step) -> impl Iterator<Item = &str> {
+    let last = step.attempts.last().and_then(|last| last.error.as_ref());
+    let stack = last
+        .filter(|_| step.status == StepStatus::Retrying)
+        .and_then(|error| error.stack.as_deref());
+    let lines = stack.into_iter().flat_map(|stack| stack.trim().lines());
+    lines.map(str::trim).take(STEP_STACK_LINES)
 }
 
 /// What to say of an attempt after which another one came or comes.

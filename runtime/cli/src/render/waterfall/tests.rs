@@ -99,6 +99,29 @@ fn a_waiting_run_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_step_that_is_tried_again_says_when_and_where_it_failed() {
+    let retrying = run(
+        r#"{"run_id":"01RUN","function_id":"shop/pay","status":"Sleeping","waiting_for":"next attempt 2 of 5 of `charge` at 2026-03-01T12:00:20.000Z: Busy: 503","steps":[
+        {"op":0,"id":"charge","kind":"run","status":"retrying","started_at":"2026-03-01T12:00:00.000Z","attempts":[
+         {"attempt":0,"started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:01.000Z","error":{"name":"Busy","message":"503",
+          "stack":"  at charge (src/pay.ts:22:24)\n  at b\n  at c\n  at d"},"retry_at":"2026-03-01T12:00:20.000Z"}]}]}"#,
+    );
+    insta::assert_snapshot!(waterfall(Look::plain(60), &retrying, now()), @r#"
+    ◷ shop/pay  Sleeping
+      run       01RUN
+
+      ↻ charge         10.0s…  │████···························│
+          attempt 1 failed after 1.00s: Busy: 503; the next one
+          after 19.0s
+            at charge (src/pay.ts:22:24)
+            at b
+            at c
+
+    next attempt 2 of 5 of `charge` at 2026-03-01T12:00:20.000Z: Busy: 503
+    "#);
+}
+
+#[test]
 fn a_failed_run_shows_the_error_with_its_stack() {
     let failed = run(
         r#"{"run_id":"01RUN","function_id":"shop/pay","status":"Failed","queued_at":"2026-03-01T12:00:00.000Z",
