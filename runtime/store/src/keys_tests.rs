@@ -124,6 +124,20 @@ fn key() -> impl Strategy<Value = Key<'static>> {
     ]
 }
 
+/// Whether `a` is the one signal of its name that an earlier version kept, without a number: that stands before the others on purpose.
+fn is_first_of_its_name(a: &Key<'_>, b: &Key<'_>) -> bool {
+    match (a, b) {
+        (
+            Key::Signal {
+                name: first,
+                number: 0,
+            },
+            Key::Signal { name, .. },
+        ) => first == name,
+        _ => false,
+    }
+}
+
 proptest! {
     #[test]
     fn keys_round_trip(key in key()) {
@@ -132,7 +146,7 @@ proptest! {
 
     #[test]
     fn no_key_is_a_prefix_of_another(a in key(), b in key()) {
-        if a != b {
+        if a != b && !is_first_of_its_name(&a, &b) {
             prop_assert!(!b.encode().starts_with(&a.encode()));
         }
     }
