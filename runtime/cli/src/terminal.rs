@@ -6,6 +6,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 
 use anyhow::{Context, Result};
 use console::Style;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Columns of output that goes to a file or a pipe.
 const PIPED_WIDTH: usize = 100;
@@ -170,6 +171,23 @@ impl Redrawn {
     }
 }
 
+/// Sets how a bar on stderr looks that knows how long its work is; `counts` says how far it is, in indicatif's words. The bar is as long as leaves all of
+/// it one line.
+pub(crate) fn style_bar(bar: &ProgressBar, counts: &str) {
+    let (_, columns) = console::Term::stderr().size();
+    let length = bar_length(usize::from(columns));
+    let template =
+        format!("{{spinner:.cyan}} {{msg}} [{{bar:{length}.cyan/dim}}] {counts} {{elapsed:.dim}}");
+    if let Ok(style) = ProgressStyle::with_template(&template) {
+        bar.set_style(style.progress_chars("━━─"));
+    }
+}
+
+/// What is left beside the longest message and the longest counts.
+fn bar_length(columns: usize) -> usize {
+    columns.saturating_sub(48).clamp(4, 30)
+}
+
 /// Columns of a text: escapes have none, wide characters have two.
 pub(crate) fn columns(text: &str) -> usize {
     console::measure_text_width(text)
@@ -254,6 +272,11 @@ pub(crate) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bars_leave_room_for_words_on_a_narrow_terminal() {
+        assert_eq!([40, 60, 80, 200].map(bar_length), [4, 12, 30, 30]);
+    }
 
     #[test]
     fn texts_fit_their_columns() {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::terminal::style_bar;
+
 /// All bars, one below the other.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
@@ -59,11 +61,7 @@ impl Bar {
         if let Some((done, all)) = counts(line) {
             if self.bar.length() != Some(all) {
                 self.bar.set_length(all);
-                if let Ok(style) = ProgressStyle::with_template(
-                    "{spinner:.cyan} {msg} [{bar:30.cyan/dim}] {pos}/{len} {elapsed:.dim}",
-                ) {
-                    self.bar.set_style(style.progress_chars("━━─"));
-                }
+                style_bar(&self.bar, "{pos}/{len}");
             }
             self.bar.set_position(done);
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use abide_store::backup::{About, BackupError, Restoring, Totals, verify};
 use anyhow::{Context, Result};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use serde_json::json;
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::cli::{Output, Server};
 use crate::commands::apps::size;
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::print_line;
+use crate::terminal::{print_line, style_bar};
 
 const HELP: &str = "\
 The file holds every environment with its apps, events and runs, and what operators set up: hashes of keys, webhooks with their secrets,
@@ -247,10 +247,7 @@ pub(crate) fn grow(bar: &ProgressBar, bytes: usize) {
 /// A bar on stderr, if somebody watches.
 pub(crate) fn bytes_bar(doing: &'static str, of: u64) -> ProgressBar {
     let bar = ProgressBar::new(of).with_message(doing);
-    let style = "{spinner:.cyan} {msg} [{bar:30.cyan/dim}] {bytes}/{total_bytes} {elapsed:.dim}";
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style.progress_chars("━━─"));
-    }
+    style_bar(&bar, "{bytes}/{total_bytes}");
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

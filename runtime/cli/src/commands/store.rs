@@ -9,7 +9,7 @@ use abide_store::{
 };
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::cli::Output;
@@ -17,7 +17,7 @@ use crate::commands::apps::size;
 use crate::logging::{self, LogFormat};
 use crate::outcome::{Outcome, Usage};
 use crate::render::table::{Cell, table};
-use crate::terminal::{Look, one_line, print, print_json, print_line};
+use crate::terminal::{Look, one_line, print, print_json, print_line, style_bar};
 
 const COMPACT_HELP: &str = "\
 The store keeps the disk space of deleted rows for later ones. This copies what is left into a fresh log, compares the two, and puts the
@@ -408,10 +408,7 @@ impl Bar {
             && self.0.length() != Some(of)
         {
             self.0.set_length(of);
-            let style = "{spinner:.cyan} {msg} [{bar:30.cyan/dim}] {pos}/{len} rows {elapsed:.dim}";
-            if let Ok(style) = ProgressStyle::with_template(style) {
-                self.0.set_style(style.progress_chars("━━─"));
-            }
+            style_bar(&self.0, "{pos}/{len} rows");
         }
         self.0.set_position(progress.rows);
     }

@@ -16,7 +16,7 @@ use crate::cli::{Output, Server};
 use crate::client::model::{Job, JobState};
 use crate::client::{Client, ClientError};
 use crate::outcome::Outcome;
-use crate::terminal::{print, print_json, print_line};
+use crate::terminal::{print, print_json, print_line, style_bar};
 
 use super::one::lines;
 
@@ -165,18 +165,13 @@ fn say(bar: &ProgressBar, text: &str) {
 
 /// A bar on stderr where somebody watches; without a length it only counts.
 fn bar(length: Option<u64>) -> ProgressBar {
-    let (bar, template) = match length {
-        Some(length) => (
-            ProgressBar::new(length),
-            "{spinner:.cyan} {msg} [{bar:30.cyan/dim}] {pos}/{len} {elapsed:.dim}",
-        ),
-        None => (
-            ProgressBar::new_spinner(),
-            "{spinner:.cyan} {msg} {pos} {elapsed:.dim}",
-        ),
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("━━─"));
+    let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+    if length.is_some() {
+        style_bar(&bar, "{pos}/{len}");
+    } else if let Ok(style) =
+        ProgressStyle::with_template("{spinner:.cyan} {msg} {pos} {elapsed:.dim}")
+    {
+        bar.set_style(style);
     }
     if !bar.is_hidden() {
         bar.enable_steady_tick(Duration::from_millis(100));
