@@ -148,6 +148,22 @@ pageTest("where the time of a run went is shown as the API has it", guard, async
   assert.equal(await page.getByTestId("split").locator("rect").count(), parts, JSON.stringify(shares));
 });
 
+pageTest("where the time of a step went is shown in the step, of those that executed something", guard, async ({ page, server }) => {
+  const { steps } = await server.run(runs.completed);
+  await open(page, `/runs/${runs.completed}`);
+  for (const { id, kind, timings } of steps) {
+    const split = page.locator(`[data-testid="step-row"][data-step="${id}"]`).getByTestId("step-split");
+    assert.equal(timings !== null, ["run", "fetch", "ai-infer"].includes(kind), `${id}: ${kind}`);
+    if (timings === null) {
+      assert.equal(await split.count(), 0, id);
+      continue;
+    }
+    assert.deepEqual(await split.locator("dt").allTextContents(), ["Queue", "Replay", "Guest", "Host", "Sync"]);
+    const shown = Object.values(timings).filter((us) => us > 0).length;
+    assert.equal(await split.locator("rect").count(), shown, JSON.stringify(timings));
+  }
+});
+
 pageTest("the steps of an invoked run stand inside the step that invoked it, and lead to it", guard, async ({ page, server }) => {
   await open(page, `/runs/${runs.completed}`);
   const pack = page.locator('[data-testid="step-row"][data-step="pack"]');

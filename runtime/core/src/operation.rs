@@ -215,6 +215,20 @@ impl Kind {
             Self::AiInfer => "ai-infer",
         }
     }
+
+    /// Whether something is executed for it: a body of the guest's, or a request of the host's. The others only wait, or are over at once.
+    pub fn executes(self) -> bool {
+        match self {
+            Self::Run | Self::Fetch | Self::AiInfer => true,
+            Self::Sleep
+            | Self::SleepUntil
+            | Self::WaitForEvent
+            | Self::WaitForSignal
+            | Self::SendEvents
+            | Self::SendSignal
+            | Self::Invoke => false,
+        }
+    }
 }
 
 impl Operation {

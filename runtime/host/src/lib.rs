@@ -56,7 +56,7 @@ pub use http_client::{FetchError, FetchRequest, FetchResponse, HttpClient};
 pub use port::{BarrierBroken, Port};
 pub use runtime::runtime;
 pub use surroundings::{Network, Panicked, Process, Surroundings, Task};
-pub use timings::{Spent, Timings};
+pub use timings::{Spent, StepSpent, StepTimes, Timings};
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -57,9 +57,13 @@ fn finish(
 ) -> wasmtime::Result<()> {
     let guest = store.data_mut();
     guest.sink.end_lines();
+    let run = guest.run()?;
+    // Before the time that is recorded: parts of a step do not reach beyond its end.
+    let now = run.steps().now();
     let outcome = outcome.map_err(convert::failure);
-    guest.run()?.finish(guest.role, ticket, outcome)?;
+    run.finish(guest.role, ticket, outcome)?;
     guest.signal.end_body();
+    run.body_ended(&guest.signal, now);
     guest.begin_slice();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the engine's effects do in a node. It decides nothing, and never blocks: it is called on the shard's and the committer's threads.
 
 use std::sync::Weak;
+use std::time::Instant;
 
 use abide_core::engine::{Effect, Input, Notice};
 use abide_core::function::Undecided;
@@ -78,7 +79,13 @@ impl Act for Actor {
         }
     }
 
-    fn durable(&self, effect: Effect) {
+    fn durable(&self, effect: Effect, decided: Instant) {
+        if let Effect::Request { run, op, .. } = &effect
+            && let Some(node) = self.0.upgrade()
+            && let Some(steps) = node.metrics.timings.steps(run.id)
+        {
+            steps.request_began(*op, decided.elapsed());
+        }
         self.now(effect);
     }
 

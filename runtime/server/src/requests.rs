@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use abide_core::Json;
 use abide_core::engine::{Input, Request};
@@ -46,7 +47,11 @@ impl Requests {
         let mut under_way = self.under_way.lock();
         let task = surroundings.spawn(Box::pin(async move {
             let Some(node) = node.upgrade() else { return };
+            let began = Instant::now();
             let performed = AssertUnwindSafe(perform(&node, &app, &place, request)).catch_unwind().await;
+            if let Some(steps) = node.metrics.timings.steps(id) {
+                steps.request_ended(op, began.elapsed());
+            }
             let result = performed.unwrap_or_else(|_| {
                 Err(Failure::platform(
                     Origin::Limit,

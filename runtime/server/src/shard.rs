@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use abide_core::engine::{Effect, Engine, Input, Output, Token, Usage};
 use abide_core::ids::{FunctionId, RunId};
@@ -122,8 +122,8 @@ impl ShardHandle {
 pub(crate) trait Act: Send + Sync + 'static {
     /// Carries out an effect that nothing outside can notice. Called on the shard's thread; must not block.
     fn now(&self, effect: Effect);
-    /// Carries out an effect whose writes are durable. Called on the committer's thread; must not block.
-    fn durable(&self, effect: Effect);
+    /// Carries out an effect whose writes, decided at that moment, are durable. Called on the committer's thread; must not block.
+    fn durable(&self, effect: Effect, decided: Instant);
     /// The store failed: nothing may be acknowledged any more.
     fn fail(&self, error: String);
 }
@@ -306,7 +306,7 @@ impl Shard {
             self.census.note(&out.writes);
             let batch = abide_store::encode(&out.writes)?;
             let act = self.act.clone();
-            let durable = out.durable;
+            let (durable, decided) = (out.durable, Instant::now());
             let tracer = self.tracer.as_ref();
             let sights =
                 tracer.and_then(|it| Some((it.clone(), it.watch(&out.writes, out.spans)?)));
@@ -314,7 +314,7 @@ impl Shard {
             let _ticket = self.store.submit_then(batch, move |result| match result {
                 Ok(()) => {
                     for effect in durable {
-                        act.durable(effect);
+                        act.durable(effect, decided);
                     }
                     if let Some((tracer, sights)) = sights {
                         tracer.seen(sights);

@@ -3,6 +3,9 @@
 mod http_support;
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::time::Duration;
 
 use abide_core::event::NewEvent;
 use abide_server::{Measure, NodeConfig, Range, Site, SiteConfig};
@@ -245,6 +248,101 @@ async fn a_run_says_where_its_time_went() {
     assert!(of("guest_us") > 0, "{timings}");
     // It began with an empty journal, and reached out to nothing.
     assert_eq!((of("replay_us"), of("sync_us")), (0, 0), "{timings}");
+}
+
+/// The parts of a step's time: queue, replay, guest, host, sync. They are never more than the step took, whose recorded times are whole
+/// milliseconds.
+fn parts(step: &Value) -> [u64; 5] {
+    let parts = ["queue_us", "replay_us", "guest_us", "host_us", "sync_us"]
+        .map(|part| step["timings"][part].as_u64().expect("it is known"));
+    let took_ms = step["duration_ms"].as_u64().expect("it ended");
+    assert!(
+        parts.iter().sum::<u64>() <= (took_ms + 1) * 1_000,
+        "{step:#}"
+    );
+    parts
+}
+
+/// The run of this event, once it has ended.
+async fn ended(served: &Served, event: &Value) -> Value {
+    let id = send(served, event).await;
+    for _ in 0..TRIES {
+        let event = served.get(&format!("/api/v1/events/{id}")).await.json();
+        let run = &event["runs"][0];
+        if run["ended_at"].is_string() {
+            let run = run["run_id"].as_str().expect("an id");
+            return served.get(&format!("/api/v1/runs/{run}")).await.json();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{event} starts no run that ends");
+}
+
+/// Answers every request with 200, from a thread that ends with the process.
+fn answers() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut last = Vec::new();
+            // To the end of the head, and of the body `body` where there is one.
+            while !(last.ends_with(b"\r\n\r\n") && !last.starts_with(b"POST")
+                || last.ends_with(b"body"))
+            {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                last.push(byte[0]);
+            }
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+            stream.write_all(answer.as_bytes()).expect("it is read");
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn each_step_says_where_its_time_went() {
+    let served = served().await;
+    let address = answers();
+    let path = format!("/api/v1/apps/golden?allow_net={address}");
+    let put = request(Method::PUT, &path, guest("golden"));
+    let answer = served.call(put).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+
+    let run = ended(&served, &order(1)).await;
+    let [price, charge] = [0, 1].map(|step| parts(&run["steps"][step]));
+    let [_, replay, _, _, sync] = price;
+    assert!(replay > 0, "an instance was made for it: {run:#}");
+    assert_eq!((sync, charge[4]), (0, 0), "nothing left: {run:#}");
+    let guests = run["timings"]["execution"]["guest_us"].as_u64();
+    assert!(guests >= Some(price[2] + charge[2]), "{run:#}");
+
+    let event = json!({"name": "golden/outside", "data": {"authority": address}});
+    let run = ended(&served, &event).await;
+    assert_eq!(run["output"], 200, "{run:#}");
+    let [_, replay, guest, host, _] = parts(&run["steps"][0]);
+    assert!(replay > 0 && guest > 0 && host > 0, "{run:#}");
+
+    let url = format!("http://{address}/");
+    let event = json!({"name": "golden/fetch", "data": {"url": url}});
+    let run = ended(&served, &event).await;
+    assert_eq!(run["output"]["status"], 200, "{run:#}");
+    let [_, replay, guest, host, _] = parts(&run["steps"][0]);
+    assert_eq!((replay, guest), (0, 0), "no guest executes it: {run:#}");
+    assert!(host > 0, "{run:#}");
+
+    // What only waits has nothing to tell, and what failed has.
+    let run = ended(&served, &json!({"name": "golden/steps", "data": {}})).await;
+    let sleep = &run["steps"][1];
+    assert_eq!(
+        (&sleep["kind"], &sleep["timings"]),
+        (&json!("sleep-until"), &Value::Null),
+        "{run:#}"
+    );
+    let run = ended(&served, &order(51)).await;
+    assert_eq!(run["steps"][1]["status"], "failed");
+    parts(&run["steps"][1]);
 }
 
 #[tokio::test]

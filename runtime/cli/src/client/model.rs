@@ -131,6 +131,33 @@ pub(crate) struct Run {
     pub(crate) attempts: Vec<Attempt>,
     #[serde(default)]
     pub(crate) steps: Vec<Step>,
+    #[serde(default)]
+    pub(crate) timings: Timings,
+}
+
+/// Where the time of a run went.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Timings {
+    /// What executing it took, as far as the server knows.
+    #[serde(default)]
+    pub(crate) execution: Option<Spent>,
+}
+
+/// What the time was made of in which a run or a step was at work, in microseconds.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
+pub(crate) struct Spent {
+    /// Of a step only: waiting until it could begin.
+    #[serde(default)]
+    pub(crate) queue_us: u64,
+    #[serde(default)]
+    pub(crate) replay_us: u64,
+    #[serde(default)]
+    pub(crate) guest_us: u64,
+    #[serde(default)]
+    pub(crate) host_us: u64,
+    #[serde(default)]
+    pub(crate) sync_us: u64,
 }
 
 /// Where a step stands.
@@ -188,6 +215,9 @@ pub(crate) struct Step {
     pub(crate) input: Json,
     #[serde(default)]
     pub(crate) input_replaced: bool,
+    /// Where its time went, as far as the server knows.
+    #[serde(default)]
+    pub(crate) timings: Option<Spent>,
 }
 
 /// One attempt at a step's body.

@@ -16,6 +16,17 @@ pub(crate) fn duration(delta: TimeDelta) -> String {
     }
 }
 
+/// `340µs`, `1.24ms`, and from 10 ms on as [`duration`] has it.
+pub(crate) fn micros(us: u64) -> String {
+    match us {
+        0..1_000 => format!("{us}µs"),
+        1_000..10_000 => format!("{}.{:02}ms", us / 1_000, us % 1_000 / 10),
+        _ => duration(TimeDelta::milliseconds(
+            i64::try_from(us / 1_000).unwrap_or(i64::MAX),
+        )),
+    }
+}
+
 /// The text with its milliseconds (`259200000 ms`) as people read durations (`3d 00h`).
 pub(crate) fn humanised(text: &str) -> String {
     let mut words: Vec<String> = Vec::new();
@@ -72,6 +83,12 @@ mod tests {
                 "0ms", "0ms", "999ms", "1.24s", "12.3s", "2m 03s", "1h 05m", "3d 04h"
             ]
         );
+    }
+
+    #[test]
+    fn short_times_are_told_in_microseconds() {
+        let all = [0, 999, 1_240, 12_340, 1_234_567].map(micros);
+        assert_eq!(all, ["0µs", "999µs", "1.24ms", "12ms", "1.23s"]);
     }
 
     #[test]

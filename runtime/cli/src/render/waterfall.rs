@@ -5,13 +5,15 @@
 //!       attempt 1 failed after 12ms: busy; the next one 1.00s later
 //!       → {"id":"charge_5f2c"}
 //! ```
+//! With timings, a step also has a line `queue 40µs, guest 1.24ms`: what its time was made of.
+//!
 //! In a bar, `█` is work, `░` is waiting and `·` is the pause before another attempt. Nothing relies on colour.
 
 use std::fmt::Write;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::client::model::{Attempt, Json, Run, Step, StepStatus};
+use crate::client::model::{Attempt, Json, Run, Spent, Step, StepStatus};
 use crate::render::{status, time};
 use crate::terminal::{Look, columns, fit, one_line, shorten, visible, wrap};
 
@@ -30,12 +32,29 @@ const MIDDLE: usize = 6 + 9 + 2;
 
 /// Draws the run as it stands at `now`.
 pub(crate) fn waterfall(look: Look, run: &Run, now: DateTime<Utc>) -> String {
+    drawn(look, run, now, false)
+}
+
+/// The same, with a line for the run and one for each step that says where the time went, as far as the server knows.
+pub(crate) fn waterfall_with_timings(look: Look, run: &Run, now: DateTime<Utc>) -> String {
+    drawn(look, run, now, true)
+}
+
+fn drawn(look: Look, run: &Run, now: DateTime<Utc>, timings: bool) -> String {
     let mut out = head(look, run, now);
+    let line = |spent: &Option<Spent>| spent.filter(|_| timings).as_ref().and_then(parts);
+    if let Some(parts) = line(&run.timings.execution) {
+        let _ = writeln!(out, "  {} {parts}", look.dim("spent    "));
+    }
     if !run.steps.is_empty() {
         let scale = Scale::of(look, run, now);
         out.push('\n');
         for step in &run.steps {
             out.push_str(&step_lines(look, &scale, step, now));
+            if let Some(parts) = line(&step.timings) {
+                let parts = shorten(&parts, look.width.saturating_sub(6));
+                let _ = writeln!(out, "      {}", look.dim(parts));
+            }
         }
     }
     out.push_str(&tail(look, run));
@@ -86,6 +105,23 @@ fn head(look: Look, run: &Run, now: DateTime<Utc>) -> String {
         line("took", time::duration(ended - started));
     }
     out
+}
+
+/// What the time was made of; none if it took none.
+fn parts(spent: &Spent) -> Option<String> {
+    let parts = [
+        ("queue", spent.queue_us),
+        ("replay", spent.replay_us),
+        ("guest", spent.guest_us),
+        ("host", spent.host_us),
+        ("sync", spent.sync_us),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(_, us)| *us > 0)
+        .map(|(name, us)| format!("{name} {}", time::micros(us)))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn tail(look: Look, run: &Run) -> String {

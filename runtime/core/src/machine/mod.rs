@@ -271,6 +271,11 @@ impl Machine {
         (self.started as usize) < self.asked.len() || self.next_completion < self.completions.len()
     }
 
+    /// How many operations the run has so far: the number of the next one.
+    pub fn operations(&self) -> usize {
+        self.ops.len()
+    }
+
     /// Bodies that want a twin now.
     pub fn bodies_waiting(&self) -> usize {
         if self.blocked {

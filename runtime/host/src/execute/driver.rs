@@ -131,7 +131,9 @@ impl Driver {
         self.lap(Lap::Replay);
         if !self.run.state().machine.replaying() {
             self.replaying = None;
-            self.run.port.caught_up(since.elapsed());
+            let took = since.elapsed();
+            self.run.steps().replayed(took);
+            self.run.port.caught_up(took);
         }
     }
 
@@ -223,12 +225,18 @@ impl Driver {
         if !goes_on {
             return;
         }
+        let steps = self.run.steps();
+        let turns = &twin.signal().turns;
+        turns.turn_began(steps.at(self.watch.moment()));
         let over = twin.poll(cx).is_ready();
         self.watch.lap(self.run.timings(), Lap::Guest);
         if over {
             self.twin = None;
             return;
         }
+        let signal = twin.signal();
+        let now = steps.at(self.watch.moment());
+        signal.turns.turn_ended(now, signal.in_body());
         yielded.twin = !twin.signal().waiting();
         if twin.signal().waiting() && self.run.state().machine.bodies_waiting() > 0 {
             // It has executed every body that is due before: each attempt wants a twin of its own.

@@ -96,9 +96,14 @@ impl Extras {
                     if twin.signal().in_body() && own.body_cancelled(twin.slot()) {
                         return Poll::Ready(());
                     }
-                    let began = Instant::now();
+                    let (steps, began) = (own.steps(), Instant::now());
+                    twin.signal().turns.turn_began(steps.at(began));
                     let over = twin.poll(cx);
-                    own.timings().beside(began.elapsed());
+                    let ended = Instant::now();
+                    let signal = twin.signal();
+                    let turns = &signal.turns;
+                    turns.turn_ended(steps.at(ended), signal.in_body());
+                    own.timings().beside(ended.duration_since(began));
                     over
                 })
                 .await;

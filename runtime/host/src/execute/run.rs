@@ -25,7 +25,7 @@ use crate::events::Events;
 use crate::execute::ExecuteRequest;
 use crate::guest::{Halt, Role, Signal};
 use crate::port::Port;
-use crate::timings::Timings;
+use crate::timings::{StepTimes, Timings};
 use crate::wasi::Seeded;
 
 /// How often a fresh twin may fail before it comes to the body that it was made for.
@@ -115,6 +115,17 @@ impl Run {
         &self.timings
     }
 
+    /// Where the times of its steps are noted.
+    pub(crate) fn steps(&self) -> &StepTimes {
+        self.timings.steps()
+    }
+
+    /// The body is over that this twin executed, since `now`.
+    pub(crate) fn body_ended(&self, signal: &Signal, now: u64) {
+        let (op, spent) = signal.turns.body_ended(now);
+        self.steps().body_ended(op, now, spent);
+    }
+
     pub(crate) fn now_ms(&self) -> u64 {
         self.port.now_ms()
     }
@@ -194,7 +205,14 @@ impl Run {
             }
             Role::Workflow | Role::Describe => {
                 *buffered_bytes += size(&operation);
-                Ok(machine.start(id, operation, Now { ms, ids })?)
+                let executes = operation.kind().executes();
+                let op = machine.operations();
+                let ticket = machine.start(id, operation, Now { ms, ids })?;
+                if executes && op < machine.operations() {
+                    let op = OpNumber::try_from(op).unwrap_or(OpNumber::MAX);
+                    self.steps().asked(op, self.steps().now());
+                }
+                Ok(ticket)
             }
         }
     }
@@ -286,6 +304,10 @@ impl Run {
             }
             Ok(TwinNext::Execute(ticket, execution)) => {
                 signal.go();
+                let op = twin.cursor.executing().unwrap_or(OpNumber::MAX);
+                let now = self.steps().now();
+                let repeated = signal.turns.body_began(op, now);
+                self.steps().body_began(op, now, repeated);
                 state.fresh_failures = 0;
                 let default = u64::try_from(self.host.config.limits.body_timeout.as_millis())
                     .unwrap_or(u64::MAX);
@@ -310,6 +332,10 @@ impl Run {
     pub(crate) fn arrive(&self, op: OpNumber, arrival: Arrival) {
         let now_ms = self.port.now_ms();
         let mut state = self.state();
+        if arrival == Arrival::Due && (op as usize) < state.machine.operations() {
+            let replaying = state.machine.replaying();
+            self.steps().due(op, self.steps().now(), replaying);
+        }
         state.machine.arrive(op, arrival, now_ms);
         state.version += 1;
     }

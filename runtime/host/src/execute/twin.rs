@@ -84,6 +84,9 @@ impl Twin {
 
     fn end(&mut self, why: Option<Halt>) {
         if self.instance.take().is_some() {
+            if self.signal.in_body() {
+                self.run.body_ended(&self.signal, self.run.steps().now());
+            }
             self.run.remove_twin(self.slot, why);
         }
     }

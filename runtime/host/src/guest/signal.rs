@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use crate::timings::Turns;
+
 /// Flags and counters between a guest and the task that polls it. They carry no data between threads: a guest is polled by
 /// one task, and everything else is behind the run's lock.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub(crate) struct Signal {
     hot: AtomicBool,
     cpu_mark: AtomicU64,
     slot: AtomicUsize,
+    /// Where the time of the bodies goes that the guest executes.
+    pub(crate) turns: Turns,
 }
 
 impl Signal {

@@ -84,6 +84,8 @@ impl WasiHttpHooks for Outgoing {
             (_, Role::Workflow | Role::Twin(_) | Role::Describe) => None,
         };
         let reached_out = self.reached_out.clone();
+        let signal = self.signal.clone();
+        let body = signal.turns.body();
         let options = options.unwrap_or_default();
         let timeouts = Timeouts {
             connect: options
@@ -106,7 +108,9 @@ impl WasiHttpHooks for Outgoing {
                 barrier.await.map_err(|broken| {
                     wasmtime_wasi_http::Error::InternalError(Some(broken.to_string()))
                 })?;
-                run.timings().synced(began.elapsed());
+                let took = began.elapsed();
+                run.timings().synced(took);
+                signal.turns.synced(body, took);
                 reached_out.store(true, Ordering::Relaxed);
             }
             let host = run.host();

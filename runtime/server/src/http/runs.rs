@@ -65,6 +65,7 @@ fn read_in_full<T>(
                 trace.map(Box::new)
             },
             spent: node.inner.metrics.timings.of(id),
+            steps_spent: node.inner.metrics.timings.of_steps(id),
         };
         match view.get_run(id)? {
             Some(now) if now != run && reads < MOST_READS => run = now,

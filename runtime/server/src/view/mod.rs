@@ -41,5 +41,6 @@ pub(crate) use run::{InngestRun, RunDetail, RunView, Surroundings};
 pub(crate) use schedule::{FunctionScheduleView, schedules_of};
 pub(crate) use schema::SchemaView;
 pub(crate) use steps::{AttemptView, StepStatus, StepView};
+pub(crate) use timings::StepTimingsView;
 pub(crate) use value::{Embedded, ErrorView, Id, Octets, Time};
 pub(crate) use waiting::WaitView;

@@ -6,7 +6,7 @@ use abide_core::ids::{EventId, RunId};
 use abide_core::journal::{Entry, OpNumber, is_guard};
 use abide_core::state::{Registration, Run, RunEnd, RunStatus};
 use abide_core::trace::TraceContext;
-use abide_host::Spent;
+use abide_host::{Spent, StepSpent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -103,6 +103,8 @@ pub(crate) struct Surroundings {
     pub(crate) trace: Option<Box<TraceContext>>,
     /// Where its time went, if this process knows.
     pub(crate) spent: Option<Spent>,
+    /// Where that of its steps went, in their order, as far as this process knows.
+    pub(crate) steps_spent: Vec<(OpNumber, StepSpent)>,
 }
 
 impl Surroundings {
@@ -151,13 +153,19 @@ impl RunDetail {
             [] => vec![run.event],
             several => several.to_vec(),
         };
+        let mut steps = waterfall.steps(run, status, &registrations);
+        for (op, spent) in &surroundings.steps_spent {
+            if let Some(step) = steps.get_mut(*op as usize) {
+                step.timings = Some((*spent).into());
+            }
+        }
         Self {
             run: RunView::new(run, status),
             event_ids,
             traceparent: surroundings.trace.as_ref().map(|it| it.traceparent()),
             waiting_for,
             attempts: waterfall.workflow_attempts(),
-            steps: waterfall.steps(run, status, &registrations),
+            steps,
             timings: TimingsView::new(run, surroundings.spent),
         }
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::shapes;
+use super::timings::StepTimingsView;
 use super::value::{Embedded, ErrorView, Id, Time};
 use super::waiting::WaitView;
 
@@ -79,6 +80,9 @@ pub(crate) struct StepView {
     pub(crate) input: Option<Embedded>,
     /// Whether an operator put the input in place of what the code gave.
     pub(crate) input_replaced: bool,
+    /// Where its time went; `null` for steps that only wait, if that was before the server's last start, and if it was too many
+    /// steps ago.
+    pub(crate) timings: Option<StepTimingsView>,
 }
 
 impl StepView {
@@ -400,6 +404,7 @@ impl Step {
                 .as_ref()
                 .map(|(input, _)| Embedded(input.clone())),
             input_replaced: self.input.as_ref().is_some_and(|(_, replaced)| *replaced),
+            timings: None,
             child_run_id: match pending {
                 Some(Registration::Invoke { child, .. }) => *child,
                 Some(_) | None => None,

@@ -1,9 +1,9 @@
-//! Where the time of a run went.
+//! Where the time of a run went, and that of its steps.
 
 use std::time::Duration;
 
 use abide_core::state::Run;
-use abide_host::Spent;
+use abide_host::{Spent, StepSpent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,9 +32,42 @@ pub(crate) struct ExecutionView {
     pub(crate) sync_us: u64,
 }
 
+/// Where the time of a step went, of its attempts since the server started together. Time between attempts is in none of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = StepTimings)]
+#[allow(clippy::struct_field_names, reason = "units stand last")]
+pub(crate) struct StepTimingsView {
+    /// From when it was asked for, or was due again, until an attempt began, but for the replay, in microseconds.
+    pub(crate) queue_us: u64,
+    /// Of that time, coming to the step again: reading and repeating the journal where the run had left memory, making the
+    /// instance that executes the step and repeating the code in it, in microseconds.
+    pub(crate) replay_us: u64,
+    /// Executing its own code, in microseconds.
+    pub(crate) guest_us: u64,
+    /// What is left: the server's work for it, and waiting for what it asked of the outside, in microseconds.
+    pub(crate) host_us: u64,
+    /// Waiting until what had happened was on the disk, before something left for it, in microseconds.
+    pub(crate) sync_us: u64,
+}
+
+impl From<StepSpent> for StepTimingsView {
+    fn from(spent: StepSpent) -> Self {
+        Self {
+            queue_us: us(spent.queue),
+            replay_us: us(spent.replay),
+            guest_us: us(spent.guest),
+            host_us: us(spent.host),
+            sync_us: us(spent.sync),
+        }
+    }
+}
+
+fn us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl TimingsView {
     pub(crate) fn new(run: &Run, spent: Option<Spent>) -> Self {
-        let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self {
             queue_ms: run
                 .started_ms

@@ -24,6 +24,24 @@ pub(crate) fn folder() -> TempDir {
     TempDir::new().expect("a temporary folder")
 }
 
+/// What is recorded of a run: not where a server that executed it saw its time go.
+pub(crate) fn recorded(mut run: Value) -> Value {
+    let timings = run["timings"].as_object_mut().expect("timings");
+    timings.remove("execution");
+    let steps = run["steps"].as_array_mut().expect("steps");
+    for step in steps {
+        *step = recorded_step(step);
+    }
+    run
+}
+
+/// The same of one step.
+pub(crate) fn recorded_step(step: &Value) -> Value {
+    let mut step = step.clone();
+    step.as_object_mut().expect("a step").remove("timings");
+    step
+}
+
 /// A server over a fresh data directory, with the `ledger` guest.
 pub(crate) struct Ledger {
     pub(crate) data: TempDir,

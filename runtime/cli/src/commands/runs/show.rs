@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::{Output, Server};
 use crate::client::model::Run;
 use crate::outcome::Outcome;
-use crate::render::waterfall::waterfall;
+use crate::render::waterfall::{waterfall, waterfall_with_timings};
 use crate::terminal::{Look, print, print_json};
 
 /// Shows one run: its steps as a waterfall with attempts, durations, results and errors, and what it waits for.
@@ -19,6 +19,9 @@ pub(crate) struct Show {
     /// The run's id; `abide runs list` shows them.
     #[arg(value_name = "RUN")]
     id: String,
+    /// Also where the time of the run and of each step went: queue, replay, guest, host, sync.
+    #[arg(long, conflicts_with = "json")]
+    timings: bool,
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
@@ -33,7 +36,12 @@ impl Show {
             print_json(&text)?;
         } else {
             let run: Run = client.parse(&text)?;
-            print(&waterfall(Look::stdout(), &run, Utc::now()))?;
+            let drawn = if self.timings {
+                waterfall_with_timings
+            } else {
+                waterfall
+            };
+            print(&drawn(Look::stdout(), &run, Utc::now()))?;
         }
         Ok(Outcome::Done)
     }

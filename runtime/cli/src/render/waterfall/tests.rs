@@ -177,3 +177,20 @@ fn a_run_of_which_little_is_known_is_drawn_all_the_same() {
     let text = waterfall(Look::plain(60), &bare, now());
     assert!(text.contains("Unknown") && text.contains('x'), "{text}");
 }
+
+#[test]
+fn where_the_time_went_is_shown_where_it_is_asked_for_and_known() {
+    let run = run(
+        r#"{"run_id":"01RUN","function_id":"shop/pay","status":"Completed","queued_at":"2026-03-01T12:00:00.000Z",
+        "started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:01.000Z",
+        "timings":{"queue_ms":0,"execution":{"replay_us":0,"guest_us":1500,"host_us":820000,"sync_us":900}},"steps":[
+        {"op":0,"id":"charge","kind":"run","status":"completed","started_at":"2026-03-01T12:00:00.000Z","ended_at":"2026-03-01T12:00:00.900Z",
+         "result":7,"timings":{"queue_us":40,"replay_us":310,"guest_us":1240,"host_us":820000,"sync_us":900}},
+        {"op":1,"id":"pause","kind":"sleep","status":"completed","summary":"100 ms","started_at":"2026-03-01T12:00:00.900Z",
+         "ended_at":"2026-03-01T12:00:01.000Z","timings":null}]}"#,
+    );
+    insta::assert_snapshot!(waterfall_with_timings(Look::plain(60), &run, now()), @r"
+    ");
+    let without = waterfall(Look::plain(60), &run, now());
+    assert!(!without.contains("guest"), "{without}");
+}

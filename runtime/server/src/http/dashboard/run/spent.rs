@@ -1,10 +1,10 @@
-//! Where the time of a run went: in the queue, replaying, in the guest's code, at the host, at the disk.
+//! Where the time of a run, or of a step, went: in the queue, replaying, in the guest's code, at the host, at the disk.
 
 use maud::{Markup, html};
 
 use super::scale::WIDTH;
 use crate::http::dashboard::components as ui;
-use crate::view::RunDetail;
+use crate::view::{RunDetail, StepTimingsView};
 
 /// A share of the time: what it is called, what it means, how long it was, what it looks like.
 struct Share {
@@ -59,19 +59,65 @@ pub(super) fn split(run: &RunDetail) -> Markup {
             look,
         }));
     }
+    let rest = html! {
+        @if run.timings.execution.is_none() {
+            div { dt { "Execution" } dd.dim { "not known any more: the server was started again since, or ran many others" } }
+        }
+    };
+    shown(&shares, "split", &rest)
+}
+
+/// The shares of a step of which an attempt began. Time between attempts is none of it.
+pub(super) fn of_step(spent: &StepTimingsView) -> Markup {
+    let shares = [
+        (
+            "Queue",
+            "from when it was asked for, or due again, until an attempt began",
+            spent.queue_us,
+            "line-calm",
+        ),
+        (
+            "Replay",
+            "coming to this step again: the journal, a new instance, the code before the step",
+            spent.replay_us,
+            "line-far",
+        ),
+        ("Guest", "its own code", spent.guest_us, "line-good"),
+        (
+            "Host",
+            "the server's work for it, and what it asked of the outside",
+            spent.host_us,
+            "line-main",
+        ),
+        (
+            "Sync",
+            "until what had happened was on the disk, before something left for it",
+            spent.sync_us,
+            "line-warm",
+        ),
+    ];
+    let shares = shares.map(|(name, means, us, look)| Share {
+        name,
+        means,
+        us,
+        look,
+    });
+    shown(&shares, "step-split", &html! {})
+}
+
+/// A bar, the figures, and what else is to be said.
+fn shown(shares: &[Share], testid: &str, rest: &Markup) -> Markup {
     html! {
-        div.split data-testid="split" {
-            (drawing(&shares))
+        div.split data-testid=(testid) {
+            (drawing(shares))
             dl.facts {
-                @for share in &shares {
+                @for share in shares {
                     div title=(share.means) {
                         dt { span.swatch.(share.look) {} (share.name) }
                         dd { (ui::short_duration(share.us)) }
                     }
                 }
-                @if run.timings.execution.is_none() {
-                    div { dt { "Execution" } dd.dim { "not known any more: the server was started again since, or ran many others" } }
-                }
+                (rest)
             }
         }
     }

@@ -7,8 +7,8 @@ use abide_core::journal::OpNumber;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::actions;
 use super::nested::Child;
+use super::{actions, spent};
 use crate::http::dashboard::visit::Visit;
 use crate::http::dashboard::{components as ui, paths};
 use crate::view::{AttemptView, LogView, RunDetail, StepStatus, StepView, WaitView};
@@ -101,6 +101,7 @@ pub(super) fn details(step: &StepView, around: &mut Around<'_>) -> Markup {
     html! {
         div.inside {
             (facts(step, around.now_ms))
+            @if let Some(spent) = &step.timings { (spent::of_step(spent)) }
             @if let Some(wait) = &step.waiting { (waiting(wait, step, around)) }
             @if let Some(input) = &step.input {
                 (ui::json(if step.input_replaced { "Input, as an operator replaced it" } else { "Input" }, &input.0, &around.whole))

@@ -1,11 +1,21 @@
-//! Where the time of an execution went.
+//! Where the time of an execution went, and that of its steps.
 //!
 //! An execution is at work from its start to its end, but for the times in which it is parked. Of that, some is taken by replaying its journal, some by
 //! its guests, some by waiting until something is durable; what is left is the host's: its own work, and waiting for what bodies
 //! asked of the outside.
+//!
+//! - [`steps`]: the ledger of a run's steps
+//! - [`turns`]: what an instance that executes bodies tells the ledger
 
+mod steps;
+mod turns;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+pub use steps::{StepSpent, StepTimes};
+pub(crate) use turns::Turns;
 
 /// The times of one execution, while it goes on and afterwards.
 #[derive(Debug, Default)]
@@ -15,6 +25,7 @@ pub struct Timings {
     replay_ns: AtomicU64,
     guest_ns: AtomicU64,
     sync_ns: AtomicU64,
+    steps: Arc<StepTimes>,
 }
 
 /// Where time went.
@@ -44,8 +55,26 @@ impl Spent {
 }
 
 impl Timings {
-    /// What was read and prepared before the execution; for a replay, if there is something to replay.
+    /// The times of an execution whose steps are noted in this ledger.
+    pub fn with_steps(steps: Arc<StepTimes>) -> Self {
+        Self {
+            total_ns: AtomicU64::default(),
+            replay_ns: AtomicU64::default(),
+            guest_ns: AtomicU64::default(),
+            sync_ns: AtomicU64::default(),
+            steps,
+        }
+    }
+
+    /// Where the times of the run's steps are noted.
+    pub fn steps(&self) -> &Arc<StepTimes> {
+        &self.steps
+    }
+
+    /// What was read and prepared before the execution, which begins now; for a replay, if there is something to replay.
     pub fn prepared(&self, took: Duration, replays: bool) {
+        self.steps
+            .execution_began(self.steps.now(), nanos(took), replays);
         add(&self.total_ns, took);
         if replays {
             add(&self.replay_ns, took);
@@ -77,8 +106,11 @@ impl Timings {
 }
 
 fn add(to: &AtomicU64, took: Duration) {
-    let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-    to.fetch_add(ns, Ordering::Relaxed);
+    to.fetch_add(nanos(took), Ordering::Relaxed);
+}
+
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Whose a lap was.
@@ -98,6 +130,11 @@ pub(crate) struct Stopwatch(Instant);
 impl Stopwatch {
     pub(crate) fn start() -> Self {
         Self(Instant::now())
+    }
+
+    /// When the last lap ended.
+    pub(crate) fn moment(&self) -> Instant {
+        self.0
     }
 
     /// What went by since the last lap was this.
