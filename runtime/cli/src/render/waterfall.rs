@@ -26,6 +26,8 @@ const ERROR_LINES: usize = 4;
 /// Lines of a guest's stack that are shown, of a run that failed and of a step that is tried again.
 const STACK_LINES: usize = 12;
 const STEP_STACK_LINES: usize = 3;
+/// Lines of a step's timings: five short figures.
+const TIMING_LINES: usize = 5;
 /// Columns before the name, and of attempts and duration with their gaps.
 const MARGIN: usize = 4;
 const MIDDLE: usize = 6 + 9 + 2;
@@ -51,9 +53,10 @@ fn drawn(look: Look, run: &Run, now: DateTime<Utc>, timings: bool) -> String {
         out.push('\n');
         for step in &run.steps {
             out.push_str(&step_lines(look, &scale, step, now));
-            if let Some(parts) = line(&step.timings) {
-                let parts = shorten(&parts, look.width.saturating_sub(6));
-                let _ = writeln!(out, "      {}", look.dim(parts));
+            let width = look.width.saturating_sub(6);
+            let parts = line(&step.timings).map(|parts| wrap(&parts, width, TIMING_LINES));
+            for part in parts.into_iter().flatten() {
+                let _ = writeln!(out, "      {}", look.dim(part));
             }
         }
     }

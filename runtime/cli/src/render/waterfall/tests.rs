@@ -190,6 +190,19 @@ fn where_the_time_went_is_shown_where_it_is_asked_for_and_known() {
          "ended_at":"2026-03-01T12:00:01.000Z","timings":null}]}"#,
     );
     insta::assert_snapshot!(waterfall_with_timings(Look::plain(60), &run, now()), @r"
+    ✓ shop/pay  Completed
+      run       01RUN
+      queued    2026-03-01 12:00:00.000 UTC (10s ago)
+      started   0ms later
+      took      1.00s
+      spent     guest 1.50ms, host 820ms, sync 900µs
+
+      ✓ charge          900ms  │████████████████████████████   │
+          → 7
+          queue 40µs, replay 310µs, guest 1.24ms, host 820ms,
+          sync 900µs
+      ✓ pause           100ms  │                           ░░░░│
+          100ms
     ");
     let without = waterfall(Look::plain(60), &run, now());
     assert!(!without.contains("guest"), "{without}");
