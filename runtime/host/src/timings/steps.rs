@@ -36,6 +36,7 @@ pub struct StepSpent {
 
 /// How long a body took, and of what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_field_names, reason = "units stand last")]
 pub(crate) struct BodySpent {
     pub(crate) total_ns: u64,
     pub(crate) guest_ns: u64,
