@@ -1,6 +1,8 @@
 //! The tree of commands. Each command's arguments, help and work are in a file of its own.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -212,6 +214,15 @@ impl Server {
             None => std::env::var("ABIDE_API_KEY").ok(),
         };
         let key = key.as_deref().map(str::trim).filter(|key| !key.is_empty());
+        if key.is_some() && in_the_clear(&self.url) {
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| {
+                eprintln!(
+                    "warning: the key goes to {} unencrypted, and whoever is on the way can read it and use it; use an https:// address (abide serve --tls-cert), or a tunnel to the server's own machine",
+                    self.url.origin().ascii_serialization()
+                );
+            });
+        }
         Client::with(
             &self.url,
             key,
@@ -244,6 +255,18 @@ pub(crate) struct Output {
     /// Print JSON, for programs.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Whether what is sent there can be read on the way: it goes without TLS, and not to this machine.
+fn in_the_clear(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    let is_here = match address {
+        Ok(IpAddr::V4(address)) => address.is_loopback(),
+        Ok(IpAddr::V6(address)) => address.to_canonical().is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    };
+    url.scheme() == "http" && !is_here
 }
 
 fn server_url(text: &str) -> Result<Url, String> {
@@ -285,6 +308,24 @@ mod tests {
         assert!(why().ends_with("admin.key holds no key: it is empty"));
         std::fs::write(&file, "abide_sk_1\n").expect("a file");
         assert_eq!(key_in(&file).expect("a key"), "abide_sk_1\n");
+    }
+
+    #[test]
+    fn what_leaves_this_machine_without_tls_is_in_the_clear() {
+        for (url, expected) in [
+            ("http://127.0.0.1:8288", false),
+            ("http://127.8.9.1", false),
+            ("http://[::1]:8288", false),
+            ("http://[::ffff:127.0.0.1]", false),
+            ("http://localhost:8288", false),
+            ("https://abide.example", false),
+            ("http://abide.example", true),
+            ("http://10.0.0.7:8288", true),
+            ("http://[2001:db8::1]:8288", true),
+            ("http://127.0.0.1.example", true),
+        ] {
+            assert_eq!(in_the_clear(&url.parse().unwrap()), expected, "{url}");
+        }
     }
 
     #[test]
