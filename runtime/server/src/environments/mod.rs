@@ -44,7 +44,7 @@ const CACHE_BYTES: u64 = 16 << 20;
 pub struct SiteConfig {
     /// The settings of every environment's node; its storage is that of `default`.
     pub node: NodeConfig,
-    /// How long lines of the audit log are kept.
+    /// How long lines of the audit log are kept, and keys that are revoked or expired: lines name them.
     pub keep_audit: Duration,
     /// The most environments, `default` included. Those that are there are served, however many they are.
     pub max_environments: usize,
@@ -426,7 +426,7 @@ impl Site {
     }
 }
 
-/// Forgets lines of the audit log that were kept long enough, as often as nodes keep house, until the site is gone.
+/// Forgets lines of the audit log that were kept long enough, and keys that ended as long ago, as often as nodes keep house, until the site is gone.
 async fn keep_audit(site: Weak<Inner>) {
     loop {
         let Some(inner) = site.upgrade() else { return };
@@ -442,6 +442,9 @@ async fn keep_audit(site: Weak<Inner>) {
                     tracing::warn!(%error, "old lines of the audit log were not removed; it is tried again");
                 }
             }
+        }
+        if let Err(error) = inner.keys.forget_ended(inner.config.keep_audit).await {
+            tracing::warn!(%error, "keys that ended long ago were not removed; it is tried again");
         }
         let pause = inner.config.node.keep_house_every;
         drop(inner);

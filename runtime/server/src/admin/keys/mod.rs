@@ -6,6 +6,7 @@
 //! Invariants: a key that was revoked lets nobody in from the moment that the revocation is asked for; one that was made is durable before it
 //! is shown.
 
+mod ended;
 mod secret;
 mod sessions;
 
@@ -32,6 +33,9 @@ const MOST: usize = 10_000;
 
 /// The longest name of a key, in characters.
 const NAME_CHARACTERS: usize = 100;
+
+/// The id of the key that the server is started with, which is stored nowhere.
+const CONFIGURED: &str = "configured";
 
 /// What is stored of a key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -295,7 +299,7 @@ impl Keys {
             revoked_ms: None,
             last_used_ms: None,
         };
-        if let Some(key) = Key::of(EVERYWHERE, "configured", &record) {
+        if let Some(key) = Key::of(EVERYWHERE, CONFIGURED, &record) {
             self.know(key);
         }
         Ok(())
