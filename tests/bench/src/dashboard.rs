@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const GOAL_MS: f64 = 200.0;
 
 /// Pages that show many runs or events, by what they are called in the figures.
-const PAGES: [(&str, &str); 18] = [
+const PAGES: [(&str, &str); 20] = [
     ("overview", "/"),
     ("runs", "/runs"),
     ("runs_of_a_status", "/runs?status=Failed"),
@@ -54,6 +54,11 @@ const PAGES: [(&str, &str); 18] = [
         "/runs?if=event.data.amount%20%3E%20999",
     ),
     ("runs_by_output_in_vain", "/runs?if=output%20%3D%3D%20999"),
+    (
+        "runs_of_a_status_by_event_in_vain",
+        "/runs?status=Failed&if=event.data.amount%20%3E%20999",
+    ),
+    ("bulk_replay", "/runs/bulk?action=replay"),
     ("events", "/events"),
     ("events_of_a_name", "/events?name=shop%2Fcharge.asked"),
     ("events_of_a_name_in_vain", "/events?name=shop%2Fnothing"),

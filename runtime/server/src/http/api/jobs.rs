@@ -22,8 +22,11 @@ use crate::http::select::{function_id, status, time};
 use crate::http::{Api, body};
 use crate::view::{JobView, interval_of, shapes};
 
-/// How long a count may take before it says that it is not complete.
-const LONGEST_COUNT: Duration = Duration::from_secs(20);
+/// How long a count that was asked for may take before it says that it is not complete.
+pub(in crate::http) const LONGEST_COUNT: Duration = Duration::from_secs(20);
+
+/// How long one may take that comes with something else: nobody notices that.
+pub(in crate::http) const GLANCE: Duration = Duration::from_millis(100);
 
 /// Runs that a count looks at between two looks at the clock.
 const COUNTED_AT_ONCE: usize = 1_000;
@@ -85,9 +88,11 @@ enum Names {
 #[schema(as = JobCount)]
 pub(in crate::http) struct Count {
     /// `true`.
-    dry_run: bool,
-    /// Runs that pass the filter.
+    pub(in crate::http) dry_run: bool,
+    /// Runs that pass the filter, among those that were looked at.
     pub(in crate::http) matching: u64,
+    /// Runs that were looked at, the oldest first.
+    pub(in crate::http) examined: u64,
     /// Whether all runs were looked at.
     pub(in crate::http) complete: bool,
 }
@@ -138,7 +143,8 @@ pub(super) async fn create(
     let filter = wanted.filter.filter(&action)?;
     let selection = selection(&action, &filter)?;
     if wanted.dry_run {
-        let count = api.read(move |view| count(view, &selection)).await?;
+        let counted = api.read(move |view| count(view, &selection, LONGEST_COUNT));
+        let count = counted.await?;
         return Ok(Json(count).into_response());
     }
     let job = once
@@ -184,18 +190,24 @@ impl FilterBody {
     }
 }
 
-/// How many runs a job would be for.
-pub(in crate::http) fn count(view: &View, selection: &Selection) -> Result<Count, ReadError> {
+/// How many runs a job would be for: of all, or of the oldest ones where counting all takes longer.
+pub(in crate::http) fn count(
+    view: &View,
+    selection: &Selection,
+    longest: Duration,
+) -> Result<Count, ReadError> {
     let began = Instant::now();
-    let (mut matching, mut after) = (0, None);
+    let (mut matching, mut examined, mut after) = (0, 0, None);
     loop {
         let part = selection.count(after, COUNTED_AT_ONCE, view)?;
         matching += part.selected;
+        examined += part.examined;
         after = part.last;
-        if after.is_none() || began.elapsed() > LONGEST_COUNT {
+        if after.is_none() || began.elapsed() > longest {
             return Ok(Count {
                 dry_run: true,
                 matching,
+                examined,
                 complete: after.is_none(),
             });
         }

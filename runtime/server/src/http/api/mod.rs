@@ -24,7 +24,7 @@ pub(super) use apps::find as find_app;
 pub(crate) use deployments::Deployment;
 pub(super) use events::Followed;
 pub(super) use functions::paused;
-pub(super) use jobs::{count, job_id, selection};
+pub(super) use jobs::{Count, GLANCE, LONGEST_COUNT, count, job_id, selection};
 
 /// A route is served and described by being listed here.
 pub(super) fn routes() -> OpenApiRouter<Api> {

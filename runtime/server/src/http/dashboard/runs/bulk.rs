@@ -8,7 +8,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::filter::Filter;
-use crate::http::api::{Params, count, job_id, selection};
+use crate::http::api::{Count, GLANCE, LONGEST_COUNT, Params, count, job_id, selection};
 use crate::http::dashboard::components::{self as ui, Ask};
 use crate::http::dashboard::forms::{self, Fields};
 use crate::http::dashboard::visit::Visit;
@@ -96,25 +96,26 @@ pub(in crate::http::dashboard) async fn preview(
     let action = filter.get("action").unwrap_or_default();
     let wanted = Wanted::new(action, None, &filter)?;
     let chosen = selection(&wanted.action, &wanted.filter)?;
-    let counted = visit.api.read(move |view| count(view, &chosen)).await?;
-    let number = counted.matching;
-    let runs = if number == 1 { "run" } else { "runs" };
-    let at_least = if counted.complete { "" } else { "at least " };
-    let title = format!("{} {at_least}{number} {runs}", wanted.verb());
+    let whole = filter.get("count").is_some();
+    let longest = if whole { LONGEST_COUNT } else { GLANCE };
+    let counted = visit.api.read(move |view| count(view, &chosen, longest));
+    let counted = counted.await?;
+    let (title, label) = titles(wanted.verb(), &counted);
     let fields = filter.fields();
     let grave = matches!(wanted.action, JobAction::Cancel { .. });
     let ask = Ask {
         path: BULK,
-        label: &format!("{} {number} {runs}", wanted.verb()),
+        label: &label,
         name: "bulk-confirm",
         grave,
         fields: &fields,
     };
     let content = html! {
-        (ui::heading(&html! { span data-testid="bulk-count" data-count=(number) { (title) } }, &html! {}))
+        (ui::heading(&html! { span data-testid="bulk-count" data-count=(counted.matching) data-complete=[counted.complete.then_some("")] { (title) } }, &html! {}))
         section.panel-box {
             (ui::definitions(&described(&wanted.filter)))
-            @if number == 0 {
+            @if !counted.complete { (not_all(&counted, whole, &filter)) }
+            @if counted.matching == 0 && counted.complete {
                 p { "No run passes that filter, or none of them " @if grave { "is still going." } @else { "has ended." } }
             } @else {
                 @if grave {
@@ -129,9 +130,39 @@ pub(in crate::http::dashboard) async fn preview(
                 }
             }
         }
-        p { a href=(filter.path_at("/runs", &[("action", "")])) data-testid="link-back" { "Back to the runs" } }
+        p { a href=(filter.path_at("/runs", &[("action", ""), ("count", "")])) data-testid="link-back" { "Back to the runs" } }
     };
     Ok(visit.page(Section::Runs, &title).show(content))
+}
+
+/// What the page and its button are called: the button says what it does, however many were counted.
+fn titles(verb: &str, counted: &Count) -> (String, String) {
+    let number = counted.matching;
+    let runs = if number == 1 { "run" } else { "runs" };
+    if counted.complete {
+        let both = format!("{verb} {number} {runs}");
+        return (both.clone(), both);
+    }
+    let title = match number {
+        0 => format!("{verb} runs"),
+        _ => format!("{verb} at least {number} {runs}"),
+    };
+    (title, format!("{verb} all that pass"))
+}
+
+/// That there are runs that were not looked at, and how to have them all counted.
+fn not_all(counted: &Count, whole: bool, filter: &Filter) -> Markup {
+    let Count {
+        matching, examined, ..
+    } = counted;
+    html! {
+        p data-testid="bulk-not-all" {
+            "Only the oldest " (examined) " runs were looked at, and " (matching) " of them pass: counting all takes a while. What is done is done to all that pass. "
+            @if !whole {
+                a href=(filter.path_at(BULK, &[("count", "all")])) data-testid="link-count-all" { "Count all" }
+            }
+        }
+    }
 }
 
 fn described(filter: &RunFilter) -> Vec<(&'static str, Markup)> {
@@ -227,4 +258,43 @@ pub(super) fn known(fields: &Fields) -> Result<Params, ApiError> {
         query.append_pair(name, value);
     }
     Params::parse(Some(&query.finish()), &super::filter::known())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(matching: u64, complete: bool) -> Count {
+        Count {
+            dry_run: true,
+            matching,
+            examined: 9_000,
+            complete,
+        }
+    }
+
+    #[test]
+    fn what_was_not_counted_to_its_end_is_not_said_to_be_all() {
+        let same = |text: &str| (text.to_owned(), text.to_owned());
+        assert_eq!(titles("Cancel", &counted(1, true)), same("Cancel 1 run"));
+        assert_eq!(titles("Cancel", &counted(0, true)), same("Cancel 0 runs"));
+        let (title, button) = titles("Replay", &counted(7, false));
+        assert_eq!(
+            (&*title, &*button),
+            ("Replay at least 7 runs", "Replay all that pass")
+        );
+        assert_eq!(titles("Replay", &counted(0, false)).0, "Replay runs");
+        let filter = Filter::parse(Some("action=replay&status=Failed"));
+        let filter = filter.unwrap_or_else(|error| panic!("{error:?}"));
+        let told = not_all(&counted(7, false), false, &filter).into_string();
+        assert!(
+            told.contains("oldest 9000 runs") && told.contains("count=all"),
+            "{told}"
+        );
+        let told = not_all(&counted(7, false), true, &filter).into_string();
+        assert!(
+            !told.contains("count=all"),
+            "it is what was asked for: {told}"
+        );
+    }
 }

@@ -13,7 +13,7 @@ use crate::http::event_id;
 use crate::http::select::{PARAMETERS, Selection, status};
 
 /// What the address says besides what selects runs.
-const OTHERS: [&str; 4] = ["event", "limit", "cursor", "action"];
+const OTHERS: [&str; 5] = ["event", "limit", "cursor", "action", "count"];
 
 /// All parameters of an address.
 pub(super) fn known() -> Vec<&'static str> {
@@ -40,7 +40,7 @@ impl Filter {
     /// It as hidden fields of a form.
     pub(super) fn fields(&self) -> Vec<(&str, &str)> {
         let mut pairs = self.pairs();
-        pairs.retain(|(name, _)| !matches!(*name, "cursor" | "limit"));
+        pairs.retain(|(name, _)| !matches!(*name, "cursor" | "limit" | "count"));
         pairs
     }
 
