@@ -27,7 +27,7 @@ pageTest("every section of an empty server opens, also on a phone, and those wit
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, route);
   }
-  for (const name of ["Runs", "Events", "Functions", "Apps", "Schemas", "Webhooks", "Keys"]) {
+  for (const name of ["Runs", "Events", "Functions", "Apps", "Schemas", "Webhooks", "Notifications", "Keys"]) {
     assert.ok(taught.includes(name), `${name} teaches nothing`);
   }
 });

@@ -19,10 +19,14 @@ let pages;
 
 before(async () => {
   server = await Server.open();
+  // It tells nobody: nothing may be asked of this machine. So there is a message that is refused.
+  const pager = { name: "pager", target: { kind: "webhook", url: "http://127.0.0.1:9/", format: "slack" }, rules: [{ on: "run_failed" }] };
+  await server.api("POST", "/api/v1/notifications", pager);
   runs = await populate(server);
+  await server.until("a message is refused", async () => (await server.api("GET", "/api/v1/notifications/pager")).messages.length > 0);
   const hook = { name: "billing", provider: "github", secret: "sixteen characters at least" };
   await server.api("POST", "/api/v1/webhooks", hook);
-  pages = await everyPage(server, runs);
+  pages = [...(await everyPage(server, runs)), "/notifications/pager"];
 });
 after(() => server?.stop());
 

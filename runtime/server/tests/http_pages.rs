@@ -18,13 +18,14 @@ use http_support::{Answer, Served, T0, request, three_runs};
 /// Markup, an attribute's end, and characters that hide or turn text around.
 const HOSTILE: &str = "x\"'><script>alert(1)</script>\u{202e}\u{1b}[31m";
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/events",
     "/events/new",
     "/functions",
     "/apps",
     "/schemas",
     "/webhooks",
+    "/notifications",
     "/keys",
     "/environments",
     "/audit",

@@ -101,6 +101,7 @@ export async function press(page, name, fields = {}, within = page) {
   await reveal(form);
   for (const [label, value] of Object.entries(fields)) {
     const field = form.getByLabel(label, { exact: true });
+    await reveal(field);
     const kind = await field.evaluate((it) => (it.tagName === "SELECT" ? "select" : it.type));
     if (kind === "select") await field.selectOption(value);
     else if (kind === "checkbox") await field.setChecked(value);

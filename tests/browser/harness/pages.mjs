@@ -9,6 +9,7 @@ export const SECTIONS = {
   Apps: "/apps",
   Schemas: "/schemas",
   Webhooks: "/webhooks",
+  Notifications: "/notifications",
   Keys: "/keys",
   Environments: "/environments",
   "Audit log": "/audit",

@@ -21,10 +21,10 @@ export class Server extends Binary {
     return Server.with(await Binary.start((data) => serve(data, ["--insecure"])));
   }
 
-  /** Asks for keys, as in production. */
-  static async guarded() {
+  /** Asks for keys, as in production. `more` are further options. */
+  static async guarded(more = []) {
     const key = randomBytes(32).toString("hex");
-    const server = await Binary.start((data) => serve(data), { ABIDE_ADMIN_KEY: key });
+    const server = await Binary.start((data) => serve(data, more), { ABIDE_ADMIN_KEY: key });
     return Server.with(server, key);
   }
 

@@ -233,6 +233,11 @@ impl Api {
     ) -> Result<T, ApiError> {
         self.node.read(f).await.map_err(ApiError::read)
     }
+
+    /// The node's time.
+    fn now_ms(&self) -> u64 {
+        self.node.clock().now_ms()
+    }
 }
 
 async fn unknown_path(request: Request) -> Response {

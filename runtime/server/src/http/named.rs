@@ -1,8 +1,11 @@
 //! What operators make under a name of their own, webhooks and notifications: which names there may be, and how requests about them are read.
 
 use abide_core::function::is_kebab_case;
+use axum::Json;
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -45,6 +48,16 @@ pub(super) async fn read<T: DeserializeOwned>(
         );
         ApiError::invalid("invalid_body", detail)
     })
+}
+
+/// The answer to a request that made it, or changed it.
+pub(super) fn put(made: bool, view: impl Serialize) -> Response {
+    let status = if made {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    (status, Json(view)).into_response()
 }
 
 /// Whether to enable it, if the request says so; or what is wrong with what it says.

@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Its name in messages.
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::RunFailed => "run.failed",
             Self::FailureRateHigh => "failure_rate.high",
@@ -155,7 +155,7 @@ impl Alert {
     }
 
     /// In one sentence or two.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self.kind {
             Kind::Test => "This is a test: nothing is wrong.".into(),
             Kind::RunFailed => self.text_of_runs(),

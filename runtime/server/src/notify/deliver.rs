@@ -12,7 +12,8 @@ use abide_host::{Egress, FetchError, FetchRequest, HttpClient};
 
 use super::alert::{From, Message};
 use super::command;
-use super::settings::{Format, NotificationRecord, Target};
+use super::record::NotificationRecord;
+use super::settings::{Format, Target};
 use crate::Node;
 use crate::webhooks::{Provider, Secrets, Settings as WebhookSettings, Webhook};
 
@@ -166,14 +167,12 @@ mod tests {
 
     fn record(target: &serde_json::Value) -> NotificationRecord {
         let settings = json!({"target": target, "rules": [{"on": "run_failed"}]});
-        NotificationRecord {
+        let wanted = super::super::Wanted {
             settings: serde_json::from_value(settings).expect("settings"),
             secret: super::super::check_secret(SECRET).ok(),
             enabled: true,
-            created_ms: 0,
-            since_ms: 0,
-            request: None,
-        }
+        };
+        NotificationRecord::new(wanted, 0)
     }
 
     fn courier(rules: &[String], programs: &[&str]) -> Courier {

@@ -10,7 +10,8 @@ use abide_core::state::Run;
 use super::alert::{Facts, Kind, Message};
 use super::ledger::{Ledger, Turn};
 use super::rates::{Counted, Ends, Rates};
-use super::settings::{NotificationRecord, Rule};
+use super::record::NotificationRecord;
+use super::settings::Rule;
 
 const RATE: Turn = Turn {
     rule: "failure_rate",
@@ -46,14 +47,38 @@ impl Entry {
             Some(ledger) => ledger.clone().restarted(since_ms),
             None => Ledger::since(since_ms),
         };
-        Self {
+        let mut it = Self {
             record,
             ledger,
             rates: None,
             under_way: false,
             stored,
             stored_ms: 0,
+        };
+        it.forget_what_is_left_out();
+        it
+    }
+
+    /// An operator changed it, and it goes on: what waits to be told is told, to whoever is its target now.
+    pub(super) fn change(&mut self, record: NotificationRecord, now_ms: u64) {
+        if record.target_since_ms != self.record.target_since_ms {
+            self.ledger.moved(now_ms);
         }
+        let (new, old) = (&record.settings, &self.record.settings);
+        if new.rules != old.rules || new.functions != old.functions {
+            // What was counted is of other functions, or over another time.
+            self.rates = None;
+        }
+        self.record = record;
+        self.forget_what_is_left_out();
+    }
+
+    /// What is wrong by a rule, or of a function, that it is about no more is nobody's affair.
+    fn forget_what_is_left_out(&mut self) {
+        let settings = &self.record.settings;
+        self.ledger.keep_firing(|rule, function| {
+            settings.rules.iter().any(|it| it.name() == rule) && settings.covers_named(function)
+        });
     }
 
     fn interval_ms(&self) -> u64 {
@@ -79,8 +104,7 @@ impl Entry {
 
     /// Whether somebody is to be told of runs that failed.
     pub(super) fn wants_failures(&self) -> bool {
-        let mut rules = self.record.settings.rules.iter();
-        rules.any(|rule| matches!(rule, Rule::RunFailed {}))
+        self.record.settings.tells_of_failures()
     }
 
     pub(super) fn wants_rates(&self) -> bool {
@@ -95,7 +119,7 @@ impl Entry {
 
     /// A run failed.
     pub(super) fn failed(&mut self, run: &Run, now_ms: u64) {
-        if self.wants_failures() && self.record.settings.covers(&run.function) {
+        if self.record.tells_of(run) {
             self.ledger.failed(run, now_ms);
         }
     }
@@ -204,21 +228,36 @@ mod tests {
     use super::*;
     use crate::notify::alert::From;
     use crate::notify::alert::tests::failed;
+    use crate::notify::ledger::Refused;
+    use crate::notify::{Settings, Wanted};
 
     fn entry(rules: &Value, functions: &Value) -> Entry {
         let settings = json!({
             "target": {"kind": "webhook", "url": "https://example.com/"},
             "rules": rules, "functions": functions, "min_interval_s": 0,
         });
-        let record = NotificationRecord {
+        let wanted = Wanted {
             settings: serde_json::from_value(settings).expect("settings"),
             secret: None,
             enabled: true,
-            created_ms: 1_000,
-            since_ms: 1_000,
-            request: None,
         };
-        Entry::new(record, None, 1_000)
+        Entry::new(NotificationRecord::new(wanted, 1_000), None, 1_000)
+    }
+
+    /// The same with other rules, functions or another target.
+    fn changed(
+        entry: &Entry,
+        change: impl FnOnce(&mut Settings),
+        now_ms: u64,
+    ) -> NotificationRecord {
+        let mut settings = entry.record.settings.clone();
+        change(&mut settings);
+        let wanted = Wanted {
+            settings,
+            secret: None,
+            enabled: true,
+        };
+        entry.record.changed(wanted, now_ms)
     }
 
     /// What is told now, as the target gets it.
@@ -319,5 +358,68 @@ mod tests {
         let other = [(FunctionId::new("other", "pay"), 0)].into();
         entry.look_at_backlog(&other, 70_000);
         assert_eq!(told(&mut entry, 70_000), None);
+    }
+
+    #[test]
+    fn what_waits_when_it_is_changed_is_told_to_the_new_target_under_the_same_id() {
+        let mut entry = entry(&json!([{"on": "run_failed"}]), &json!(["shop/pay"]));
+        entry.failed(&failed(1, "pay", 2_000), 2_000);
+        let first = entry.due(2_000, || "a".into()).expect("it is due");
+        assert_eq!(
+            entry.ledger.refused(2_001, "the answer was 503".into()),
+            Refused::Again
+        );
+        let record = changed(
+            &entry,
+            |it| {
+                let target = json!({"kind": "webhook", "url": "https://example.org/"});
+                it.target = serde_json::from_value(target).expect("a target");
+                it.functions = vec!["shop/ship".into()];
+            },
+            2_500,
+        );
+        entry.change(record, 2_500);
+        let again = entry.due(2_500, || "b".into()).expect("at once");
+        assert_eq!(again, first);
+        entry.ledger.delivered(2_501);
+        entry.failed(&failed(2, "pay", 2_600), 2_600);
+        assert_eq!(told(&mut entry, 2_600), None, "it is left out now");
+        entry.failed(&failed(3, "ship", 2_600), 2_600);
+        assert!(told(&mut entry, 2_600).is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_of_a_function_that_is_left_out_is_forgotten_without_a_word() {
+        let rule = json!([{"on": "backlog_age", "over_s": 30}]);
+        let mut entry = entry(&rule, &json!(["*"]));
+        let waits = [(FunctionId::new("shop", "pay"), 0)].into();
+        entry.look_at_backlog(&waits, 40_000);
+        assert!(told(&mut entry, 40_000).is_some());
+        let record = changed(&entry, |it| it.functions = vec!["shop/ship".into()], 41_000);
+        // Whether this process takes the change over, or the next one.
+        let next = Entry::new(record.clone(), Some(entry.ledger.clone()), 42_000);
+        entry.change(record, 42_000);
+        for mut it in [entry, next] {
+            it.look_at_backlog(&BTreeMap::new(), 45_000);
+            assert_eq!(told(&mut it, 45_000), None);
+            assert_eq!(it.ledger.firing(), []);
+        }
+    }
+
+    #[test]
+    fn a_changed_limit_is_told_to_be_kept_again() {
+        let mut entry = entry(&json!([{"on": "backlog_age", "over_s": 30}]), &json!(["*"]));
+        let waits = [(FunctionId::new("shop", "pay"), 0)].into();
+        entry.look_at_backlog(&waits, 40_000);
+        assert!(told(&mut entry, 40_000).is_some());
+        let record = changed(
+            &entry,
+            |it| it.rules = vec![Rule::BacklogAge { over_s: 60 }],
+            41_000,
+        );
+        entry.change(record, 41_000);
+        entry.look_at_backlog(&waits, 45_000);
+        let message = told(&mut entry, 45_000).expect("45 s are fewer than 60");
+        assert_eq!(message["type"], "backlog_age.recovered");
     }
 }

@@ -28,6 +28,12 @@ const GIVE_UP_MS: u64 = 24 * 3_600_000;
 /// The most things that can be wrong at once: a bound on what is stored.
 const MOST_FIRING: usize = 2_000;
 
+/// Messages that are over of which it is kept what became of them: what an operator looks at, not an archive.
+const MOST_TOLD: usize = 20;
+
+/// The most characters that are kept of what such a message said: the ledger is one row.
+const MOST_TEXT: usize = 200;
+
 /// See the [module](self).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ledger {
@@ -54,6 +60,9 @@ pub(crate) struct Ledger {
     /// How and when it last did not, unless it took one since.
     #[serde(default)]
     pub(crate) error: Option<DeliveryError>,
+    /// What became of the last messages, the latest last.
+    #[serde(default)]
+    told: VecDeque<Told>,
 }
 
 impl AdminRecord for Ledger {
@@ -69,6 +78,25 @@ struct Leaving {
     refusals: u32,
     /// When it is tried next.
     next_ms: u64,
+}
+
+/// A message, and what became of it so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// Its id.
+    pub(crate) id: String,
+    /// What it tells, by the name that messages have for it.
+    pub(crate) kind: String,
+    /// What it says, shortened.
+    pub(crate) text: String,
+    /// When it was first tried.
+    pub(crate) since_ms: u64,
+    /// How often it was tried, as far as it is known how that ended.
+    pub(crate) attempts: u32,
+    /// When it was taken or given up; none while it is tried.
+    pub(crate) over_ms: Option<u64>,
+    /// Why it was not taken the last time; none once it was.
+    pub(crate) reason: Option<String>,
 }
 
 /// Something that is wrong at present.
@@ -131,8 +159,23 @@ impl Ledger {
         Self {
             delivered_ms: self.delivered_ms,
             error: self.error,
+            told: self.told,
             ..Self::since(since_ms)
         }
+    }
+
+    /// The target is another one: it gets what its predecessor refused at once, and has all the time for it.
+    pub(super) fn moved(&mut self, now_ms: u64) {
+        if let Some(leaving) = &mut self.leaving {
+            leaving.since_ms = now_ms;
+            leaving.refusals = 0;
+            leaving.next_ms = now_ms;
+        }
+    }
+
+    /// Forgets what is wrong at present unless `stays` says of its rule and its function that it stays.
+    pub(super) fn keep_firing(&mut self, stays: impl Fn(&str, &str) -> bool) {
+        self.firing.retain(|it| stays(&it.rule, &it.function));
     }
 
     /// A message that waits for its next attempt need not wait any more.
@@ -225,6 +268,24 @@ impl Ledger {
         Some(leaving.next_ms)
     }
 
+    /// The last messages, the latest first: that which is being told, if it was tried, and those that are over.
+    pub(crate) fn told(&self) -> impl Iterator<Item = Told> {
+        let reason = self.error.as_ref().map(|it| it.reason.clone());
+        let leaving = self.leaving.as_ref().filter(|it| it.refusals > 0);
+        let leaving = leaving.map(|it| it.told(it.refusals, None, reason));
+        leaving.into_iter().chain(self.told.iter().rev().cloned())
+    }
+
+    /// A message is over: taken, or given up for a reason.
+    fn over(&mut self, leaving: &Leaving, now_ms: u64, reason: Option<String>) {
+        if self.told.len() >= MOST_TOLD {
+            self.told.pop_front();
+        }
+        let attempts = leaving.refusals.saturating_add(1);
+        self.told
+            .push_back(leaving.told(attempts, Some(now_ms), reason));
+    }
+
     fn waiting_of(&mut self, kind: Kind, now_ms: u64) -> &mut Alert {
         let place = self.waiting.iter().position(|alert| alert.kind() == kind);
         let place = place.unwrap_or_else(|| {
@@ -297,26 +358,43 @@ impl Ledger {
         let kind = leaving.message.alert.kind();
         self.last.retain(|(it, _)| *it != kind);
         self.last.push((kind, now_ms));
+        self.over(&leaving, now_ms, None);
     }
 
     /// The message was not taken.
     pub(super) fn refused(&mut self, now_ms: u64, reason: String) -> Refused {
         self.error = Some(DeliveryError {
             at_ms: now_ms,
-            reason,
+            reason: reason.clone(),
         });
+        let tried_enough = |it: &mut Leaving| now_ms.saturating_sub(it.since_ms) > GIVE_UP_MS;
+        if let Some(leaving) = self.leaving.take_if(tried_enough) {
+            self.over(&leaving, now_ms, Some(reason));
+            return Refused::GivenUp;
+        }
         let Some(leaving) = &mut self.leaving else {
             return Refused::Again;
         };
-        if now_ms.saturating_sub(leaving.since_ms) > GIVE_UP_MS {
-            self.leaving = None;
-            return Refused::GivenUp;
-        }
         let step = usize::try_from(leaving.refusals).unwrap_or(usize::MAX);
         let delay_s = RETRY_S[step.min(RETRY_S.len() - 1)];
         leaving.refusals = leaving.refusals.saturating_add(1);
         leaving.next_ms = now_ms.saturating_add(delay_s * 1_000);
         Refused::Again
+    }
+}
+
+impl Leaving {
+    fn told(&self, attempts: u32, over_ms: Option<u64>, reason: Option<String>) -> Told {
+        let alert = &self.message.alert;
+        Told {
+            id: self.message.id.clone(),
+            kind: alert.kind().name().to_owned(),
+            text: alert.text().chars().take(MOST_TEXT).collect(),
+            since_ms: self.since_ms,
+            attempts,
+            over_ms,
+            reason,
+        }
     }
 }
 
@@ -390,6 +468,15 @@ mod tests {
         assert_eq!(next.attempt(3_000), Some(&first));
         next.delivered(3_001);
         assert_eq!((next.delivered_ms, &next.error), (Some(3_001), &None));
+        let told: Vec<_> = stored(&next).told().collect();
+        assert_eq!(
+            (told.len(), &*told[0].id, &*told[0].kind),
+            (1, "a", "run.failed")
+        );
+        assert_eq!(
+            (told[0].attempts, told[0].over_ms, &told[0].reason),
+            (2, Some(3_001), &None)
+        );
         let second = send(&mut next, 70_000, "c").expect("what failed meanwhile");
         assert_eq!((count(&second), &*second.id), (1, "c"));
     }
@@ -435,6 +522,50 @@ mod tests {
         assert!((40..70).contains(&attempts), "{attempts} in a day");
         assert_eq!((ledger.waiting(), ledger.next_ms(MINUTE_MS)), (0, None));
         assert!(ledger.error.is_some());
+        let told: Vec<_> = ledger.told().collect();
+        assert_eq!((told.len(), told[0].attempts), (1, attempts));
+        assert_eq!(
+            (told[0].over_ms, told[0].reason.as_deref()),
+            (Some(now_ms), Some("no"))
+        );
+    }
+
+    #[test]
+    fn what_became_of_the_last_messages_is_kept_and_a_new_target_has_all_the_time_for_the_present_one()
+     {
+        let mut ledger = Ledger::since(0);
+        let mut now_ms = 0;
+        for id in 1..=MOST_TOLD as u64 + 5 {
+            now_ms += MINUTE_MS;
+            ledger.failed(&failed(u128::from(id), "pay", now_ms), now_ms);
+            send(&mut ledger, now_ms, &id.to_string()).expect("it is due");
+            ledger.delivered(now_ms);
+        }
+        assert_eq!(ledger.told().count(), MOST_TOLD);
+        assert_eq!(ledger.told().next().expect("the latest").id, "25");
+        ledger.failed(&failed(99, "pay", now_ms), now_ms);
+        let refused_ms = now_ms + MINUTE_MS;
+        let message = send(&mut ledger, refused_ms, "z").expect("it is due");
+        for _ in 0..5 {
+            ledger.refused(refused_ms, "no".into());
+        }
+        let present = ledger.told().next().expect("the present one");
+        assert_eq!(
+            (&*present.id, present.attempts, present.over_ms),
+            ("z", 5, None)
+        );
+        assert_eq!(present.reason.as_deref(), Some("no"));
+        let moved_ms = refused_ms + GIVE_UP_MS;
+        ledger.moved(moved_ms);
+        assert_eq!(ledger.attempt(moved_ms), Some(&message), "at once");
+        assert_eq!(
+            ledger.refused(moved_ms + GIVE_UP_MS, "no".into()),
+            Refused::Again
+        );
+        assert_eq!(
+            ledger.next_ms(MINUTE_MS),
+            Some(moved_ms + GIVE_UP_MS + 2_000)
+        );
     }
 
     const AGE: Turn = Turn {

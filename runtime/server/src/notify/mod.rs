@@ -1,6 +1,6 @@
 //! Notifications: what operators want to be told of, without a monitoring system beside the node.
 //!
-//! - `settings` is what an operator chooses, and what is refused of it.
+//! - `settings` is what an operator chooses, and what is refused of it; `record` is that as it is stored, and what a change makes of it.
 //! - `alert` is what is told, as JSON and in words.
 //! - `ledger` is what of a notification survives the process: what waits to be told, what is being told, and how far it has looked.
 //! - `entry` is one notification at work: what it makes of runs that failed, of rates and of the backlog. Pure, as is all of the above.
@@ -22,6 +22,7 @@ mod ends;
 mod entry;
 mod ledger;
 mod rates;
+mod record;
 mod settings;
 mod watch;
 
@@ -36,9 +37,10 @@ use crate::Node;
 use crate::admin::Admin;
 pub(crate) use alert::{Message, id_of, new_id};
 pub(crate) use deliver::{Courier, Sender};
-pub(crate) use ledger::Ledger;
+pub(crate) use ledger::{Ledger, Told};
+pub(crate) use record::{NotificationRecord, Wanted};
 pub(crate) use settings::{
-    Format, InvalidNotification, NotificationRecord, Rule, Settings, Target, check_secret,
+    Format, InvalidNotification, Rule, Settings, Target, check_secret, new_secret,
 };
 
 /// The most notifications of an environment: each of them may have a message on its way.

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use abide_core::ids::FunctionId;
 
-use crate::admin::AdminRecord;
 use crate::webhooks::{Provider, Secret};
 
 /// The most patterns and arguments of one notification.
@@ -20,44 +21,18 @@ const MOST_S: u64 = 86_400;
 /// The shortest window: it is looked at every few seconds.
 const LEAST_WINDOW_S: u64 = 10;
 
-/// A notification, as the admin store holds it, its secret included: that store is readable for the server's user alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct NotificationRecord {
-    /// What the operator chose.
-    pub(crate) settings: Settings,
-    /// What a webhook's requests are signed with.
-    #[serde(default)]
-    pub(crate) secret: Option<Secret>,
-    /// Whether it tells anything.
-    pub(crate) enabled: bool,
-    /// When it was made, in milliseconds since the Unix epoch.
-    pub(crate) created_ms: u64,
-    /// Since when it is enabled: what was before is not told.
-    pub(crate) since_ms: u64,
-    /// The request that made it, if that has a name: a repetition is known by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) request: Option<String>,
-}
-
-impl AdminRecord for NotificationRecord {
-    const KIND: &'static str = "notification";
-}
-
 /// Of what somebody is told, and how.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schema(as = NotificationSettings)]
 pub(crate) struct Settings {
     pub(crate) target: Target,
     /// Of what; each once.
-    #[schema(min_items = 1, max_items = 3)]
     pub(crate) rules: Vec<Rule>,
     /// Of which functions: `app/function`, `app/*`, or `*` for all.
     #[serde(default = "all_functions")]
     pub(crate) functions: Vec<String>,
     /// The least time between two messages for the same reason, in seconds. What happens meanwhile is told together.
     #[serde(default = "usual_interval")]
-    #[schema(maximum = 86_400)]
     pub(crate) min_interval_s: u64,
 }
 
@@ -190,15 +165,29 @@ impl Settings {
         Ok(())
     }
 
+    /// Whether somebody is to be told of runs that failed.
+    pub(crate) fn tells_of_failures(&self) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|rule| matches!(rule, Rule::RunFailed {}))
+    }
+
     /// Whether it is about this function.
     pub(crate) fn covers(&self, function: &FunctionId) -> bool {
-        self.functions.iter().any(|pattern| {
-            pattern == "*"
-                || pattern.split_once('/').is_some_and(|(app, name)| {
-                    app == &*function.app && (name == "*" || name == &*function.function)
-                })
-        })
+        self.covers_named(&function.to_string())
     }
+
+    /// The same, of a function that is written `app/function`.
+    pub(super) fn covers_named(&self, function: &str) -> bool {
+        let mut patterns = self.functions.iter();
+        patterns.any(|pattern| covers_name(pattern, function))
+    }
+}
+
+/// Whether a pattern covers a function, or all that another pattern does.
+pub(super) fn covers_name(pattern: &str, name: &str) -> bool {
+    // A star is always the last character.
+    let all_below = |before: &str| name.starts_with(before);
+    pattern == name || pattern.strip_suffix('*').is_some_and(all_below)
 }
 
 impl Target {
@@ -298,6 +287,12 @@ pub(crate) fn check_secret(text: &str) -> Result<Secret, InvalidNotification> {
         field: "secret",
         problem: error.to_string().trim_start_matches("secret: ").to_owned(),
     })
+}
+
+/// A secret that nobody knows yet, as Standard Webhooks writes it.
+pub(crate) fn new_secret() -> String {
+    let key: [u8; 32] = rand::random();
+    format!("whsec_{}", STANDARD.encode(key))
 }
 
 #[cfg(test)]
@@ -418,11 +413,14 @@ mod tests {
                 "{pattern}"
             );
         }
+        assert!(covers_name("*", "shop/*") && covers_name("shop/*", "shop/*"));
+        assert!(!covers_name("shop/*", "*") && !covers_name("shop/pay", "shop/*"));
     }
 
     #[test]
     fn a_secret_is_one_of_standard_webhooks() {
         assert!(check_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_ok());
+        assert!(check_secret(&new_secret()).is_ok() && new_secret() != new_secret());
         let refused = check_secret("no base64 at all!").expect_err("it is none");
         assert!(
             refused.to_string().starts_with("secret: must be `whsec_`"),

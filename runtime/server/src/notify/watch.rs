@@ -19,7 +19,7 @@ use super::deliver::{Courier, Sender};
 use super::ends::Ends;
 use super::entry::Entry;
 use super::ledger::{Ledger, Refused};
-use super::settings::NotificationRecord;
+use super::record::NotificationRecord;
 use super::{backlog, rates};
 use crate::Node;
 use crate::admin::Admin;
@@ -110,6 +110,8 @@ struct Done {
     name: String,
     /// Which life of the notification it was of.
     since_ms: u64,
+    /// To which of its targets.
+    target_since_ms: u64,
     outcome: Result<(), String>,
 }
 
@@ -136,6 +138,12 @@ impl Watch {
             let (name, record) = (located.id, located.record);
             let entry = match old.remove(&name) {
                 Some(entry) if entry.record == record => entry,
+                // Changed, and still in the same life: what it knows and has not stored yet stays, as does an attempt that is under way.
+                Some(mut entry) if entry.record.since_ms == record.since_ms => {
+                    is_new = true;
+                    entry.change(record, self.now_ms());
+                    entry
+                }
                 Some(_) | None => {
                     is_new = true;
                     let stored = self.admin.get::<Ledger>(&environment, &name).await;
@@ -353,6 +361,7 @@ impl Watch {
                 });
                 Done {
                     since_ms: record.since_ms,
+                    target_since_ms: record.target_since_ms,
                     name,
                     outcome,
                 }
@@ -370,6 +379,11 @@ impl Watch {
             return;
         };
         entry.under_way = false;
+        if done.outcome.is_err() && entry.record.target_since_ms != done.target_since_ms {
+            // Its target is another one by now, and gets the message next.
+            counters[1].one();
+            return;
+        }
         let (environment, name) = (&*self.environment, &*done.name);
         match done.outcome {
             Ok(()) => {

@@ -135,6 +135,7 @@ async fn a_form_is_for_the_environment_that_its_page_showed() {
         "/keys",
         "/schemas",
         "/webhooks",
+        "/notifications",
         "/events/new",
         "/environments",
     ] {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use abide_e2e::{Api, Received, Receiver, Run, Server, until};
+use reqwest::Method;
 use ring::hmac;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -206,6 +207,70 @@ fn a_failed_run_is_told_under_one_id_whenever_the_server_is_killed() {
         operator.server.output(),
         operator.shown("on-call").to_string(),
     );
+    for said in [&server, &shown] {
+        assert!(
+            !said.contains("whsec_") && !said.contains("secret-path"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn what_its_address_refused_is_told_to_the_new_one_when_it_is_changed() {
+    let operator = Operator::start();
+    operator.add("old", &["--run-failed", "--min-interval", "0s"]);
+    operator.receiver.answer(503);
+    let run = operator.declined();
+    let refused = until("it is tried", SOON, || operator.told("old").pop());
+    let address = format!("{}/new/secret-path", operator.receiver.url());
+    let change = |more: &[&str]| operator.notify(&[&["change", "old"], more].concat()).run();
+    let changed = change(&["--address", &address, "--min-interval", "1s", "--json"]).done();
+    let changed = changed.json();
+    assert_eq!(
+        (&changed["min_interval_s"], &changed["rules"]),
+        (&json!(1), &json!([{"on": "run_failed"}]))
+    );
+    assert_eq!(changed["secret"], Value::Null, "it keeps its own");
+    let again = until("it is tried there", SOON, || operator.told("new").pop());
+    assert_eq!(
+        again, refused,
+        "the same message, signed with the same secret"
+    );
+    assert_eq!(again.runs(), [&run]);
+    operator.receiver.answer(200);
+    let shown = until("it is taken", SOON, || {
+        let shown = operator.shown("old");
+        (shown["messages"][0]["status"] == "delivered").then_some(shown)
+    });
+    assert_eq!(shown["messages"][0]["id"], json!(again.id));
+    assert_eq!(
+        (&shown["error"], &shown["waiting"]),
+        (&Value::Null, &json!(0))
+    );
+
+    // Whatever it is about then, an answer that got lost is asked for again to no other effect.
+    change(&[]).refused(2, &["say what changes"]);
+    let path = "/api/v1/notifications/old";
+    let rules = json!([{"on": "backlog_age", "over_s": 60}]);
+    let wanted = json!({"rules": rules, "enabled": false});
+    for replayed in [None, Some("true")] {
+        let answer = operator.api.call(Method::PUT, path, |request| {
+            request.header("idempotency-key", "a-key").json(&wanted)
+        });
+        assert_eq!(
+            (answer.status, &answer.json["enabled"]),
+            (200, &json!(false))
+        );
+        let header = answer.headers.get("idempotency-replayed");
+        assert_eq!(header.and_then(|it| it.to_str().ok()), replayed);
+    }
+    let made = change(&["--new-secret"]).done();
+    let secret = made
+        .stdout
+        .lines()
+        .find_map(|line| line.split_once("whsec_"));
+    assert!(secret.is_some_and(|(_, secret)| !SECRET.contains(secret)));
+    let (server, shown) = (operator.server.output(), operator.shown("old").to_string());
     for said in [&server, &shown] {
         assert!(
             !said.contains("whsec_") && !said.contains("secret-path"),

@@ -1,61 +1,19 @@
 //! `abide notify add`.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::Result;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Subcommand, ValueHint};
 use serde_json::{Map, Value, json};
 
-use super::model::Notification;
-use crate::cli::{Output, Server, duration};
-use crate::commands::read_text;
+use super::what::{Format, What, new_secret, secret_in, tell, webhook};
+use crate::cli::{Output, Server};
 use crate::outcome::{Outcome, Usage};
-use crate::terminal::{print_json, print_line};
 
 #[derive(Subcommand)]
 pub(crate) enum Add {
     Webhook(Box<Webhook>),
     Command(Box<Command>),
-}
-
-/// Of what.
-#[derive(Args)]
-struct What {
-    /// Tell of runs that failed for good.
-    #[arg(long)]
-    run_failed: bool,
-    /// Tell when so many of a hundred runs of a function that ended lately failed, and when that is over.
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    failure_rate: Option<f64>,
-    /// How far back the failure rate counts: 10s to 24h.
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
-    window: Duration,
-    /// Of how many ended runs at least the failure rate says anything.
-    #[arg(long, value_name = "COUNT", default_value_t = 10)]
-    least_runs: u64,
-    /// Tell when a run has waited so long for its start, and when that is over.
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    backlog_age: Option<Duration>,
-    /// Only of this function; `APP/*` is all of an app. Repeatable; without it, of all.
-    #[arg(long = "function", value_name = "APP/FUNCTION")]
-    functions: Vec<String>,
-    /// The least time between two messages for the same reason: what happens meanwhile is told together.
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = duration)]
-    min_interval: Duration,
-    /// Tell nothing yet.
-    #[arg(long)]
-    paused: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The whole message, signed as Standard Webhooks has it.
-    Standard,
-    /// `{"text": …}`, as Slack, Mattermost and others take it.
-    Slack,
 }
 
 /// Sends a webhook: a POST with the message, signed, and tried again until somebody takes it.
@@ -82,6 +40,9 @@ pub(crate) struct Webhook {
     secret_file: Option<PathBuf>,
     #[command(flatten)]
     what: What,
+    /// Tell nothing yet.
+    #[arg(long)]
+    paused: bool,
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
@@ -108,6 +69,9 @@ pub(crate) struct Command {
     arguments: Vec<String>,
     #[command(flatten)]
     what: What,
+    /// Tell nothing yet.
+    #[arg(long)]
+    paused: bool,
     #[command(flatten)]
     server: Server,
     #[command(flatten)]
@@ -125,21 +89,11 @@ impl Add {
 
 impl Webhook {
     async fn run(self) -> Result<Outcome> {
-        let url = match self.address.strip_prefix('@') {
-            Some(path) => read_text(Path::new(path))?,
-            None if self.address == "-" => read_text(Path::new("-"))?,
-            None => self.address.clone(),
-        };
-        let mut fields = self.what.fields(&self.name)?;
-        let format = self.format.to_possible_value();
-        let format = format.as_ref().map(clap::builder::PossibleValue::get_name);
-        fields.insert(
-            "target".into(),
-            json!({"kind": "webhook", "url": url.trim(), "format": format}),
-        );
+        let target = webhook(&self.address, self.format.name())?;
+        let mut fields = fields(&self.name, target, &self.what, self.paused)?;
         let made = match (&self.secret_file, self.format) {
             (Some(path), Format::Standard) => {
-                fields.insert("secret".into(), json!(read_text(path)?.trim()));
+                fields.insert("secret".into(), json!(secret_in(path)?));
                 None
             }
             (None, Format::Standard) => Some(new_secret()),
@@ -161,51 +115,37 @@ impl Webhook {
 
 impl Command {
     async fn run(self) -> Result<Outcome> {
-        let mut fields = self.what.fields(&self.name)?;
-        fields.insert(
-            "target".into(),
-            json!({"kind": "command", "program": self.program, "arguments": self.arguments}),
-        );
+        let target =
+            json!({"kind": "command", "program": self.program, "arguments": self.arguments});
+        let fields = fields(&self.name, target, &self.what, self.paused)?;
         add(&self.server, self.output, &fields, None).await
     }
 }
 
-impl What {
-    /// The request's fields but the target.
-    fn fields(&self, name: &str) -> Result<Map<String, Value>> {
-        let mut rules = Vec::new();
-        if self.run_failed {
-            rules.push(json!({"on": "run_failed"}));
-        }
-        if let Some(percent) = self.failure_rate {
-            rules.push(json!({
-                "on": "failure_rate", "percent": percent,
-                "window_s": self.window.as_secs(), "least_runs": self.least_runs,
-            }));
-        }
-        if let Some(age) = self.backlog_age {
-            rules.push(json!({"on": "backlog_age", "over_s": age.as_secs()}));
-        }
-        if rules.is_empty() {
-            return Err(Usage(
-                "say of what it tells: --run-failed, --failure-rate PERCENT or --backlog-age TIME, one or several"
-                    .into(),
-            )
-            .into());
-        }
-        let mut fields = Map::new();
-        fields.insert("name".into(), json!(name));
-        fields.insert("rules".into(), json!(rules));
-        if !self.functions.is_empty() {
-            fields.insert("functions".into(), json!(self.functions));
-        }
-        let seconds = self.min_interval.as_secs();
-        fields.insert("min_interval_s".into(), json!(seconds));
-        if self.paused {
-            fields.insert("enabled".into(), json!(false));
-        }
-        Ok(fields)
+/// The request's fields but the secret.
+fn fields(name: &str, target: Value, what: &What, paused: bool) -> Result<Map<String, Value>> {
+    let rules = what.rules();
+    if rules.is_empty() {
+        return Err(Usage(
+            "say of what it tells: --run-failed, --failure-rate PERCENT or --backlog-age TIME, one or several"
+                .into(),
+        )
+        .into());
     }
+    let mut fields = Map::new();
+    fields.insert("name".into(), json!(name));
+    fields.insert("target".into(), target);
+    fields.insert("rules".into(), json!(rules));
+    if let Some(functions) = what.functions() {
+        fields.insert("functions".into(), json!(functions));
+    }
+    if let Some(seconds) = what.min_interval_s() {
+        fields.insert("min_interval_s".into(), json!(seconds));
+    }
+    if paused {
+        fields.insert("enabled".into(), json!(false));
+    }
+    Ok(fields)
 }
 
 async fn add(
@@ -216,63 +156,5 @@ async fn add(
 ) -> Result<Outcome> {
     let client = server.client()?;
     let text = client.act(&["notifications"], fields).await?;
-    if output.json {
-        let Some(secret) = secret else {
-            print_json(&text)?;
-            return Ok(Outcome::Done);
-        };
-        let mut made: Map<String, Value> = client.parse(&text)?;
-        made.insert("secret".into(), json!(secret));
-        print_json(&Value::Object(made).to_string())?;
-        return Ok(Outcome::Done);
-    }
-    let made: Notification = client.parse(&text)?;
-    print_line(&format!(
-        "{} tells {} of {}",
-        made.name,
-        made.target.words(),
-        made.rules_in_words()
-    ))?;
-    if let Some(secret) = secret {
-        print_line(&format!("its secret, shown this once: {secret}"))?;
-    }
-    let trial = format!("notify test {}", made.name);
-    eprintln!("try it out: {}", server.command(&trial));
-    Ok(Outcome::Done)
-}
-
-/// In the form of Standard Webhooks.
-fn new_secret() -> String {
-    let key: [u8; 32] = rand::random();
-    format!("whsec_{}", STANDARD.encode(key))
-}
-
-fn percent(text: &str) -> Result<f64, String> {
-    let number = text.strip_suffix('%').unwrap_or(text).trim();
-    let number = number.parse().ok();
-    number
-        .filter(|percent| *percent > 0.0 && *percent <= 100.0)
-        .ok_or_else(|| "write how many of a hundred, like 20 or 20%".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percents_are_more_than_none_and_at_most_all() {
-        assert_eq!((percent("20"), percent("0.5%")), (Ok(20.0), Ok(0.5)));
-        for wrong in ["", "0", "101", "-1", "many", "NaN"] {
-            assert!(
-                percent(wrong).is_err_and(|says| says.contains("20%")),
-                "{wrong}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_secret_is_new_each_time() {
-        let one = new_secret();
-        assert!(one.starts_with("whsec_") && one != new_secret(), "{one}");
-    }
+    tell((server, &client), output, &text, secret)
 }

@@ -1,7 +1,7 @@
 //! Notifications as the API answers them, and in words.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::terminal::one_line;
 
@@ -19,6 +19,36 @@ pub(super) struct Notification {
     pub(super) waiting: u64,
     pub(super) retry_at: Option<DateTime<Utc>>,
     pub(super) firing: Vec<Firing>,
+    pub(super) messages: Vec<Message>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Message {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(rename = "message")]
+    pub(super) text: String,
+    pub(super) status: String,
+    pub(super) attempts: u32,
+    pub(super) first_tried_at: DateTime<Utc>,
+    pub(super) ended_at: Option<DateTime<Utc>>,
+    pub(super) error: Option<String>,
+}
+
+impl Message {
+    /// What became of it, and what it says.
+    pub(super) fn words(&self) -> String {
+        let at = self.ended_at.unwrap_or(self.first_tried_at).to_rfc3339();
+        let tried = match self.attempts {
+            0 | 1 => String::new(),
+            attempts => format!(" after {attempts} attempts"),
+        };
+        let status = self.status.replace('_', " ");
+        let error = self.error.as_deref();
+        let error = error.map_or(String::new(), |it| format!(" ({it})"));
+        format!("{at} {} {status}{tried}{error}: {}", self.kind, self.text)
+    }
 }
 
 /// Who is told.
@@ -38,7 +68,7 @@ pub(super) enum Target {
 }
 
 /// Of what.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "on", rename_all = "snake_case")]
 pub(super) enum Rule {
     RunFailed {},

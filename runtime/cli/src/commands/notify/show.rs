@@ -7,7 +7,10 @@ use super::model::{Notification, Target, time};
 use crate::commands::named::{Named, print_sheet};
 use crate::outcome::Outcome;
 
-/// Shows a notification: of what it tells, and how its last delivery went. Its secret is never shown.
+/// How many of the last messages are shown; `--json` has all that the server keeps.
+const MESSAGES: usize = 5;
+
+/// Shows a notification: of what it tells, and what became of its last messages. Its secret is never shown.
 #[derive(Args)]
 pub(crate) struct Show {
     #[command(flatten)]
@@ -59,6 +62,9 @@ fn lines(it: &Notification) -> Vec<(&'static str, String)> {
         let since = firing.since.to_rfc3339();
         let text = format!("{} of {} since {since}", firing.rule, firing.function_id);
         lines.push(("firing", text));
+    }
+    for message in it.messages.iter().take(MESSAGES) {
+        lines.push(("message", message.words()));
     }
     lines
 }

@@ -127,8 +127,13 @@ impl Flash {
 
 /// Leads to a page that says what was done.
 pub(super) fn done(path: &str, text: impl Into<String>) -> Response {
+    told(path, false, text)
+}
+
+/// Leads to a page that says what came of it.
+pub(super) fn told(path: &str, refused: bool, text: impl Into<String>) -> Response {
     let flash = Flash {
-        refused: false,
+        refused,
         text: text.into(),
     };
     let mut response = respond::see(path);
@@ -138,12 +143,7 @@ pub(super) fn done(path: &str, text: impl Into<String>) -> Response {
 
 /// Leads to a page that says why nothing was done.
 pub(super) fn refused(path: &str, error: &ApiError) -> Response {
-    let flash = Flash {
-        refused: true,
-        text: error.detail.clone(),
-    };
-    let mut response = respond::see(path);
-    cookies::add(response.headers_mut(), flash.cookie());
+    let mut response = told(path, true, &*error.detail);
     response.extensions_mut().insert(Ended(error.status));
     response
 }

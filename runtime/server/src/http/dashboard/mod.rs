@@ -20,6 +20,8 @@ mod fault;
 mod forms;
 mod functions;
 mod keys;
+mod named;
+mod notifications;
 mod overview;
 mod paths;
 mod preferences;
@@ -45,7 +47,7 @@ pub(super) use forms::environment_of;
 use shell::Section;
 
 /// What the paths of pages begin with.
-const ROOTS: [&str; 15] = [
+const ROOTS: [&str; 16] = [
     "",
     "apps",
     "assets",
@@ -54,6 +56,7 @@ const ROOTS: [&str; 15] = [
     "events",
     "functions",
     "keys",
+    "notifications",
     "preferences",
     "runs",
     "schemas",
@@ -95,6 +98,17 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         .route("/keys", get(keys::list))
         .route("/keys/create", post(keys::create))
         .route("/keys/{id}/revoke", post(keys::revoke))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/create", post(notifications::create))
+        .route("/notifications/{name}", get(notifications::show))
+        .route("/notifications/{name}/change", post(notifications::change))
+        .route("/notifications/{name}/delete", post(notifications::delete))
+        .route(
+            "/notifications/{name}/disable",
+            post(notifications::disable),
+        )
+        .route("/notifications/{name}/enable", post(notifications::enable))
+        .route("/notifications/{name}/test", post(notifications::test))
         .route("/runs", get(runs::list))
         .route(
             runs::bulk::BULK,

@@ -18,6 +18,7 @@ pub(in crate::http) enum Section {
     Apps,
     Schemas,
     Webhooks,
+    Notifications,
     Keys,
     Environments,
     Audit,
@@ -25,7 +26,7 @@ pub(in crate::http) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Overview,
         Self::Runs,
         Self::Events,
@@ -33,6 +34,7 @@ impl Section {
         Self::Apps,
         Self::Schemas,
         Self::Webhooks,
+        Self::Notifications,
         Self::Keys,
         Self::Environments,
         Self::Audit,
@@ -68,6 +70,12 @@ impl Section {
                 "/webhooks",
                 "w",
                 "M8 2v8M5 7l3 3 3-3M2.5 11v2.5h11V11",
+            ),
+            Self::Notifications => (
+                "Notifications",
+                "/notifications",
+                "i",
+                "M4 11V7a4 4 0 0 1 8 0v4l1.5 1.5h-11zM6.5 14h3",
             ),
             Self::Keys => (
                 "Keys",

@@ -107,12 +107,7 @@ pub(super) async fn put(
 ) -> Result<Response, Problem> {
     let fields: Map<String, Value> = named::read(&headers, body, PAGE).await?;
     let (made, view) = api.put_webhook(&name, fields).await?;
-    let status = if made {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, Json(view)).into_response())
+    Ok(named::put(made, view))
 }
 
 /// Remove a webhook.
@@ -343,10 +338,6 @@ impl Api {
             })
             .await?;
         Ok(self.view(name, &record))
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.node.clock().now_ms()
     }
 
     fn view(&self, name: &str, record: &WebhookRecord) -> WebhookView {

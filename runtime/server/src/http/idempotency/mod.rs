@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request that creates something can be sent again, and has its effect once.
 //!
-//! One layer over every `POST` of the API, and over deployments. What a key stands for is recorded before anything is done (`begun`), and the answer
+//! One layer over every `POST` and `PUT` of the API. What a key stands for is recorded before anything is done (`begun`), and the answer
 //! before it is given (`answered`); both for at least 24 hours, in the admin store. A repeated request gets the recorded answer. A request
 //! that was begun and never answered, because the process died in between, goes to its handler again, which knows by the request's name
 //! ([`Once`]) what it made before; routes whose handlers do not are not in [`REPEATABLE`], and their clients are told that nobody knows.
@@ -47,7 +47,7 @@ const LEFT_OUT: [&str; 3] = ["/api/v1/backup", "/api/v1/keys", "/hooks"];
 
 /// Routes whose requests can be handled again when nobody knows how they ended, by their patterns. What the request makes is found by its
 /// name, or what it asks for is how something is to be, so that asking twice is asking once.
-const REPEATABLE: [&str; 25] = [
+const REPEATABLE: [&str; 28] = [
     "/api/v1/apps/{app}",
     "/api/v1/environments",
     "/api/v1/functions/{app}/{function}/invoke",
@@ -57,6 +57,7 @@ const REPEATABLE: [&str; 25] = [
     "/api/v1/jobs",
     "/api/v1/jobs/{id}/stop",
     "/api/v1/notifications",
+    "/api/v1/notifications/{name}",
     "/api/v1/notifications/{name}/disable",
     "/api/v1/notifications/{name}/enable",
     "/api/v1/notifications/{name}/test",
@@ -65,6 +66,8 @@ const REPEATABLE: [&str; 25] = [
     "/api/v1/runs/{id}/replay",
     "/api/v1/runs/{id}/resume",
     "/api/v1/webhooks",
+    "/api/v1/schemas/{*event}",
+    "/api/v1/webhooks/{name}",
     "/api/v1/webhooks/{name}/disable",
     "/api/v1/webhooks/{name}/enable",
     "/api/v1/webhooks/{name}/secret",
@@ -80,7 +83,7 @@ const APPS: &str = "/api/v1/apps/";
 
 /// Whether a route heeds the header.
 pub(super) fn heeds(method: &Method, path: &str) -> bool {
-    let makes = *method == Method::POST || *method == Method::PUT && path.starts_with(APPS);
+    let makes = *method == Method::POST || *method == Method::PUT;
     // Pages are no part of it: strangers may ask for one, and one shows a new key.
     let is_api = Dialect::of(path) != Dialect::Page;
     makes && is_api && !LEFT_OUT.iter().any(|prefix| path.starts_with(prefix))

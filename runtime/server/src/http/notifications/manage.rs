@@ -5,10 +5,9 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use serde_json::{Map, Value, json};
 
-use super::view::{Deleted, NotificationView, Tested};
+use super::view::{Deleted, NewNotification, NotificationSettings, NotificationView, Tested};
 use crate::http::Api;
 use crate::http::error::{ApiError, Problem};
 use crate::http::gate::Subject;
@@ -16,8 +15,8 @@ use crate::http::idempotency::Once;
 use crate::http::named::{self, check_name, is_name};
 use crate::http::page::All;
 use crate::notify::{
-    Format, InvalidNotification, Ledger, MOST, Message, NotificationRecord, Rule, Sender, Settings,
-    Target, check_secret, id_of, new_id,
+    Format, InvalidNotification, Ledger, MOST, Message, NotificationRecord, Sender, Settings,
+    Target, Wanted, check_secret, id_of, new_id,
 };
 
 /// Where the fields of these requests are explained.
@@ -47,34 +46,7 @@ pub(super) async fn show(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<NotificationView>, Problem> {
-    let record = api.notification(&name).await?;
-    Ok(Json(api.shown_notification(&name, &record).await?))
-}
-
-/// A notification to make.
-#[derive(ToSchema)]
-#[schema(as = NewNotification)]
-#[allow(
-    dead_code,
-    reason = "it only describes; the checks are those of `notify::Settings`"
-)]
-pub(super) struct NewNotification {
-    /// Kebab-case.
-    #[schema(example = "on-call")]
-    name: String,
-    target: Target,
-    /// Of what; each once.
-    #[schema(min_items = 1, max_items = 3)]
-    rules: Vec<Rule>,
-    /// Of which functions: `app/function`, `app/*`, or `*` for all, which is so unless given.
-    functions: Option<Vec<String>>,
-    /// The least time between two messages for the same reason, in seconds; 60 unless given.
-    #[schema(maximum = 86_400)]
-    min_interval_s: Option<u64>,
-    /// What a webhook of the format `standard` signs with: `whsec_` and base64. It must have one, and no other target has.
-    secret: Option<String>,
-    /// `true` unless given.
-    enabled: Option<bool>,
+    Ok(Json(api.show_notification(&name).await?))
 }
 
 /// Make a notification.
@@ -106,6 +78,36 @@ pub(super) async fn create(
     Ok(answer)
 }
 
+/// Make or change a notification.
+///
+/// Settings that are not given are the usual ones. Without a target it keeps the one that it has, and without a secret that; without `enabled` it tells,
+/// or does not, as before. What waits to be told is told, to the new target where that is another one.
+#[utoipa::path(
+    put,
+    path = "/api/v1/notifications/{name}",
+    tag = "notifications",
+    params(("name" = String, Path, description = "The notification's name")),
+    request_body = NotificationSettings,
+    responses(
+        (status = 200, description = "The notification, changed", body = NotificationView),
+        (status = 201, description = "The notification, made", body = NotificationView),
+        (status = 400, description = "The settings are wrong"),
+        (status = 403, description = "This server may not start the program"),
+        (status = 409, description = "There are too many notifications"),
+    ),
+)]
+pub(super) async fn put(
+    State(api): State<Api>,
+    once: Once,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let fields: Map<String, Value> = named::read(&headers, body, PAGE).await?;
+    let (made, view) = api.put_notification(&name, fields, &once).await?;
+    Ok(named::put(made, view))
+}
+
 /// Remove a notification.
 ///
 /// What waited to be told is told to nobody.
@@ -120,13 +122,7 @@ pub(super) async fn delete(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<Deleted>, Problem> {
-    known_name(&name)?;
-    let admin = &api.admin;
-    let deleted = admin.delete::<NotificationRecord>(&api.environment, &name);
-    if !deleted.await.map_err(ApiError::from)? {
-        return Err(unknown(&name).into());
-    }
-    api.notifications.changed();
+    api.delete_notification(&name).await?;
     Ok(Json(Deleted {
         name,
         deleted: true,
@@ -182,25 +178,7 @@ pub(super) async fn test(
     once: Once,
     Path(name): Path<String>,
 ) -> Result<Json<Tested>, Problem> {
-    let record = api.notification(&name).await?;
-    let now_ms = api.node.clock().now_ms();
-    let sender = Sender {
-        environment: &api.environment,
-        name: &name,
-        record: &record,
-        now_ms,
-    };
-    // The same request has the same message: its receiver knows it again.
-    let id = once.request().map_or_else(new_id, id_of);
-    let message = Message::test(id, now_ms);
-    let delivered = api.notifications.courier().deliver(sender, &message).await;
-    let counters = &api.node.inner.metrics.notifications;
-    counters[usize::from(delivered.is_err())].one();
-    Ok(Json(Tested {
-        id: message.id,
-        delivered: delivered.is_ok(),
-        error: delivered.err(),
-    }))
+    Ok(Json(api.test_notification(&name, &once).await?))
 }
 
 impl Api {
@@ -214,6 +192,15 @@ impl Api {
             all.push(self.shown_notification(&it.id, &it.record).await?);
         }
         Ok(all)
+    }
+
+    /// A notification by its name.
+    pub(in crate::http) async fn show_notification(
+        &self,
+        name: &str,
+    ) -> Result<NotificationView, ApiError> {
+        let record = self.notification(name).await?;
+        self.shown_notification(name, &record).await
     }
 
     async fn notification(&self, name: &str) -> Result<NotificationRecord, ApiError> {
@@ -240,7 +227,8 @@ impl Api {
         ))
     }
 
-    async fn create_notification(
+    /// Makes a notification of a name that is free.
+    pub(in crate::http) async fn create_notification(
         &self,
         mut fields: Map<String, Value>,
         once: &Once,
@@ -249,7 +237,7 @@ impl Api {
             return Err(invalid("name: is required, and must be a text"));
         };
         check_name(&name).map_err(|problem| invalid(&problem))?;
-        let mut record = self.notification_record(fields)?;
+        let mut record = NotificationRecord::new(self.wanted(fields, None)?, self.now_ms());
         record.request = once.request().map(str::to_owned);
         let all = self.admin.list::<NotificationRecord>(&self.environment);
         let all = all.await?;
@@ -264,7 +252,7 @@ impl Api {
             let there = self.notification(&name).await?;
             if there.request.is_none() || there.request != record.request {
                 let detail = format!(
-                    "there is a notification `{name}` already; remove it first (abide notify remove {name}), or choose another name"
+                    "there is a notification `{name}` already; change it (abide notify change {name}), or choose another name"
                 );
                 return Err(ApiError::conflict("notification_exists", detail));
             }
@@ -274,80 +262,145 @@ impl Api {
         self.shown_notification(&name, &record).await
     }
 
-    /// The record of a whole request.
-    fn notification_record(
+    /// Makes a notification, or changes one; whether it was made.
+    pub(in crate::http) async fn put_notification(
+        &self,
+        name: &str,
+        mut fields: Map<String, Value>,
+        once: &Once,
+    ) -> Result<(bool, NotificationView), ApiError> {
+        check_name(name).map_err(|problem| invalid(&problem))?;
+        let now_ms = self.now_ms();
+        let mut refused = None;
+        // What it keeps is decided where nothing else can change it.
+        let change = |old: &NotificationRecord| match self.wanted(fields.clone(), Some(old)) {
+            Ok(wanted) => Some(old.changed(wanted, now_ms)),
+            Err(error) => {
+                refused = Some(error);
+                None
+            }
+        };
+        let changed = self.admin.update(&self.environment, name, change).await?;
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        let Some(record) = changed else {
+            fields.insert("name".into(), name.into());
+            return Ok((true, self.create_notification(fields, once).await?));
+        };
+        self.notifications.changed();
+        Ok((false, self.shown_notification(name, &record).await?))
+    }
+
+    /// What a whole request wants: what it does not say of a target, a secret and whether it is enabled is as with `existing`.
+    fn wanted(
         &self,
         mut fields: Map<String, Value>,
-    ) -> Result<NotificationRecord, ApiError> {
+        existing: Option<&NotificationRecord>,
+    ) -> Result<Wanted, ApiError> {
         // What is null is as good as absent.
         fields.retain(|_, value| !value.is_null());
-        let enabled = named::enabled(&mut fields)
-            .map_err(invalid)?
-            .unwrap_or(true);
+        let enabled = named::enabled(&mut fields).map_err(invalid)?;
         let secret = match fields.remove("secret") {
             None => None,
-            Some(Value::String(text)) => Some(text),
+            Some(Value::String(text)) => {
+                Some(check_secret(&text).map_err(|error| refused(&error))?)
+            }
             Some(_) => return Err(invalid("secret: must be a text")),
         };
+        if let Some(existing) = existing {
+            let target = fields.entry("target");
+            target.or_insert_with(|| json!(existing.settings.target));
+        }
         let settings: Settings = serde_json::from_value(Value::Object(fields))
             .map_err(|error| invalid(&error.to_string()))?;
         settings.check().map_err(|error| refused(&error))?;
+        let is_new_target = existing.is_none_or(|it| it.settings.target != settings.target);
         let is_signed = match &settings.target {
             Target::Webhook { format, .. } => *format == Format::Standard,
             Target::Command { program, .. } => {
-                if !self.notifications.courier().may_start(program) {
-                    let detail = format!(
-                        "this server may not start {}; whoever runs it can start it with --notify-commands {0}",
-                        program.display()
-                    );
-                    return Err(ApiError::new(
-                        StatusCode::FORBIDDEN,
-                        "command_not_allowed",
-                        detail,
-                    ));
+                // One that it has stays, whatever this server may start.
+                if is_new_target && !self.notifications.courier().may_start(program) {
+                    return Err(not_allowed(program));
                 }
                 false
             }
         };
+        let kept = existing.and_then(|it| it.secret.clone());
         let secret = match (secret, is_signed) {
-            (Some(text), true) => Some(check_secret(&text).map_err(|error| refused(&error))?),
-            (None, true) => {
-                return Err(invalid(
-                    "secret: is required: `whsec_` and the base64 of 24 to 64 bytes; its receiver needs it too",
-                ));
-            }
-            (None, false) => None,
             (Some(_), false) => {
                 return Err(invalid(
                     "secret: only a webhook of the format `standard` signs what it sends",
                 ));
             }
+            (None, false) => None,
+            (given, true) => Some(given.or(kept).ok_or_else(|| {
+                invalid(
+                    "secret: is required: `whsec_` and the base64 of 24 to 64 bytes; its receiver needs it too",
+                )
+            })?),
         };
-        let now_ms = self.node.clock().now_ms();
-        Ok(NotificationRecord {
+        Ok(Wanted {
             settings,
             secret,
-            enabled,
-            created_ms: now_ms,
-            since_ms: now_ms,
-            request: None,
+            enabled: enabled.unwrap_or_else(|| existing.is_none_or(|it| it.enabled)),
         })
     }
 
-    async fn enable_notification(
+    /// Removes a notification.
+    pub(in crate::http) async fn delete_notification(&self, name: &str) -> Result<(), ApiError> {
+        known_name(name)?;
+        let admin = &self.admin;
+        let deleted = admin.delete::<NotificationRecord>(&self.environment, name);
+        if !deleted.await? {
+            return Err(unknown(name));
+        }
+        self.notifications.changed();
+        Ok(())
+    }
+
+    /// Sends a test message, once.
+    pub(in crate::http) async fn test_notification(
+        &self,
+        name: &str,
+        once: &Once,
+    ) -> Result<Tested, ApiError> {
+        let record = self.notification(name).await?;
+        let now_ms = self.now_ms();
+        let sender = Sender {
+            environment: &self.environment,
+            name,
+            record: &record,
+            now_ms,
+        };
+        // The same request has the same message: its receiver knows it again.
+        let id = once.request().map_or_else(new_id, id_of);
+        let message = Message::test(id, now_ms);
+        let delivered = self.notifications.courier().deliver(sender, &message).await;
+        let counters = &self.node.inner.metrics.notifications;
+        counters[usize::from(delivered.is_err())].one();
+        Ok(Tested {
+            id: message.id,
+            delivered: delivered.is_ok(),
+            error: delivered.err(),
+        })
+    }
+
+    /// Lets a notification tell, or not.
+    pub(in crate::http) async fn enable_notification(
         &self,
         name: &str,
         enabled: bool,
     ) -> Result<NotificationView, ApiError> {
         known_name(name)?;
-        let now_ms = self.node.clock().now_ms();
+        let now_ms = self.now_ms();
         let change = |old: &NotificationRecord| {
-            let changed = NotificationRecord {
+            let wanted = Wanted {
+                settings: old.settings.clone(),
+                secret: old.secret.clone(),
                 enabled,
-                since_ms: now_ms,
-                ..old.clone()
             };
-            (old.enabled != enabled).then_some(changed)
+            (old.enabled != enabled).then(|| old.changed(wanted, now_ms))
         };
         let changed = self.admin.update(&self.environment, name, change).await;
         let record = changed?.ok_or_else(|| unknown(name))?;
@@ -361,6 +414,14 @@ fn unknown(name: &str) -> ApiError {
         "no_such_notification",
         format!("there is no notification `{name}` in this environment"),
     )
+}
+
+fn not_allowed(program: &std::path::Path) -> ApiError {
+    let detail = format!(
+        "this server may not start {}; whoever runs it can start it with --notify-commands {0}",
+        program.display()
+    );
+    ApiError::new(StatusCode::FORBIDDEN, "command_not_allowed", detail)
 }
 
 fn invalid(problem: &str) -> ApiError {

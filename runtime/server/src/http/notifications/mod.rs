@@ -6,6 +6,8 @@
 mod manage;
 mod view;
 
+pub(super) use view::{MessageStatus, MessageView, NotificationView, TargetView};
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,7 +16,7 @@ use super::Api;
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(manage::list, manage::create))
-        .routes(routes!(manage::show, manage::delete))
+        .routes(routes!(manage::show, manage::put, manage::delete))
         .routes(routes!(manage::enable))
         .routes(routes!(manage::disable))
         .routes(routes!(manage::test))

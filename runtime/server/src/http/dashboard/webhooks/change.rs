@@ -14,32 +14,21 @@ use crate::http::dashboard::visit::Visit;
 use crate::http::error::PageError;
 use crate::http::hooks::WebhookView;
 
-/// The form, with the settings in force.
-pub(super) fn form(path: &str, webhook: &WebhookView) -> Markup {
-    let ask = ui::Ask {
-        path,
-        label: "Change",
-        name: "change-webhook",
-        grave: false,
-        fields: &[],
-    };
+/// The form's fields, with the settings in force.
+pub(super) fn fields(webhook: &WebhookView) -> Markup {
     let text = |name: &str, label: &str, value: &Option<String>, placeholder: &str| {
         let id = format!("change-{name}-{}", webhook.name);
         let value = value.as_deref().unwrap_or_default();
         ui::field(&id, label, &ui::input(&id, name, value, placeholder))
     };
-    ui::confirm_of(
-        &ask,
-        &format!("-{}", webhook.name),
-        &html! {
-            p.dim { "Holds for requests that come from now on. A field that is left empty is what the provider's webhooks usually have." }
-            (text("event_name", "Event's name", &webhook.event_name, ""))
-            (text("data", "Data: a path, or cel: and an expression", &webhook.data, "the whole body"))
-            (text("id", "Delivery's id", &webhook.id, "as the provider sends it"))
-            (text("if", "Only if", &webhook.condition, "body.livemode == true"))
-            (text("challenge", "Challenge: a path", &webhook.challenge, ""))
-        },
-    )
+    html! {
+        p.dim { "Holds for requests that come from now on. A field that is left empty is what the provider's webhooks usually have." }
+        (text("event_name", "Event's name", &webhook.event_name, ""))
+        (text("data", "Data: a path, or cel: and an expression", &webhook.data, "the whole body"))
+        (text("id", "Delivery's id", &webhook.id, "as the provider sends it"))
+        (text("if", "Only if", &webhook.condition, "body.livemode == true"))
+        (text("challenge", "Challenge: a path", &webhook.challenge, ""))
+    }
 }
 
 /// Changes one.

@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::forms::{self, Fields};
+use super::named::{Named, Verb, secret, switch};
 use super::visit::Visit;
 use super::{Section, components as ui, paths};
 use crate::http::error::PageError;
@@ -18,13 +19,7 @@ use crate::http::hooks::{Outcome, Status, WebhookTest, WebhookView};
 use crate::http::idempotency::Once;
 pub(super) use change::change;
 
-const CHANGE: &str = "/webhooks/{name}/change";
 const CREATE: &str = "/webhooks/create";
-const DELETE: &str = "/webhooks/{name}/delete";
-const DISABLE: &str = "/webhooks/{name}/disable";
-const ENABLE: &str = "/webhooks/{name}/enable";
-const ROTATE: &str = "/webhooks/{name}/rotate";
-const TEST: &str = "/webhooks/{name}/test";
 
 const PROVIDERS: [(&str, &str); 5] = [
     ("stripe", "Stripe"),
@@ -68,7 +63,7 @@ fn one(visit: &Visit, webhook: &WebhookView) -> Markup {
         section.panel-box data-testid="webhook" data-webhook=(webhook.name) {
             div.beside.spread {
                 h2 { bdi { (ui::shown(&webhook.name)) } }
-                @if webhook.enabled { span.status.completed { "enabled" } } @else { span.status.cancelled { "disabled" } }
+                (switch(webhook.enabled))
                 @if !webhook.verified { span.status.waiting { "verifies nothing" } }
                 (buttons(visit, webhook))
             }
@@ -113,48 +108,32 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 fn buttons(visit: &Visit, webhook: &WebhookView) -> Markup {
-    let path = |verb: &str| paths::of(&[&"webhooks", &webhook.name, &verb]);
-    let of = format!("-{}", webhook.name);
-    let (test, enable, disable) = (path("test"), path("enable"), path("disable"));
-    let (rotate, delete) = (path("rotate"), path("delete"));
-    let ask = |path, label, name, grave| ui::Ask {
-        path,
-        label,
-        name,
-        grave,
-        fields: &[],
+    let it = Named {
+        root: "webhooks",
+        kind: "webhook",
+        name: &webhook.name,
     };
+    let secret_id = format!("secret{}", it.suffix());
     html! {
-        @if webhook.enabled && visit.may_post(TEST) { (ui::action(&ask(&test, "Test", "test-webhook", false))) }
-        @if !webhook.enabled && visit.may_post(ENABLE) { (ui::action(&ask(&enable, "Enable", "enable-webhook", false))) }
-        @if webhook.enabled && visit.may_post(DISABLE) {
-            (ui::confirm_of(&ask(&disable, "Disable", "disable-webhook", true), &of, &html! {
+        @if webhook.enabled {
+            (it.action(visit, Verb::mild("test", "Test")))
+            (it.confirm(visit, Verb::grave("disable", "Disable"), &html! {
                 p.dim { "Its requests are answered with 503, so that their sender tries again later." }
             }))
+        } @else {
+            (it.action(visit, Verb::mild("enable", "Enable")))
         }
-        @if visit.may_post(CHANGE) { (change::form(&path("change"), webhook)) }
-        @if webhook.verified && visit.may_post(ROTATE) {
-            (ui::confirm_of(&ask(&rotate, "Rotate secret", "rotate-webhook", false), &of, &html! {
+        (it.confirm(visit, Verb::mild("change", "Change"), &change::fields(webhook)))
+        @if webhook.verified {
+            (it.confirm(visit, Verb::mild("rotate", "Rotate secret"), &html! {
                 p.dim { "The current secret stays good for a day, so that you can change it at the provider." }
-                (secret(&format!("secret{of}"), true))
+                (secret(&secret_id, "Secret", true))
             }))
         }
-        @if visit.may_post(DELETE) {
-            (ui::confirm_of(&ask(&delete, "Delete", "delete-webhook", true), &of, &html! {
-                p.dim { "Requests to its address are then answered with 404. What it received stays." }
-            }))
-        }
+        (it.confirm(visit, Verb::grave("delete", "Delete"), &html! {
+            p.dim { "Requests to its address are then answered with 404. What it received stays." }
+        }))
     }
-}
-
-fn secret(id: &str, required: bool) -> Markup {
-    ui::field(
-        id,
-        "Secret",
-        &html! {
-            input id=(id) type="password" name="secret" required[required] autocomplete="new-password" spellcheck="false";
-        },
-    )
 }
 
 fn create_button(visit: &Visit) -> Markup {
@@ -179,7 +158,7 @@ fn create_button(visit: &Visit) -> Markup {
                 input #webhook-name type="text" name="name" required placeholder="stripe" autocomplete="off" spellcheck="false";
             }))
             (ui::field("webhook-provider", "Provider", &ui::select("webhook-provider", "provider", "stripe", &PROVIDERS)))
-            (secret("webhook-secret", false))
+            (secret("webhook-secret", "Secret", false))
             (text("event_name", "Event's name", "stripe/{type}"))
             details #webhook-more {
                 summary { "What becomes of a request" }
