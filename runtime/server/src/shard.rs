@@ -354,7 +354,7 @@ mod tests {
 
     impl Act for Failures {
         fn now(&self, _: Effect) {}
-        fn durable(&self, _: Effect) {}
+        fn durable(&self, _: Effect, _: Instant) {}
         fn fail(&self, error: String) {
             self.0.lock().push(error);
         }
