@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use abide_core::function::is_kebab_case;
 use abide_core::ids::FunctionId;
 
 use crate::webhooks::{Provider, Secret};
@@ -151,11 +152,9 @@ impl Settings {
         for pattern in &self.functions {
             let right = pattern == "*"
                 || pattern.split_once('/').is_some_and(|(app, function)| {
-                    !app.is_empty()
-                        && !app.contains('*')
-                        && (function == "*" || (!function.is_empty() && !function.contains('*')))
+                    is_kebab_case(app) && (function == "*" || is_kebab_case(function))
                 });
-            if !right || pattern.len() > MOST_BYTES {
+            if !right {
                 return refuse("functions", "each must be `app/function`, `app/*` or `*`");
             }
         }
@@ -384,6 +383,12 @@ mod tests {
             ),
             (webhook(), json!([rule]), json!(["shop"]), "functions"),
             (webhook(), json!([rule]), json!(["*/pay"]), "functions"),
+            (
+                webhook(),
+                json!([rule]),
+                json!(["shop/p\u{202e}ay"]),
+                "functions",
+            ),
             (webhook(), json!([rule]), json!([]), "functions"),
         ] {
             let read = settings(json!({"target": target, "rules": rules, "functions": functions}));
