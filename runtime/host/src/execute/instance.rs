@@ -54,11 +54,9 @@ async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
     let limits = run.host().limits.clone();
     let app = run.app().clone();
     let context = run.context();
-    match instantiate(run.host(), &app, || {
-        Guest::new(role, Some(run.clone()), signal.clone(), limits.clone())
-    })
-    .await
-    {
+    let guest = || Guest::new(role, Some(run.clone()), signal.clone(), limits.clone());
+    // It was instantiated when it was deployed, so that there is room for it sooner or later.
+    match instantiate(run.host(), &app, guest, waits()).await {
         Err(halt) => End::Halted(halt),
         Ok((mut store, bindings)) => {
             let result = bindings
@@ -76,9 +74,9 @@ async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
     }
 }
 
-/// How often an instance is tried that the machine has no room for, with waits that double from [`FIRST_WAIT`]: some 13 s altogether.
-const TRIES: u32 = 9;
+/// How long an instance is waited for that the machine has no room for: at first, and, doubled each time, at most.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Why there is no instance.
 enum NoInstance {
@@ -88,27 +86,31 @@ enum NoInstance {
     NoRoom(Halt),
 }
 
-/// Makes an instance. Where the machine has no room it waits for some: that is no fault of the guest, and no failed attempt.
+/// The times to wait for room between tries, without an end.
+pub(crate) fn waits() -> impl Iterator<Item = Duration> {
+    std::iter::successors(Some(FIRST_WAIT), |wait| Some((*wait * 2).min(LONGEST_WAIT)))
+}
+
+/// Makes an instance. Where the machine has no room it waits for some, as often as there are `waits`: that is no fault of the guest, and no
+/// failed attempt.
 pub(crate) async fn instantiate(
     host: &Inner,
     app: &App,
     guest: impl Fn() -> Guest,
+    mut waits: impl Iterator<Item = Duration>,
 ) -> Result<(Store<Guest>, Bindings), Halt> {
-    let mut wait = FIRST_WAIT;
-    for _ in 1..TRIES {
-        match try_instantiate(app, &guest).await {
+    loop {
+        let (halt, wait) = match try_instantiate(app, &guest).await {
             Ok(instance) => return Ok(instance),
             Err(NoInstance::Guest(halt)) => return Err(halt),
-            Err(NoInstance::NoRoom(halt)) => {
-                tracing::warn!(app = %app.digest(), reason = %halt, "no room for an instance; trying again");
-                host.surroundings.sleep(wait).await;
-                wait *= 2;
-            }
-        }
+            Err(NoInstance::NoRoom(halt)) => match waits.next() {
+                Some(wait) => (halt, wait),
+                None => return Err(halt),
+            },
+        };
+        tracing::warn!(app = %app.digest(), reason = %halt, "no room for an instance; it is tried again in {} ms", wait.as_millis());
+        host.surroundings.sleep(wait).await;
     }
-    try_instantiate(app, &guest).await.map_err(|why| match why {
-        NoInstance::Guest(halt) | NoInstance::NoRoom(halt) => halt,
-    })
 }
 
 /// Whose fault it is that an instance could not be made.

@@ -27,7 +27,7 @@ use crate::port::Port;
 
 pub(crate) use driver::Driver;
 pub(crate) use extras::Budget;
-pub(crate) use instance::{End, Instance, instantiate};
+pub(crate) use instance::{End, Instance, instantiate, waits};
 pub(crate) use run::Run;
 
 /// Everything that the execution of a run needs.
