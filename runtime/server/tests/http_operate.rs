@@ -312,7 +312,7 @@ async fn a_job_is_counted_before_it_is_started() {
     let all = json!({ "action": "replay", "filter": {}, "dry_run": true });
     assert_eq!(
         count(all).await,
-        json!({ "dry_run": true, "matching": 4, "complete": true })
+        json!({ "dry_run": true, "matching": 4, "examined": 9, "complete": true })
     );
     let some = json!({
         "action": "replay",
