@@ -13,7 +13,7 @@ use crate::bindings::AppPre;
 use crate::code_cache::CodeCache;
 use crate::convert;
 use crate::error::Error;
-use crate::execute::{instantiate, waits};
+use crate::execute::{NoInstance, instantiate};
 use crate::guest::{Guest, Halt, Role, Signal, failure_of};
 use crate::{Code, Inner, imports, operations, wasi};
 
@@ -220,9 +220,6 @@ fn pre(linker: &Linker<Guest>, component: &Component) -> Result<AppPre<Guest>, E
     })
 }
 
-/// How often somebody who deploys waits for room for an instance: some 11 s altogether.
-const WAITS_OF_A_DEPLOYMENT: usize = 8;
-
 /// Asks the app for its functions and for the shapes of its events, in an instance without network, with its clock at 0.
 async fn describe(
     host: &Arc<Inner>,
@@ -238,9 +235,8 @@ async fn describe(
             limits.clone(),
         )
     };
-    let waits = waits().take(WAITS_OF_A_DEPLOYMENT);
-    let made = instantiate(host, app, guest, waits).await;
-    let (mut store, bindings) = made.map_err(failed)?;
+    let made = instantiate(host, app, guest).await;
+    let (mut store, bindings) = made.map_err(NoInstance::into_halt).map_err(failed)?;
     let guest = bindings.abide_durable_functions();
     let functions = match guest.call_describe(&mut store).await {
         Ok(functions) => functions.into_iter().map(convert::function).collect(),

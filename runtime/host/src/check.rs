@@ -93,6 +93,7 @@ pub(crate) async fn check_replay(
                 End::Returned(result) => result,
                 End::Halted(Halt::Failed(failure)) => Err(failure),
                 End::Halted(Halt::Diverged(divergence)) => return Ok(Some(divergence)),
+                End::NoRoom => return Err(Error::NoRoom),
             };
             if expected.is_none() && recorded == Recorded::Cut {
                 return Ok(None);

@@ -23,6 +23,9 @@ pub enum Error {
     /// `describe` returned something that is not allowed.
     #[error("the app's configuration is not valid: {0}")]
     Function(#[from] InvalidFunction),
+    /// The machine has no room for an instance now, and did not have it for some seconds.
+    #[error("there is no memory for an instance of the app now")]
+    NoRoom,
     /// The machinery of the process failed, for example a worker thread.
     #[error("the host failed: {0}")]
     Internal(String),

@@ -53,22 +53,39 @@ impl Residents {
             }
             number
         };
-        for address in leaving {
-            if let Some(sender) = address.upgrade() {
-                // A run that is over by now needs no asking.
-                let _ = sender.send(Message::Evict);
-            }
-        }
+        ask(leaving);
         Parked {
             number,
             set: self.set.clone(),
         }
     }
 
+    /// Asks the run that parked first to leave: the machine has no room for an instance that somebody needs now.
+    pub(crate) fn make_room(&self) {
+        let first = {
+            let mut set = self.set.lock();
+            let first = set.parked.pop_first();
+            first.map(|(_, (bytes, address))| {
+                set.bytes -= bytes;
+                address
+            })
+        };
+        ask(first);
+    }
+
     /// How many are parked, and their bytes.
     pub(crate) fn size(&self) -> (usize, usize) {
         let set = self.set.lock();
         (set.parked.len(), set.bytes)
+    }
+}
+
+/// Asks runs to leave. One that is over by now needs no asking.
+fn ask(leaving: impl IntoIterator<Item = WeakUnboundedSender<Message>>) {
+    for address in leaving {
+        if let Some(sender) = address.upgrade() {
+            let _ = sender.send(Message::Evict);
+        }
     }
 }
 
@@ -103,6 +120,8 @@ mod tests {
             [true, false, false]
         );
         assert_eq!(residents.size(), (2, 80));
+        residents.make_room();
+        assert_eq!(residents.size(), (1, 40));
         drop(places);
         assert_eq!(residents.size(), (0, 0));
     }

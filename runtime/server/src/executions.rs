@@ -363,9 +363,10 @@ pub(crate) async fn check_replay(
     let checked = node
         .host
         .check_replay(&app, info, events, entries, recorded);
-    checked
-        .await
-        .map_err(|error| Unprepared::Broken(broken(error)))
+    checked.await.map_err(|error| match error {
+        abide_host::Error::NoRoom => Unprepared::Lacking(error.to_string()),
+        other => Unprepared::Broken(broken(other)),
+    })
 }
 
 /// Whether this journal, read before `run`, holds everything that the run's code did.

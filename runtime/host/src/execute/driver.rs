@@ -97,7 +97,10 @@ impl Driver {
                 return Poll::Ready(exit);
             }
             self.end_cancelled();
-            self.poll_twin(cx, &mut yielded);
+            if self.poll_twin(cx, &mut yielded) && self.extras.is_empty() {
+                // Runs that wait for room must not hold any, or all of them wait for each other. It is executed again in its turn.
+                return Poll::Ready(self.leave(false));
+            }
             let divergence = self.run.state().diverged.take();
             if let Some(divergence) = divergence {
                 return Poll::Ready(self.diverged(divergence));
@@ -200,17 +203,19 @@ impl Driver {
                 Some(self.over(self.run.returned(Err(failure))))
             }
             Poll::Ready(End::Halted(Halt::Diverged(divergence))) => Some(self.diverged(divergence)),
+            Poll::Ready(End::NoRoom) => Some(self.leave(false)),
         }
     }
 
-    fn poll_twin(&mut self, cx: &mut Context<'_>, yielded: &mut Yielded) {
+    /// Whether there was no room for a twin.
+    fn poll_twin(&mut self, cx: &mut Context<'_>, yielded: &mut Yielded) -> bool {
         let (version, bodies) = {
             let state = self.run.state();
             (state.version, state.machine.bodies_waiting())
         };
         let twin = match &mut self.twin {
             Some(twin) => twin,
-            None if bodies == 0 => return,
+            None if bodies == 0 => return false,
             None => {
                 yielded.twin = false;
                 self.twin.insert(Twin::new(self.run.clone(), false))
@@ -223,7 +228,7 @@ impl Driver {
             !yielded.twin
         };
         if !goes_on {
-            return;
+            return false;
         }
         let steps = self.run.steps();
         let turns = &twin.signal().turns;
@@ -231,8 +236,9 @@ impl Driver {
         let over = twin.poll(cx).is_ready();
         self.watch.lap(self.run.timings(), Lap::Guest);
         if over {
+            let found_no_room = twin.found_no_room();
             self.twin = None;
-            return;
+            return found_no_room;
         }
         let signal = twin.signal();
         let now = steps.at(self.watch.moment());
@@ -247,6 +253,7 @@ impl Driver {
                 twin.abandon();
             }
         }
+        false
     }
 
     /// Ends bodies that the workflow gave up.
@@ -298,20 +305,24 @@ impl Driver {
             self.parked = None;
             return Poll::Pending;
         }
+        Poll::Ready(self.leave(true))
+    }
+
+    /// Leaves memory. Nothing that comes in is lost: it is recorded, and what is not delivered any more is delivered to the next execution.
+    fn leave(&mut self, mut parked: bool) -> Exit {
         self.mailbox.close();
-        let mut parked = true;
         while let Ok(message) = self.mailbox.try_recv() {
             match message {
                 Message::Arrival(op, arrival) => {
                     self.run.arrive(op, arrival);
                     parked = false;
                 }
-                Message::Cancel => return Poll::Ready(Exit::Cancelled),
+                Message::Cancel => return Exit::Cancelled,
                 Message::Evict => {}
             }
         }
         self.run.flush();
-        Poll::Ready(Exit::Evicted { parked })
+        Exit::Evicted { parked }
     }
 
     fn over(&self, returned: Result<(), Halt>) -> Exit {

@@ -23,6 +23,8 @@ pub(crate) enum End {
     Returned(Result<Json, Failure>),
     /// It was ended.
     Halted(Halt),
+    /// It never began: the machine had no room for it, and was given time to have some.
+    NoRoom,
 }
 
 /// A guest that can be polled.
@@ -55,9 +57,9 @@ async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
     let app = run.app().clone();
     let context = run.context();
     let guest = || Guest::new(role, Some(run.clone()), signal.clone(), limits.clone());
-    // It was instantiated when it was deployed, so that there is room for it sooner or later.
-    match instantiate(run.host(), &app, guest, waits()).await {
-        Err(halt) => End::Halted(halt),
+    match instantiate(run.host(), &app, guest).await {
+        Err(NoInstance::Guest(halt)) => End::Halted(halt),
+        Err(NoInstance::NoRoom(_)) => End::NoRoom,
         Ok((mut store, bindings)) => {
             let result = bindings
                 .abide_durable_functions()
@@ -74,43 +76,46 @@ async fn call(run: Arc<Run>, role: Role, signal: Arc<Signal>) -> End {
     }
 }
 
-/// How long an instance is waited for that the machine has no room for: at first, and, doubled each time, at most.
+/// How often an instance is tried that the machine has no room for, with waits that double from [`FIRST_WAIT`]: some 13 s altogether.
+const TRIES: u32 = 9;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Why there is no instance.
-enum NoInstance {
+pub(crate) enum NoInstance {
     /// The guest's own doing.
     Guest(Halt),
     /// The machine has no room for it now.
     NoRoom(Halt),
 }
 
-/// The times to wait for room between tries, without an end.
-pub(crate) fn waits() -> impl Iterator<Item = Duration> {
-    std::iter::successors(Some(FIRST_WAIT), |wait| Some((*wait * 2).min(LONGEST_WAIT)))
+impl NoInstance {
+    /// The same as the end of a guest.
+    pub(crate) fn into_halt(self) -> Halt {
+        match self {
+            Self::Guest(halt) | Self::NoRoom(halt) => halt,
+        }
+    }
 }
 
-/// Makes an instance. Where the machine has no room it waits for some, as often as there are `waits`: that is no fault of the guest, and no
-/// failed attempt.
+/// Makes an instance. Where the machine has no room, parked runs are asked to leave, and it waits for some: that is no fault of the guest.
 pub(crate) async fn instantiate(
     host: &Inner,
     app: &App,
     guest: impl Fn() -> Guest,
-    mut waits: impl Iterator<Item = Duration>,
-) -> Result<(Store<Guest>, Bindings), Halt> {
-    loop {
-        let (halt, wait) = match try_instantiate(app, &guest).await {
-            Ok(instance) => return Ok(instance),
-            Err(NoInstance::Guest(halt)) => return Err(halt),
-            Err(NoInstance::NoRoom(halt)) => match waits.next() {
-                Some(wait) => (halt, wait),
-                None => return Err(halt),
-            },
-        };
-        tracing::warn!(app = %app.digest(), reason = %halt, "no room for an instance; it is tried again in {} ms", wait.as_millis());
-        host.surroundings.sleep(wait).await;
+) -> Result<(Store<Guest>, Bindings), NoInstance> {
+    let mut wait = FIRST_WAIT;
+    for _ in 1..TRIES {
+        match try_instantiate(app, &guest).await {
+            Err(NoInstance::NoRoom(halt)) => {
+                tracing::warn!(app = %app.digest(), reason = %halt, "no room for an instance; it is tried again in {} ms", wait.as_millis());
+                host.residents.make_room();
+                host.surroundings.sleep(wait).await;
+                wait *= 2;
+            }
+            made => return made,
+        }
     }
+    try_instantiate(app, &guest).await
 }
 
 /// Whose fault it is that an instance could not be made.
@@ -136,9 +141,10 @@ async fn try_instantiate(
             Err(error) => return Err(no_instance(&error, store.data())),
         }
     }
+    // It was made once, when the component was deployed: what it lacks now, it lacks for a while.
     let pre = app.on_demand().map_err(|error| {
         let failure = Failure::platform(Origin::Limit, error.to_string());
-        NoInstance::Guest(Halt::Failed(failure))
+        NoInstance::NoRoom(Halt::Failed(failure))
     })?;
     let mut store = new_store(pre.engine(), guest());
     match pre.instantiate_async(&mut store).await {

@@ -27,7 +27,7 @@ use crate::port::Port;
 
 pub(crate) use driver::Driver;
 pub(crate) use extras::Budget;
-pub(crate) use instance::{End, Instance, instantiate, waits};
+pub(crate) use instance::{End, Instance, NoInstance, instantiate};
 pub(crate) use run::Run;
 
 /// Everything that the execution of a run needs.
@@ -51,8 +51,8 @@ pub struct ExecuteRequest {
 pub enum Exit {
     /// The run ended, or its next attempt waits for a time: the last progress says which.
     Over,
-    /// The host dropped a parked run to save memory. If `parked` is false an arrival came in at the last moment: it is
-    /// recorded, and the run should be executed again at once.
+    /// The host dropped a run to save memory. If `parked` is false there is more to do, and the run should be executed again at once: an arrival
+    /// came in at the last moment, which is recorded, or there was no room for an instance of the run.
     Evicted {
         /// Whether there is nothing to do until the next arrival.
         parked: bool,

@@ -259,7 +259,10 @@ impl Run {
             ..
         } = &mut *state;
         let twin = twin_of(cursors, slot)?;
-        *buffered_bytes += outcome.as_ref().map_or(100, |json| json.len());
+        *buffered_bytes += match &outcome {
+            Ok(json) => json.len(),
+            Err(failure) => 100 + json_bytes(failure.data.as_ref()),
+        };
         machine.twin_finish(&mut twin.cursor, ticket, outcome, now_ms)?;
         let own_task = twin.own_task;
         state.changed(own_task);
@@ -448,10 +451,14 @@ impl State {
     }
 }
 
+fn json_bytes(json: Option<&Json>) -> usize {
+    json.map_or(0, |json| json.len())
+}
+
 /// About how many bytes an operation takes until it is recorded.
 fn size(operation: &Operation) -> usize {
     const OF_ONE: usize = 100;
-    let json = |json: Option<&Json>| json.map_or(0, |json| json.len());
+    let json = json_bytes;
     let given = match operation {
         Operation::Run(options) => json(options.input.as_ref()),
         Operation::SendEvents(events) => events.iter().map(|it| OF_ONE + it.size_bytes()).sum(),

@@ -18,6 +18,7 @@ pub(crate) struct Twin {
     instance: Option<Instance>,
     signal: Arc<Signal>,
     timer: Option<(u64, BoxFuture<'static, ()>)>,
+    found_no_room: bool,
 }
 
 impl Twin {
@@ -31,6 +32,7 @@ impl Twin {
             signal: instance.signal.clone(),
             instance: Some(instance),
             timer: None,
+            found_no_room: false,
         }
     }
 
@@ -44,6 +46,11 @@ impl Twin {
 
     pub(crate) fn shared_signal(&self) -> Arc<Signal> {
         self.signal.clone()
+    }
+
+    /// Whether it is over because the machine had no room for its instance.
+    pub(crate) fn found_no_room(&self) -> bool {
+        self.found_no_room
     }
 
     /// Lets the twin go on. Ready once it is over; the run knows then.
@@ -64,14 +71,18 @@ impl Twin {
             Poll::Pending => Poll::Pending,
             Poll::Ready(end) => {
                 let why = match end {
-                    End::Halted(halt) => halt,
-                    End::Returned(_) => Halt::Failed(Failure::platform(
+                    End::Halted(halt) => Some(halt),
+                    End::NoRoom => {
+                        self.found_no_room = true;
+                        None
+                    }
+                    End::Returned(_) => Some(Halt::Failed(Failure::platform(
                         Origin::Limit,
                         "the function returned while the body of one of its steps was executing; await every step that was \
                          started, or give it up explicitly",
-                    )),
+                    ))),
                 };
-                self.end(Some(why));
+                self.end(why);
                 Poll::Ready(())
             }
         }
