@@ -7,7 +7,7 @@ use crate::failure::{Failure, Origin, RetryAdvice};
 use crate::ids::{Digest, FunctionId, IdGenerator, RunId};
 use crate::journal::{Carried, Entry, Outcome};
 use crate::limits::Limits;
-use crate::operation::{AiFormat, AiInfer, Invoke, Kind, Operation, RunOptions};
+use crate::operation::{AiFormat, AiInfer, Invoke, Kind, Operation, RunOptions, WaitForSignal};
 use crate::retry::RetryPolicy;
 use crate::state::{Registration, StepInput};
 
@@ -373,6 +373,42 @@ fn inputs_of_steps_count_against_the_limit_of_the_state_before_any_of_them_is_do
         "what it adds is known once it is recorded"
     );
     assert!(refused(begin("c")).contains("step `b`"));
+}
+
+#[test]
+fn a_limit_that_is_met_while_the_journal_is_repeated_ends_the_run_and_is_no_divergence() {
+    let limits = Limits {
+        run_state_bytes: 30,
+        ..Limits::default()
+    };
+    let mut first = machine(limits);
+    let ids = &mut IdGenerator::new(1);
+    let mut ask = |machine: &mut Machine, id: &str| {
+        let signal = WaitForSignal {
+            signal: id.into(),
+            timeout_ms: 60_000,
+            replace: false,
+        };
+        machine.start(id, Operation::WaitForSignal(signal), Now { ms: 1_000, ids })
+    };
+    let came = |text: &str| Arrival::Outcome {
+        outcome: Outcome::Done(text.into()),
+        attempts: 0,
+    };
+    ask(&mut first, "a").expect("within the limits");
+    first.arrive(0, came("1"), 1_000);
+    let told = Ok(Next::News(0, Outcome::Done("1".into())));
+    assert_eq!(first.next(), told);
+    ask(&mut first, "b").expect("within the limits");
+    assert_eq!(first.next(), Ok(Next::Blocked));
+    let entries = first.take_progress().expect("it waits").entries;
+
+    let mut machine = Machine::load(first.info().clone(), entries, 2_000).expect("a journal");
+    machine.arrive(1, came("\"more than thirty bytes altogether\""), 2_000);
+    ask(&mut machine, "a").expect("as it is recorded");
+    assert_eq!(machine.next(), told, "it is repeated first");
+    ask(&mut machine, "b").expect("as it is recorded");
+    assert!(refused(machine.next()).contains("step `b`"));
 }
 
 #[test]

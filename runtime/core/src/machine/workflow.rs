@@ -382,7 +382,10 @@ impl Machine {
         reason = "the name of the operation in wit/"
     )]
     pub fn next(&mut self) -> Result<Next, Stop> {
-        if let Some(failure) = self.fatal.take() {
+        // Not before everything is repeated that is recorded, though what came in meanwhile was too much.
+        if self.started as usize >= self.asked.len()
+            && let Some(failure) = self.fatal.take()
+        {
             return Err(Stop::Failed(failure));
         }
         let due = |asked: &Asked| asked.after <= self.told;
