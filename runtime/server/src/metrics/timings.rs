@@ -60,6 +60,7 @@ impl RunTimings {
             let latest = Arc::new(Timings::with_steps(times.latest.steps().clone()));
             times.earlier = times.earlier.and(times.latest.read());
             times.latest = latest.clone();
+            self.forget(&mut inner);
             return latest;
         }
         let steps = Arc::new(StepTimes::new(self.steps.clone()));
@@ -70,6 +71,12 @@ impl RunTimings {
         };
         inner.by_run.insert(run, times);
         inner.order.push_back(run);
+        self.forget(&mut inner);
+        latest
+    }
+
+    /// Forgets runs, those first that executed first, until no more is kept than may be.
+    fn forget(&self, inner: &mut Inner) {
         while inner.order.len() > 1
             && (inner.order.len() > self.most
                 || self.steps.load(Ordering::Relaxed) > self.most_steps)
@@ -80,7 +87,6 @@ impl RunTimings {
                 times.latest.steps().close();
             }
         }
-        latest
     }
 
     /// Where the times of a run's steps are noted, if they are.
