@@ -123,8 +123,12 @@ impl Change {
                 return Err(Usage(problem.into()).into());
             }
         };
+        let arguments = match current {
+            Target::Command { arguments, .. } if self.arguments.is_empty() => arguments,
+            Target::Command { .. } | Target::Webhook { .. } => &self.arguments,
+        };
         Ok(Some(
-            json!({"kind": "command", "program": program, "arguments": self.arguments}),
+            json!({"kind": "command", "program": program, "arguments": arguments}),
         ))
     }
 }

@@ -270,6 +270,9 @@ impl Api {
         once: &Once,
     ) -> Result<(bool, NotificationView), ApiError> {
         check_name(name).map_err(|problem| invalid(&problem))?;
+        if fields.remove("name").is_some_and(|given| given != name) {
+            return Err(invalid("name: is that of the address; leave it out"));
+        }
         let now_ms = self.now_ms();
         let mut refused = None;
         // What it keeps is decided where nothing else can change it.
