@@ -247,7 +247,11 @@ fn a_compaction_that_is_killed_loses_nothing() {
     while acknowledged.is_empty() {
         let after = Duration::from_millis(300 * slowness);
         acknowledged = run_and_kill(dir.path(), after);
-        slowness = (slowness * 2).min(MOST_SLOWNESS);
+        assert!(
+            slowness <= MOST_SLOWNESS,
+            "nothing is acknowledged in {after:?}"
+        );
+        slowness *= 2;
     }
     let mut found_half_done = 0;
     let mut slowness = 1;
